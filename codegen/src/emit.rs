@@ -1,0 +1,367 @@
+//! Instruction selection: allocated IR to instructions.
+
+use crate::helper::Helper;
+use crate::insn::{AluOp, AtomicOp, Insn, R0, R1, R10, Reg, Width};
+use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Val};
+use crate::object::MapRef;
+use crate::regalloc::{Allocation, Home, TEMPORARIES, spill_offset};
+use lang::span::Span;
+
+/// Instructions of one program.
+#[derive(Debug, Default)]
+pub struct Code {
+    /// The instructions.
+    pub insns: Vec<Insn>,
+    /// References to maps.
+    pub map_refs: Vec<MapRef>,
+    /// From which instruction on which place of the script.
+    pub lines: Vec<(usize, Span)>,
+}
+
+/// Jump offsets have 16 bits. When an unresolved forward jump is this far behind, it is sent through a relay.
+const RELAY_AFTER: usize = 30_000;
+
+struct Emit<'a> {
+    allocation: &'a Allocation,
+    code: Code,
+    /// Index of the instruction at each label, once it is known.
+    bound: Vec<Option<usize>>,
+    /// Jumps that wait for their label, oldest first.
+    waiting: Vec<(usize, Label)>,
+}
+
+/// Emits a program. The stack use of the allocation must be within the kernel's limit.
+#[must_use]
+pub fn emit(f: &Func, allocation: &Allocation) -> Code {
+    let mut e =
+        Emit { allocation, code: Code::default(), bound: vec![None; f.labels.len()], waiting: Vec::new() };
+    match allocation.homes[Func::CTX.0 as usize] {
+        Home::Reg(reg) if reg != R1 => e.push(Insn::mov(reg, R1)),
+        Home::Spill(n) => e.push(Insn::store(Width::D, R10, spill_offset(n), R1)),
+        _ => {}
+    }
+    for op in &f.ops {
+        e.op(op);
+        e.relay();
+    }
+    e.code
+}
+
+impl Emit<'_> {
+    fn push(&mut self, insn: Insn) {
+        self.code.insns.push(insn);
+    }
+
+    fn home(&self, val: Val) -> Home {
+        self.allocation.homes[val.0 as usize]
+    }
+
+    /// The register that holds a value; a spilled one is loaded into the `nth` temporary.
+    fn read(&mut self, val: Val, nth: usize) -> Reg {
+        match self.home(val) {
+            Home::Reg(reg) => reg,
+            Home::Spill(n) => {
+                self.push(Insn::load(Width::D, TEMPORARIES[nth], R10, spill_offset(n)));
+                TEMPORARIES[nth]
+            }
+            Home::None => R0,
+        }
+    }
+
+    /// The register to compute a value in.
+    fn target(&self, val: Val) -> Reg {
+        match self.home(val) {
+            Home::Reg(reg) => reg,
+            Home::Spill(_) | Home::None => TEMPORARIES[0],
+        }
+    }
+
+    /// Writes a value back that was computed in `reg`.
+    fn finish(&mut self, val: Val, reg: Reg) {
+        match self.home(val) {
+            Home::Reg(home) => self.mov(home, reg),
+            Home::Spill(n) => self.push(Insn::store(Width::D, R10, spill_offset(n), reg)),
+            Home::None => {}
+        }
+    }
+
+    fn mov(&mut self, dst: Reg, src: Reg) {
+        if dst != src {
+            self.push(Insn::mov(dst, src));
+        }
+    }
+
+    fn constant(&mut self, dst: Reg, value: u64) {
+        if let Ok(imm) = i32::try_from(value as i64) {
+            self.push(Insn::mov_imm(dst, imm));
+        } else if let Ok(imm) = u32::try_from(value) {
+            self.push(Insn::mov32_imm(dst, imm as i32));
+        } else {
+            let wide = Insn::ld_imm64(dst, value);
+            self.code.insns.extend(wide);
+        }
+    }
+
+    fn map(&mut self, dst: Reg, map: usize, value_offset: Option<u32>) {
+        self.code.map_refs.push(MapRef { insn: self.code.insns.len(), map, value_offset });
+        let wide = Insn::ld_imm64(dst, 0);
+        self.code.insns.extend(wide);
+    }
+
+    /// Base register and offset of a place.
+    fn place(&mut self, place: Place, nth: usize) -> (Reg, i16) {
+        match place.base {
+            Base::Val(val) => (self.read(val, nth), place.off as i16),
+            Base::Slot(slot) => (R10, self.allocation.slots[slot.0 as usize] + place.off as i16),
+        }
+    }
+
+    fn add_offset(&mut self, reg: Reg, off: i32) {
+        if off != 0 {
+            self.push(Insn::alu_imm(AluOp::Add, reg, off));
+        }
+    }
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::Const { dst, value } => {
+                if let Home::Spill(n) = self.home(*dst)
+                    && let Ok(imm) = i32::try_from(*value as i64)
+                {
+                    return self.push(Insn::store_imm(Width::D, R10, spill_offset(n), imm));
+                }
+                let reg = self.target(*dst);
+                self.constant(reg, *value);
+                self.finish(*dst, reg);
+            }
+            Op::MapAddr { dst, map, offset } => {
+                let reg = self.target(*dst);
+                self.map(reg, map.0 as usize, Some(*offset));
+                self.finish(*dst, reg);
+            }
+            Op::Addr { dst, of } => {
+                let reg = self.target(*dst);
+                let (base, off) = self.place(*of, 1);
+                self.mov(reg, base);
+                self.add_offset(reg, i32::from(off));
+                self.finish(*dst, reg);
+            }
+            Op::Copy { dst, src } => {
+                let src = self.read(*src, 0);
+                self.finish(*dst, src);
+            }
+            Op::Alu { op, dst, a, b } => self.alu(*op, *dst, *a, *b),
+            Op::Neg { dst, src } => {
+                let src = self.read(*src, 0);
+                let reg = self.target(*dst);
+                self.mov(reg, src);
+                self.push(Insn::neg(reg));
+                self.finish(*dst, reg);
+            }
+            Op::Extend { dst, src, bits, signed } => self.extend(*dst, *src, *bits, *signed),
+            Op::Load { width, dst, from } => {
+                let (base, off) = self.place(*from, 0);
+                let reg = self.target(*dst);
+                self.push(Insn::load(*width, reg, base, off));
+                self.finish(*dst, reg);
+            }
+            Op::Store { width, to, src } => {
+                let (base, off) = self.place(*to, 0);
+                match src {
+                    Operand::Imm(imm) => self.push(Insn::store_imm(*width, base, off, *imm)),
+                    Operand::Val(val) => {
+                        let src = self.read(*val, 1);
+                        self.push(Insn::store(*width, base, off, src));
+                    }
+                }
+            }
+            Op::Atomic { op, on, src, old } => {
+                let (base, off) = self.place(*on, 1);
+                match old {
+                    None => {
+                        let src = self.read(*src, 0);
+                        self.push(Insn::atomic(*op, base, off, src));
+                    }
+                    Some(old) => {
+                        // The source register receives the old value.
+                        let src = self.read(*src, 0);
+                        let reg = self.target(*old);
+                        self.mov(reg, src);
+                        self.push(Insn::atomic(*op, base, off, reg));
+                        self.finish(*old, reg);
+                    }
+                }
+            }
+            Op::CmpXchg { on, expected, new, old } => {
+                let expected = self.read(*expected, 2);
+                self.mov(R0, expected);
+                let (base, off) = self.place(*on, 0);
+                let new = self.read(*new, 1);
+                self.push(Insn::atomic(AtomicOp::CmpXchg, base, off, new));
+                self.finish(*old, R0);
+            }
+            Op::Call { helper, args, ret } => self.call(*helper, args, *ret),
+            Op::Jump(to) => self.jump(Insn::jump(0), *to),
+            Op::Branch { cond, a, b, to } => {
+                let a = self.read(*a, 0);
+                let insn = match b {
+                    Operand::Imm(imm) => Insn::jump_if_imm(*cond, a, *imm, 0),
+                    Operand::Val(b) => {
+                        let b = self.read(*b, 1);
+                        Insn::jump_if(*cond, a, b, 0)
+                    }
+                };
+                self.jump(insn, *to);
+            }
+            Op::Label(label) => self.bind(*label),
+            Op::Exit(code) => {
+                self.push(Insn::mov_imm(R0, *code));
+                self.push(Insn::exit());
+            }
+            Op::Line(span) => {
+                let at = self.code.insns.len();
+                match self.code.lines.last_mut() {
+                    Some((last, place)) if *last == at => *place = *span,
+                    _ => self.code.lines.push((at, *span)),
+                }
+            }
+        }
+    }
+
+    fn alu(&mut self, op: AluOp, dst: Val, a: Val, b: Operand) {
+        let a = self.read(a, 0);
+        let reg = self.target(dst);
+        match b {
+            Operand::Imm(imm) => {
+                self.mov(reg, a);
+                self.push(Insn::alu_imm(op, reg, imm));
+            }
+            Operand::Val(b) => {
+                let b = self.read(b, 1);
+                self.mov(reg, a);
+                self.push(Insn::alu(op, reg, b));
+            }
+        }
+        self.finish(dst, reg);
+    }
+
+    fn extend(&mut self, dst: Val, src: Val, bits: u8, signed: bool) {
+        let src = self.read(src, 0);
+        let reg = self.target(dst);
+        match (bits, signed) {
+            (32, false) => self.push(Insn::mov32(reg, src)),
+            (_, false) => {
+                self.mov(reg, src);
+                self.push(Insn::alu_imm(AluOp::And, reg, (1 << bits) - 1));
+            }
+            (_, true) => {
+                let up = 64 - i32::from(bits);
+                self.mov(reg, src);
+                self.push(Insn::alu_imm(AluOp::Lsh, reg, up));
+                self.push(Insn::alu_imm(AluOp::Arsh, reg, up));
+            }
+        }
+        self.finish(dst, reg);
+    }
+
+    /// Puts arguments into r1-r5 as one parallel move, so that no argument overwrites the source of another.
+    fn call(&mut self, helper: Helper, args: &[Arg], ret: Option<Val>) {
+        let target = |n: usize| Reg(R1.0 + n as u8);
+        let mut moves: Vec<(Reg, Reg)> = Vec::new();
+        for (n, arg) in args.iter().enumerate() {
+            let source = match arg {
+                Arg::Val(v) | Arg::Addr(Place { base: Base::Val(v), .. }) => self.home(*v),
+                _ => continue,
+            };
+            if let Home::Reg(source) = source
+                && source != target(n)
+            {
+                moves.push((target(n), source));
+            }
+        }
+        while !moves.is_empty() {
+            match moves.iter().position(|(dst, _)| moves.iter().all(|(_, src)| src != dst)) {
+                Some(n) => {
+                    let (dst, src) = moves.remove(n);
+                    self.mov(dst, src);
+                }
+                None => {
+                    // Only cycles among r1-r5 are left; r0 is free by then.
+                    let source = moves[0].1;
+                    self.mov(R0, source);
+                    for (_, src) in moves.iter_mut().filter(|(_, src)| *src == source) {
+                        *src = R0;
+                    }
+                }
+            }
+        }
+        for (n, arg) in args.iter().enumerate() {
+            let reg = target(n);
+            match arg {
+                Arg::Val(v) => self.reload(reg, *v),
+                Arg::Imm(imm) => self.constant(reg, *imm as u64),
+                Arg::Map(map) => self.map(reg, map.0 as usize, None),
+                Arg::Addr(Place { base: Base::Val(v), off }) => {
+                    self.reload(reg, *v);
+                    self.add_offset(reg, *off);
+                }
+                Arg::Addr(Place { base: Base::Slot(slot), off }) => {
+                    self.push(Insn::mov(reg, R10));
+                    let offset = i32::from(self.allocation.slots[slot.0 as usize]) + off;
+                    self.add_offset(reg, offset);
+                }
+            }
+        }
+        self.push(Insn::call(helper as i32));
+        if let Some(ret) = ret {
+            self.finish(ret, R0);
+        }
+    }
+
+    /// Loads a spilled value.
+    fn reload(&mut self, reg: Reg, val: Val) {
+        if let Home::Spill(n) = self.home(val) {
+            self.push(Insn::load(Width::D, reg, R10, spill_offset(n)));
+        }
+    }
+
+    fn jump(&mut self, mut insn: Insn, to: Label) {
+        match self.bound[to.0 as usize] {
+            Some(target) => insn.off = (target as isize - self.code.insns.len() as isize - 1) as i16,
+            None => self.waiting.push((self.code.insns.len(), to)),
+        }
+        self.push(insn);
+    }
+
+    fn bind(&mut self, label: Label) {
+        let here = self.code.insns.len();
+        self.bound[label.0 as usize] = Some(here);
+        let insns = &mut self.code.insns;
+        self.waiting.retain(|(at, to)| {
+            if *to == label {
+                insns[*at].off = (here - at - 1) as i16;
+            }
+            *to != label
+        });
+    }
+
+    /// Before waiting jumps get out of reach, sends them to jumps placed here.
+    fn relay(&mut self) {
+        let here = self.code.insns.len();
+        if self.waiting.first().is_none_or(|(at, _)| here - at < RELAY_AFTER) {
+            return;
+        }
+        let mut old: Vec<(usize, Label)> = self.waiting.drain(..).collect();
+        old.sort_by_key(|(_, to)| *to);
+        let targets: usize = old.chunk_by(|a, b| a.1 == b.1).count();
+        self.push(Insn::jump(targets as i16));
+        for group in old.chunk_by(|a, b| a.1 == b.1) {
+            let relay = self.code.insns.len();
+            for (at, _) in group {
+                self.code.insns[*at].off = (relay - at - 1) as i16;
+            }
+            self.waiting.push((relay, group[0].1));
+            self.push(Insn::jump(0));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The kernel helpers that generated code calls (`enum bpf_func_id`, include/uapi/linux/bpf.h).
+
+macro_rules! helpers {
+    ($($(#[$doc:meta])* $variant:ident = $id:literal $name:literal,)*) => {
+        /// A kernel helper; the discriminant is its number.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(i32)]
+        pub enum Helper { $($(#[$doc])* $variant = $id,)* }
+
+        impl Helper {
+            /// Name without the `bpf_` prefix.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Helper::$variant => $name,)* }
+            }
+
+            /// The helper of a number.
+            #[must_use]
+            pub fn from_id(id: i32) -> Option<Helper> {
+                match id { $($id => Some(Helper::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+helpers! {
+    /// Address of the value under a key, or null.
+    MapLookup = 1 "map_lookup_elem",
+    /// Sets the value under a key.
+    MapUpdate = 2 "map_update_elem",
+    /// Removes a key.
+    MapDelete = 3 "map_delete_elem",
+    /// `CLOCK_MONOTONIC`
+    KtimeNs = 5 "ktime_get_ns",
+    /// A pseudo-random number.
+    Random = 7 "get_prandom_u32",
+    /// Number of the CPU.
+    CpuId = 8 "get_smp_processor_id",
+    /// Process id in the high, thread id in the low 32 bits.
+    PidTgid = 14 "get_current_pid_tgid",
+    /// Group id in the high, user id in the low 32 bits.
+    UidGid = 15 "get_current_uid_gid",
+    /// Name of the thread.
+    Comm = 16 "get_current_comm",
+    /// Address of the current `task_struct`.
+    CurrentTask = 35 "get_current_task",
+    /// Stack addresses into a buffer.
+    GetStack = 67 "get_stack",
+    /// Reads user memory.
+    ReadUser = 112 "probe_read_user",
+    /// Reads kernel memory.
+    ReadKernel = 113 "probe_read_kernel",
+    /// Reads user text up to the NUL.
+    ReadUserStr = 114 "probe_read_user_str",
+    /// Reads kernel text up to the NUL.
+    ReadKernelStr = 115 "probe_read_kernel_str",
+    /// Process and thread id in a pid namespace.
+    NsPidTgid = 120 "get_ns_current_pid_tgid",
+    /// `CLOCK_BOOTTIME`
+    KtimeBootNs = 125 "ktime_get_boot_ns",
+    /// Room for a record.
+    RingReserve = 131 "ringbuf_reserve",
+    /// Hands a record to the reader.
+    RingSubmit = 132 "ringbuf_submit",
+    /// State of the ring buffer.
+    RingQuery = 134 "ringbuf_query",
+    /// The number given at attachment (Linux 5.15).
+    AttachCookie = 174 "get_attach_cookie",
+    /// Value of another CPU (Linux 5.19).
+    MapLookupPercpu = 195 "map_lookup_percpu_elem",
+    /// `CLOCK_TAI` (Linux 6.1).
+    KtimeTaiNs = 208 "ktime_get_tai_ns",
+}
+
+impl Helper {
+    /// Whether two calls in one run of a program give the same result, so that the second can be saved. Clocks and random
+    /// numbers are not among them.
+    #[must_use]
+    pub fn is_invariant(self) -> bool {
+        use Helper::*;
+        matches!(self, CpuId | PidTgid | UidGid | CurrentTask | AttachCookie)
+    }
+
+    /// Whether a call has no effect but its result.
+    #[must_use]
+    pub fn is_removable(self) -> bool {
+        use Helper::*;
+        self.is_invariant() || matches!(self, KtimeNs | KtimeBootNs | KtimeTaiNs | Random | RingQuery)
+    }
+}

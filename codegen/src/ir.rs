@@ -1,0 +1,591 @@
+//! The intermediate representation between typed programs and instructions.
+//!
+//! # Meaning
+//!
+//! A [`Func`] is one BPF program: a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
+//! [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise and ends at [`Op::Exit`]. Jumps go forward, except to
+//! labels that were made with [`Func::loop_label`].
+//!
+//! There are two kinds of value. A **temporary** is defined by exactly one op, which dominates every use. A **variable** may be
+//! assigned many times ([`Op::Copy`], [`Op::Const`] and every other defining op may do it). Only temporaries take part in common
+//! subexpression elimination and copy propagation: that rule is what keeps a re-assigned variable from being
+//! mistaken for its old value.
+//!
+//! Memory is reached through a [`Place`]: a base and a constant offset. A base is a value that holds an address the verifier
+//! knows (map value, ring-buffer record, the program's context [`Func::CTX`]) or a named stack object ([`Slot`]). A slot's
+//! bytes exist from the first to the last op that names it; slots whose ranges do not meet share memory.
+//!
+//! Helper arguments are structured ([`Arg`]): addresses, maps and immediates are put straight into argument registers
+//! and never occupy a value.
+//!
+//! # Dump
+//!
+//! `Display` prints one op a line: `%3 = call ktime_get_boot_ns()`, `store.w [slot1+4] = %7`, `br %2 == 0 -> L1`; variables
+//! are `$n`, temporaries `%n`.
+
+use crate::helper::Helper;
+use crate::insn::{AluOp, AtomicOp, Cond, Width};
+use lang::span::Span;
+use std::fmt;
+
+/// A 64-bit value; index into [`Func::vals`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Val(pub u32);
+/// A stack object; index into [`Func::slots`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Slot(pub u32);
+/// A jump target; index into [`Func::labels`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Label(pub u32);
+/// A BPF map; index into [`crate::object::Object::maps`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct MapRef(pub u32);
+
+/// Whether a value has one definition or many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValKind {
+    /// One definition that dominates all uses.
+    Temp,
+    /// Any number of definitions.
+    Var,
+}
+
+/// Right-hand operand: a value or an immediate. Immediates that do not fit a sign-extended 32-bit field are not allowed
+/// (see [`Func::operand`]).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Operand {
+    /// A value.
+    Val(Val),
+    /// A sign-extended immediate.
+    Imm(i32),
+}
+
+/// What an address is relative to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Base {
+    /// An address in a value.
+    Val(Val),
+    /// A stack object.
+    Slot(Slot),
+}
+
+/// A memory place: base plus constant offset in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Place {
+    /// Base.
+    pub base: Base,
+    /// Offset.
+    pub off: i32,
+}
+
+impl Place {
+    /// The place `by` bytes further.
+    #[must_use]
+    pub fn at(self, by: u32) -> Place {
+        Place { base: self.base, off: self.off + by as i32 }
+    }
+}
+
+impl From<Slot> for Place {
+    fn from(slot: Slot) -> Place {
+        Place { base: Base::Slot(slot), off: 0 }
+    }
+}
+
+impl From<Val> for Place {
+    fn from(address: Val) -> Place {
+        Place { base: Base::Val(address), off: 0 }
+    }
+}
+
+/// Argument of a helper call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Arg {
+    /// A value.
+    Val(Val),
+    /// A constant.
+    Imm(i64),
+    /// The address of a place.
+    Addr(Place),
+    /// A map.
+    Map(MapRef),
+}
+
+/// An operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// `dst = value`
+    Const {
+        /// Result.
+        dst: Val,
+        /// 64 bits.
+        value: u64,
+    },
+    /// `dst =` address of byte `offset` of the only value of a global-data map.
+    MapAddr {
+        /// Result.
+        dst: Val,
+        /// The map.
+        map: MapRef,
+        /// Byte offset.
+        offset: u32,
+    },
+    /// `dst =` the address of a place.
+    Addr {
+        /// Result.
+        dst: Val,
+        /// Whose address.
+        of: Place,
+    },
+    /// `dst = src`
+    Copy {
+        /// Result.
+        dst: Val,
+        /// Source.
+        src: Val,
+    },
+    /// `dst = a op b`
+    Alu {
+        /// Operation.
+        op: AluOp,
+        /// Result.
+        dst: Val,
+        /// Left side.
+        a: Val,
+        /// Right side.
+        b: Operand,
+    },
+    /// `dst = -src`
+    Neg {
+        /// Result.
+        dst: Val,
+        /// Source.
+        src: Val,
+    },
+    /// `dst =` the low `bits` of `src`, extended to 64.
+    Extend {
+        /// Result.
+        dst: Val,
+        /// Source.
+        src: Val,
+        /// 8, 16 or 32.
+        bits: u8,
+        /// By sign rather than zeros.
+        signed: bool,
+    },
+    /// `dst = *(width *)place`, zero-extended.
+    Load {
+        /// Width.
+        width: Width,
+        /// Result.
+        dst: Val,
+        /// From where.
+        from: Place,
+    },
+    /// `*(width *)place = src`
+    Store {
+        /// Width.
+        width: Width,
+        /// Where to.
+        to: Place,
+        /// What.
+        src: Operand,
+    },
+    /// An atomic operation on 8 bytes; `old` (for fetching operations) is what stood there.
+    Atomic {
+        /// Add, fetch-add or exchange.
+        op: AtomicOp,
+        /// On what.
+        on: Place,
+        /// Operand.
+        src: Val,
+        /// Previous value.
+        old: Option<Val>,
+    },
+    /// Compare and exchange of 8 bytes.
+    CmpXchg {
+        /// On what.
+        on: Place,
+        /// Stored only if this stands there.
+        expected: Val,
+        /// New value.
+        new: Val,
+        /// What stood there.
+        old: Val,
+    },
+    /// A helper call.
+    Call {
+        /// Which.
+        helper: Helper,
+        /// At most 5.
+        args: Vec<Arg>,
+        /// Result, if used.
+        ret: Option<Val>,
+    },
+    /// Goes on at a label.
+    Jump(Label),
+    /// Goes on at a label if `a cond b`.
+    Branch {
+        /// Condition.
+        cond: Cond,
+        /// Left side.
+        a: Val,
+        /// Right side.
+        b: Operand,
+        /// Target.
+        to: Label,
+    },
+    /// A jump target.
+    Label(Label),
+    /// Ends the program with this value.
+    Exit(i32),
+    /// The following ops come from this place of the script.
+    Line(Span),
+}
+
+/// A program.
+#[derive(Clone, Debug)]
+pub struct Func {
+    /// The ops.
+    pub ops: Vec<Op>,
+    /// Kind of each value.
+    pub vals: Vec<ValKind>,
+    /// Size in bytes of each stack object, multiples of 8.
+    pub slots: Vec<u32>,
+    /// For each label whether jumps may come from behind it.
+    pub labels: Vec<bool>,
+}
+
+impl Default for Func {
+    fn default() -> Func {
+        Func { ops: Vec::new(), vals: vec![ValKind::Temp], slots: Vec::new(), labels: Vec::new() }
+    }
+}
+
+impl Func {
+    /// The address of the program's context: a temporary that is defined at entry.
+    pub const CTX: Val = Val(0);
+
+    /// A new temporary.
+    pub fn temp(&mut self) -> Val {
+        self.vals.push(ValKind::Temp);
+        Val(self.vals.len() as u32 - 1)
+    }
+
+    /// A new variable.
+    pub fn var(&mut self) -> Val {
+        self.vals.push(ValKind::Var);
+        Val(self.vals.len() as u32 - 1)
+    }
+
+    /// A new stack object of at least `size` bytes.
+    pub fn slot(&mut self, size: u32) -> Slot {
+        self.slots.push(size.next_multiple_of(8).max(8));
+        Slot(self.slots.len() as u32 - 1)
+    }
+
+    /// A new label for forward jumps.
+    pub fn label(&mut self) -> Label {
+        self.labels.push(false);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    /// A new label that jumps may go back to.
+    pub fn loop_label(&mut self) -> Label {
+        self.labels.push(true);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    /// Appends an op.
+    pub fn push(&mut self, op: Op) {
+        self.ops.push(op);
+    }
+
+    /// A temporary with a constant.
+    pub fn constant(&mut self, value: u64) -> Val {
+        let dst = self.temp();
+        self.push(Op::Const { dst, value });
+        dst
+    }
+
+    /// A constant as a right-hand operand: immediate if it fits.
+    pub fn operand(&mut self, value: u64) -> Operand {
+        match i32::try_from(value as i64) {
+            Ok(imm) => Operand::Imm(imm),
+            Err(_) => Operand::Val(self.constant(value)),
+        }
+    }
+
+    /// `a op b`
+    pub fn alu(&mut self, op: AluOp, a: Val, b: Operand) -> Val {
+        let dst = self.temp();
+        self.push(Op::Alu { op, dst, a, b });
+        dst
+    }
+
+    /// Loads from a place.
+    pub fn load(&mut self, width: Width, from: Place) -> Val {
+        let dst = self.temp();
+        self.push(Op::Load { width, dst, from });
+        dst
+    }
+
+    /// Stores to a place.
+    pub fn store(&mut self, width: Width, to: Place, src: Operand) {
+        self.push(Op::Store { width, to, src });
+    }
+
+    /// Calls a helper and keeps its result.
+    pub fn call(&mut self, helper: Helper, args: &[Arg]) -> Val {
+        let dst = self.temp();
+        self.push(Op::Call { helper, args: args.to_vec(), ret: Some(dst) });
+        dst
+    }
+
+    /// Calls a helper for its effect.
+    pub fn call_void(&mut self, helper: Helper, args: &[Arg]) {
+        self.push(Op::Call { helper, args: args.to_vec(), ret: None });
+    }
+
+    /// Jumps if `a cond b`.
+    pub fn branch(&mut self, cond: Cond, a: Val, b: Operand, to: Label) {
+        self.push(Op::Branch { cond, a, b, to });
+    }
+
+    /// Whether a value is a temporary.
+    #[must_use]
+    pub fn is_temp(&self, val: Val) -> bool {
+        self.vals[val.0 as usize] == ValKind::Temp
+    }
+}
+
+impl Op {
+    /// The value this op defines.
+    #[must_use]
+    pub fn def(&self) -> Option<Val> {
+        match *self {
+            Op::Const { dst, .. }
+            | Op::MapAddr { dst, .. }
+            | Op::Addr { dst, .. }
+            | Op::Copy { dst, .. }
+            | Op::Alu { dst, .. }
+            | Op::Neg { dst, .. }
+            | Op::Extend { dst, .. }
+            | Op::Load { dst, .. } => Some(dst),
+            Op::CmpXchg { old, .. } => Some(old),
+            Op::Atomic { old, .. } => old,
+            Op::Call { ret, .. } => ret,
+            Op::Store { .. } | Op::Jump(_) | Op::Branch { .. } | Op::Label(_) | Op::Exit(_) | Op::Line(_) => {
+                None
+            }
+        }
+    }
+
+    /// Calls `f` with every value this op reads; `f` may replace it.
+    pub fn map_uses(&mut self, f: &mut impl FnMut(&mut Val)) {
+        fn operand(o: &mut Operand, f: &mut impl FnMut(&mut Val)) {
+            if let Operand::Val(v) = o {
+                f(v);
+            }
+        }
+        fn place(p: &mut Place, f: &mut impl FnMut(&mut Val)) {
+            if let Base::Val(v) = &mut p.base {
+                f(v);
+            }
+        }
+        match self {
+            Op::Copy { src, .. } | Op::Neg { src, .. } | Op::Extend { src, .. } => f(src),
+            Op::Alu { a, b, .. } | Op::Branch { a, b, .. } => {
+                f(a);
+                operand(b, f);
+            }
+            Op::Load { from: p, .. } | Op::Addr { of: p, .. } => place(p, f),
+            Op::Store { to, src, .. } => {
+                place(to, f);
+                operand(src, f);
+            }
+            Op::Atomic { on, src, .. } => {
+                place(on, f);
+                f(src);
+            }
+            Op::CmpXchg { on, expected, new, .. } => {
+                place(on, f);
+                f(expected);
+                f(new);
+            }
+            Op::Call { args, .. } => {
+                for arg in args {
+                    match arg {
+                        Arg::Val(v) => f(v),
+                        Arg::Addr(p) => place(p, f),
+                        Arg::Imm(_) | Arg::Map(_) => {}
+                    }
+                }
+            }
+            Op::Const { .. }
+            | Op::MapAddr { .. }
+            | Op::Jump(_)
+            | Op::Label(_)
+            | Op::Exit(_)
+            | Op::Line(_) => {}
+        }
+    }
+
+    /// Calls `f` with every value this op reads.
+    pub fn uses(&self, f: &mut impl FnMut(Val)) {
+        // A clone is cheap (only calls allocate) and saves a second copy of the table above.
+        self.clone().map_uses(&mut |v| f(*v));
+    }
+
+    /// Calls `f` with every place this op names.
+    pub fn places(&self, f: &mut impl FnMut(Place)) {
+        match self {
+            Op::Load { from: p, .. }
+            | Op::Store { to: p, .. }
+            | Op::Addr { of: p, .. }
+            | Op::Atomic { on: p, .. }
+            | Op::CmpXchg { on: p, .. } => f(*p),
+            Op::Call { args, .. } => {
+                for arg in args {
+                    if let Arg::Addr(p) = arg {
+                        f(*p);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the op may be left out when its result is unused.
+    #[must_use]
+    pub fn is_pure(&self) -> bool {
+        match self {
+            Op::Const { .. }
+            | Op::MapAddr { .. }
+            | Op::Addr { .. }
+            | Op::Copy { .. }
+            | Op::Alu { .. }
+            | Op::Neg { .. }
+            | Op::Extend { .. }
+            | Op::Load { .. } => true,
+            Op::Call { helper, .. } => helper.is_removable(),
+            _ => false,
+        }
+    }
+}
+
+/// Writes a value with the sigil of its kind.
+struct Show<'a, T>(&'a Func, T);
+
+impl fmt::Display for Show<'_, Val> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.1 == Func::CTX {
+            return f.write_str("ctx");
+        }
+        write!(f, "{}{}", if self.0.is_temp(self.1) { '%' } else { '$' }, self.1.0)
+    }
+}
+
+impl fmt::Display for Show<'_, Operand> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Operand::Val(v) => Show(self.0, v).fmt(f),
+            Operand::Imm(i) => write!(f, "{i}"),
+        }
+    }
+}
+
+impl fmt::Display for Show<'_, Place> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1.base {
+            Base::Val(v) => write!(f, "[{}{:+}]", Show(self.0, v), self.1.off),
+            Base::Slot(s) => write!(f, "[slot{}{:+}]", s.0, self.1.off),
+        }
+    }
+}
+
+impl fmt::Display for Show<'_, Arg> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Arg::Val(v) => Show(self.0, v).fmt(f),
+            Arg::Imm(i) => write!(f, "{i}"),
+            Arg::Addr(p) => write!(f, "&{}", Show(self.0, p)),
+            Arg::Map(m) => write!(f, "map{}", m.0),
+        }
+    }
+}
+
+impl fmt::Display for Func {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, size) in self.slots.iter().enumerate() {
+            writeln!(f, "    slot{i}: {size} bytes")?;
+        }
+        for op in &self.ops {
+            self.fmt_op(op, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Func {
+    fn fmt_op(&self, op: &Op, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let v = |val| Show(self, val);
+        let w = |width: Width| ["b", "h", "w", "d"][width as usize];
+        match op {
+            Op::Line(span) => return writeln!(f, "  ; {}..{}", span.start, span.end),
+            Op::Label(l) => {
+                let back = if self.labels[l.0 as usize] { " (loop)" } else { "" };
+                return writeln!(f, "L{}:{back}", l.0);
+            }
+            _ => f.write_str("    ")?,
+        }
+        match op {
+            Op::Const { dst, value } => writeln!(f, "{} = {}", v(*dst), *value as i64),
+            Op::MapAddr { dst, map, offset } => writeln!(f, "{} = &map{}[0]+{offset}", v(*dst), map.0),
+            Op::Addr { dst, of } => writeln!(f, "{} = &{}", v(*dst), Show(self, *of)),
+            Op::Copy { dst, src } => writeln!(f, "{} = {}", v(*dst), v(*src)),
+            Op::Alu { op, dst, a, b } => {
+                writeln!(f, "{} = {} {} {}", v(*dst), format!("{op:?}").to_lowercase(), v(*a), Show(self, *b))
+            }
+            Op::Neg { dst, src } => writeln!(f, "{} = neg {}", v(*dst), v(*src)),
+            Op::Extend { dst, src, bits, signed } => {
+                writeln!(f, "{} = {}{bits} {}", v(*dst), if *signed { 's' } else { 'u' }, v(*src))
+            }
+            Op::Load { width, dst, from } => {
+                writeln!(f, "{} = load.{} {}", v(*dst), w(*width), Show(self, *from))
+            }
+            Op::Store { width, to, src } => {
+                writeln!(f, "store.{} {} = {}", w(*width), Show(self, *to), Show(self, *src))
+            }
+            Op::Atomic { op, on, src, old } => {
+                if let Some(old) = old {
+                    write!(f, "{} = ", v(*old))?;
+                }
+                writeln!(f, "atomic {} {}, {}", format!("{op:?}").to_lowercase(), Show(self, *on), v(*src))
+            }
+            Op::CmpXchg { on, expected, new, old } => {
+                writeln!(f, "{} = cmpxchg {}, {} -> {}", v(*old), Show(self, *on), v(*expected), v(*new))
+            }
+            Op::Call { helper, args, ret } => {
+                if let Some(ret) = ret {
+                    write!(f, "{} = ", v(*ret))?;
+                }
+                let args: Vec<String> = args.iter().map(|a| Show(self, *a).to_string()).collect();
+                writeln!(f, "call {}({})", helper.name(), args.join(", "))
+            }
+            Op::Jump(l) => writeln!(f, "jump L{}", l.0),
+            Op::Branch { cond, a, b, to } => {
+                writeln!(
+                    f,
+                    "br {} {} {} -> L{}",
+                    v(*a),
+                    format!("{cond:?}").to_lowercase(),
+                    Show(self, *b),
+                    to.0
+                )
+            }
+            Op::Exit(code) => writeln!(f, "exit {code}"),
+            Op::Label(_) | Op::Line(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Typed gotrace programs to eBPF objects: no I/O, no kernel.
+//!
+//! ```text
+//! hir::Program --lower--> ir::Func --opt--> ir::Func --regalloc, emit--> Insn --elf--> bytes
+//! ```
+//!
+//! [`compile`] runs all of it but the last step and gives an [`Object`]: programs, maps, and the layouts that the loader
+//! decodes with. [`elf::write`] makes the file that `gotrace build` stores and that a run loads.
+
+mod btf;
+pub mod disasm;
+pub mod elf;
+mod emit;
+pub mod error;
+pub mod helper;
+pub mod insn;
+pub mod ir;
+pub mod layout;
+mod lower;
+pub mod object;
+pub mod opt;
+mod regalloc;
+pub mod target;
+
+pub use error::Error;
+pub use object::Object;
+pub use target::Target;
+
+use lang::hir::{self, Attach};
+use object::{Program, ProgramKind};
+
+/// Bytes of stack that the kernel gives a program (`MAX_BPF_STACK`).
+const STACK_LIMIT: u32 = 512;
+
+/// Compiles a script for a machine.
+///
+/// # Errors
+/// Constructs that the machine cannot run, at their place in the script.
+pub fn compile(program: &hir::Program, target: &Target) -> Result<Object, Error> {
+    // Values move from the stack to scratch memory, larger ones first, until every program fits.
+    let mut limit = program.config.on_stack_limit;
+    loop {
+        match compile_with(program, target, limit)? {
+            Ok(object) => return Ok(object),
+            Err(_) if limit > 8 => limit /= 2,
+            Err(probe) => {
+                let error = Error::new(
+                    probe.span,
+                    "this block keeps too many values at the same time for a BPF program",
+                )
+                .help("split the work into several probes, or use fewer variables at once");
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Compiles with values of at most `on_stack_limit` bytes on the stack; `Err` inside is a probe whose stack did not fit.
+fn compile_with<'a>(
+    program: &'a hir::Program,
+    target: &Target,
+    on_stack_limit: u32,
+) -> Result<Result<Object, &'a hir::Probe>, Error> {
+    let mut unit = lower::Unit::new(program, target, on_stack_limit);
+    let mut programs = Vec::new();
+    for (index, probe) in program.probes.iter().enumerate() {
+        let mut f = lower::lower(&mut unit, probe, index)?;
+        opt::optimize(&mut f);
+        let allocation = regalloc::allocate(&f);
+        if allocation.stack > STACK_LIMIT {
+            return Ok(Err(probe));
+        }
+        let code = emit::emit(&f, &allocation);
+        let (section, kind) = section(&probe.attach);
+        programs.push(Program {
+            name: format!("{}_{index}", kind_name(&probe.attach)),
+            section,
+            kind,
+            insns: code.insns,
+            map_refs: code.map_refs,
+            lines: code.lines,
+        });
+    }
+    unit.finish();
+    Ok(Ok(Object {
+        source_name: program.source_name.clone(),
+        source: program.source.clone(),
+        programs,
+        maps: unit.maps,
+        user_maps: unit.user_maps,
+        records: unit.records,
+        counters: unit.counters,
+    }))
+}
+
+/// The IR of each probe, before and after optimization; for `-d ir` and tests.
+///
+/// # Errors
+/// As [`compile`].
+pub fn lower_only(program: &hir::Program, target: &Target) -> Result<Vec<(ir::Func, ir::Func)>, Error> {
+    let mut unit = lower::Unit::new(program, target, program.config.on_stack_limit);
+    let probes = program.probes.iter().enumerate();
+    probes
+        .map(|(index, probe)| {
+            let lowered = lower::lower(&mut unit, probe, index)?;
+            let mut optimized = lowered.clone();
+            opt::optimize(&mut optimized);
+            Ok((lowered, optimized))
+        })
+        .collect()
+}
+
+fn section(attach: &Attach) -> (&'static str, ProgramKind) {
+    match attach {
+        Attach::Begin | Attach::End => ("raw_tp", ProgramKind::RunOnce),
+        Attach::Interval(_) | Attach::Profile(_) => ("perf_event", ProgramKind::PerfEvent),
+        Attach::Tracepoint(_) => ("tracepoint", ProgramKind::Tracepoint),
+        Attach::Uprobe { .. } => ("uprobe", ProgramKind::Uprobe),
+    }
+}
+
+fn kind_name(attach: &Attach) -> &'static str {
+    match attach {
+        Attach::Begin => "begin",
+        Attach::End => "end",
+        Attach::Interval(_) => "interval",
+        Attach::Profile(_) => "profile",
+        Attach::Tracepoint(_) => "tracepoint",
+        Attach::Uprobe { ret: false, .. } => "uprobe",
+        Attach::Uprobe { ret: true, .. } => "uretprobe",
+    }
+}

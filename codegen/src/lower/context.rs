@@ -1,0 +1,308 @@
+//! Builtins: what a program can know about the process, the call and the event it runs for.
+
+use super::{Lower, Value};
+use crate::Error;
+use crate::helper::Helper;
+use crate::insn::{AluOp, Cond, Width};
+use crate::ir::{Arg, Func, Op, Operand, Place, Val};
+use lang::arch::Arch;
+use lang::env::{Abi, Goroutine, Stop, UprobeClass};
+use lang::hir::{Attach, Builtin, Clock, Expr};
+use lang::types::{AddrSpace, Type};
+
+/// First integer argument registers, by ABI. C: System V on x86-64, AAPCS64 on arm64. Go: ABIInternal (amd64 since 1.17, arm64 since
+/// 1.18), `src/cmd/compile/abi-internal.md` of the Go source.
+fn argument_registers(arch: Arch, abi: Abi) -> &'static [&'static str] {
+    match (arch, abi) {
+        (Arch::X86_64, Abi::C) => &["di", "si", "dx", "cx", "r8", "r9"],
+        (Arch::X86_64, Abi::GoRegisters) => &["ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"],
+        (Arch::Aarch64, Abi::C) => &["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"],
+        (Arch::Aarch64, Abi::GoRegisters) => &[
+            "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+            "x15",
+        ],
+        (_, Abi::GoStack) => &[],
+    }
+}
+
+impl Lower<'_, '_> {
+    /// The value of a scalar builtin.
+    pub(super) fn builtin(&mut self, builtin: &Builtin, e: &Expr) -> Value {
+        match builtin {
+            Builtin::Pid => self.tgid().into(),
+            Builtin::Tid => {
+                let both = self.pid_tgid();
+                self.low(both).into()
+            }
+            Builtin::Uid => {
+                let both = self.f.call(Helper::UidGid, &[]);
+                self.low(both).into()
+            }
+            Builtin::Gid => {
+                let both = self.f.call(Helper::UidGid, &[]);
+                self.f.alu(AluOp::Rsh, both, Operand::Imm(32)).into()
+            }
+            Builtin::Nsecs(clock) => {
+                let helper = match clock {
+                    Clock::Monotonic => Helper::KtimeNs,
+                    Clock::Boot => Helper::KtimeBootNs,
+                    Clock::Tai => Helper::KtimeTaiNs,
+                };
+                self.f.call(helper, &[]).into()
+            }
+            Builtin::Elapsed => {
+                let now = self.f.call(Helper::KtimeBootNs, &[]);
+                let start = self.f.operand(self.unit.target.start);
+                self.f.alu(AluOp::Sub, now, start).into()
+            }
+            Builtin::Cpu => self.f.call(Helper::CpuId, &[]).into(),
+            Builtin::Rand => {
+                let random = self.f.call(Helper::Random, &[]);
+                self.low(random).into()
+            }
+            Builtin::Probe => {
+                let high = (self.index as u64) << 32;
+                match self.function() {
+                    None => Value::Imm(high | u64::from(u32::MAX)),
+                    Some(Value::Imm(function)) => Value::Imm(high | function),
+                    Some(Value::Val(function)) => {
+                        let high = self.f.operand(high);
+                        self.f.alu(AluOp::Or, function, high).into()
+                    }
+                }
+            }
+            Builtin::Func => match self.function() {
+                Some(function) => function,
+                None => self.unavailable(e, "func"),
+            },
+            Builtin::Arg(n) => self.argument(*n, false, e),
+            Builtin::Sarg(n) => self.argument(*n, true, e),
+            Builtin::Retval => self.retval(e),
+            Builtin::Reg(index) => self.register_at(*index).into(),
+            Builtin::Goid => self.goid(e),
+            Builtin::CallId => self.callid(e),
+            Builtin::Comm | Builtin::Stack => {
+                let error = Error::new(e.span, format!("a {} does not fit a register", e.ty));
+                self.fail(error)
+            }
+        }
+    }
+
+    fn unavailable(&mut self, e: &Expr, what: &str) -> Value {
+        let error = Error::new(e.span, format!("`{what}` is not available in this probe"));
+        self.fail(error)
+    }
+
+    fn low(&mut self, src: Val) -> Val {
+        let dst = self.f.temp();
+        self.f.push(Op::Extend { dst, src, bits: 32, signed: false });
+        dst
+    }
+
+    /// Process id in the high, thread id in the low half, in gotrace's pid namespace.
+    fn pid_tgid(&mut self) -> Val {
+        let Some((dev, ino)) = self.unit.target.pid_namespace else {
+            return self.f.call(Helper::PidTgid, &[]);
+        };
+        // struct bpf_pidns_info { u32 pid; u32 tgid; }; as one word: tgid is the high half.
+        let info: Place = self.f.slot(8).into();
+        self.f.store(Width::D, info, Operand::Imm(0));
+        let args = [Arg::Imm(dev as i64), Arg::Imm(ino as i64), Arg::Addr(info), Arg::Imm(8)];
+        self.f.call_void(Helper::NsPidTgid, &args);
+        self.f.load(Width::D, info)
+    }
+
+    /// Process id.
+    pub(super) fn tgid(&mut self) -> Val {
+        let both = self.pid_tgid();
+        self.f.alu(AluOp::Rsh, both, Operand::Imm(32))
+    }
+
+    /// Index of the traced function; constant where the program has sites in one function only.
+    fn function(&mut self) -> Option<Value> {
+        let Attach::Uprobe { targets, .. } = &self.probe.attach else { return None };
+        let mut functions = targets.iter().flat_map(|t| &t.sites).map(|s| s.function);
+        if let Some(first) = functions.next()
+            && functions.all(|f| f == first)
+        {
+            return Some(Value::Imm(u64::from(first)));
+        }
+        Some(self.f.call(Helper::AttachCookie, &[Arg::Val(Func::CTX)]).into())
+    }
+
+    fn uprobe_class(&self) -> Option<&UprobeClass> {
+        match &self.probe.attach {
+            Attach::Uprobe { class, .. } => Some(class),
+            _ => None,
+        }
+    }
+
+    /// A register of the interrupted code. Uprobe and perf-event programs have `pt_regs` at the start of their context.
+    pub(super) fn register(&mut self, name: &str) -> Val {
+        let index = self.unit.target.arch.register(name).unwrap_or(0);
+        self.register_at(index)
+    }
+
+    fn register_at(&mut self, index: u8) -> Val {
+        self.f.load(Width::D, Place::from(Func::CTX).at(8 * u32::from(index)))
+    }
+
+    /// An argument word. On the stack it starts above the return address on x86-64; arm64 keeps that in a register, and Go
+    /// leaves the word at `sp` unused there.
+    fn argument(&mut self, n: u8, stack_only: bool, e: &Expr) -> Value {
+        let Some(class) = self.uprobe_class() else { return self.unavailable(e, "arg") };
+        let arch = self.unit.target.arch;
+        let registers = match class.abi {
+            Abi::C if stack_only => &[],
+            abi => argument_registers(arch, abi),
+        };
+        if let Some(register) = registers.get(usize::from(n)) {
+            return self.register(register).into();
+        }
+        let first = match (arch, class.abi) {
+            (Arch::Aarch64, Abi::C) => 0,
+            _ => 8,
+        };
+        let word = u64::from(n) - registers.len() as u64;
+        self.stack_word(first + 8 * word).into()
+    }
+
+    fn stack_word(&mut self, offset: u64) -> Val {
+        let sp = self.register("sp");
+        let at = self.f.alu(AluOp::Add, sp, Operand::Imm(offset as i32));
+        self.load_traced(&Type::U64, at.into(), AddrSpace::User)
+    }
+
+    fn retval(&mut self, e: &Expr) -> Value {
+        let Some(class) = self.uprobe_class() else { return self.unavailable(e, "retval") };
+        match (class.abi, class.result_offset) {
+            (Abi::GoStack, Some(offset)) => self.stack_word(u64::from(offset)).into(),
+            (Abi::GoStack, None) => {
+                let error = Error::new(e.span, "`retval` of this function is on the stack, at a place that is not known")
+                    .help("the binary has no debug information that tells the size of the arguments; read it with `*(reg(\"sp\") + N)`");
+                self.fail(error)
+            }
+            (abi, _) => {
+                let arch = self.unit.target.arch;
+                let first = match (arch, abi) {
+                    (Arch::X86_64, _) => "ax",
+                    (Arch::Aarch64, _) => "x0",
+                };
+                self.register(first).into()
+            }
+        }
+    }
+
+    /// The address of the current `runtime.g`: in its register in Go code, else in thread-local storage.
+    fn current_g(&mut self, goroutine: Goroutine, e: &Expr) -> Value {
+        let arch = self.unit.target.arch;
+        if goroutine.in_register {
+            return self.register(if arch == Arch::X86_64 { "r14" } else { "x28" }).into();
+        }
+        let Some(tls_base) = self.unit.target.tls_base else {
+            let error = Error::new(
+                e.span,
+                "the goroutine cannot be found: this kernel does not describe its structures (no BTF)",
+            )
+            .help("a kernel with CONFIG_DEBUG_INFO_BTF has /sys/kernel/btf/vmlinux");
+            return self.fail(error);
+        };
+        let task = self.f.call(Helper::CurrentTask, &[]);
+        let at = self.f.alu(AluOp::Add, task, Operand::Imm(tls_base as i32));
+        let base = self.load_traced(&Type::U64, at.into(), AddrSpace::Kernel);
+        let slot = self.f.alu(AluOp::Add, base, Operand::Imm(goroutine.tls_offset));
+        self.load_traced(&Type::U64, slot.into(), AddrSpace::User).into()
+    }
+
+    fn goroutine_word(&mut self, structure: Value, offset: u32) -> Val {
+        let structure = self.val(structure);
+        let at = self.f.alu(AluOp::Add, structure, Operand::Imm(offset as i32));
+        self.load_traced(&Type::U64, at.into(), AddrSpace::User)
+    }
+
+    fn goid(&mut self, e: &Expr) -> Value {
+        let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else { return Value::Imm(0) };
+        let g = self.current_g(goroutine, e);
+        self.goid_of(goroutine, g).into()
+    }
+
+    /// `g.goid`; on g0, which has none, that of the goroutine it serves (`g.m.curg`).
+    fn goid_of(&mut self, goroutine: Goroutine, g: Value) -> Val {
+        let result = self.f.var();
+        let own = self.goroutine_word(g, goroutine.goid);
+        self.f.push(Op::Copy { dst: result, src: own });
+        let end = self.f.label();
+        self.f.branch(Cond::Ne, result, Operand::Imm(0), end);
+        let m = self.goroutine_word(g, goroutine.m);
+        let curg = self.goroutine_word(m.into(), goroutine.curg);
+        let served = self.goroutine_word(curg.into(), goroutine.goid);
+        self.f.push(Op::Copy { dst: result, src: served });
+        self.f.push(Op::Label(end));
+        self.copy_of(result)
+    }
+
+    /// A number that is the same at entry to and return from one call and differs between calls that are under way at the
+    /// same time: a mix of process, goroutine (thread where there is none), function and depth of the stack. Depth is measured from
+    /// the top of the goroutine's stack, so a stack that is moved between entry and return does not matter.
+    fn callid(&mut self, e: &Expr) -> Value {
+        let Some(class) = self.uprobe_class().cloned() else { return self.unavailable(e, "callid") };
+        let sp = self.register("sp");
+        // The kernel's uretprobe runs after the return address was popped.
+        let sp = match (class.stop, self.unit.target.arch) {
+            (Stop::KernelReturn, Arch::X86_64) => self.f.alu(AluOp::Sub, sp, Operand::Imm(8)),
+            _ => sp,
+        };
+        let (depth, runner) = match class.goroutine {
+            Some(goroutine) => {
+                let g = self.current_g(goroutine, e);
+                let goid = self.goid_of(goroutine, g);
+                let top = self.goroutine_word(g, goroutine.stack_hi);
+                (self.f.alu(AluOp::Sub, top, Operand::Val(sp)), goid)
+            }
+            None => {
+                let both = self.pid_tgid();
+                (sp, self.low(both))
+            }
+        };
+        let tgid = self.tgid();
+        let function = self.function().unwrap_or(Value::Imm(0));
+        // Each part is spread over 64 bits by an odd constant before the next one is mixed in.
+        let mut id = self.mix(depth, runner.into(), 0x9e37_79b9_7f4a_7c15);
+        id = self.mix(id, tgid.into(), 0xc2b2_ae3d_27d4_eb4f);
+        self.mix(id, function, 0x1656_67b1_9e37_79f9).into()
+    }
+
+    /// `rotate(id, 32) * factor ^ part`, invertible in both.
+    fn mix(&mut self, id: Val, part: Value, factor: u64) -> Val {
+        let factor = self.f.operand(factor);
+        let spread = self.f.alu(AluOp::Mul, id, factor);
+        let high = self.f.alu(AluOp::Rsh, spread, Operand::Imm(32));
+        let folded = self.f.alu(AluOp::Xor, spread, Operand::Val(high));
+        let part = self.operand(part);
+        self.f.alu(AluOp::Xor, folded, part)
+    }
+
+    /// A scalar of the context record. The verifier lets tracepoint programs read all but the first 8 bytes directly.
+    pub(super) fn load_context(&mut self, ty: &Type, offset: u32) -> Val {
+        let size = ty.size();
+        if offset < 8 || !offset.is_multiple_of(size.max(1)) {
+            let slot: Place = self.f.slot(8).into();
+            self.copy_context(offset, slot, size);
+            return self.load_scalar(ty, slot);
+        }
+        self.load_scalar(ty, Place::from(Func::CTX).at(offset))
+    }
+
+    /// Bytes of the context record.
+    pub(super) fn copy_context(&mut self, offset: u32, to: Place, size: u32) {
+        let from = Place::from(Func::CTX).at(offset);
+        self.f.call_void(Helper::ReadKernel, &[Arg::Addr(to), Arg::Imm(i64::from(size)), Arg::Addr(from)]);
+    }
+
+    /// Address of the data of a `__data_loc` member: its low half is the offset from the start of the record.
+    pub(super) fn data_loc(&mut self, offset: u32) -> Val {
+        let locator = self.load_context(&Type::U32, offset);
+        let at = self.f.alu(AluOp::And, locator, Operand::Imm(0xffff));
+        self.f.alu(AluOp::Add, Func::CTX, Operand::Val(at))
+    }
+}

@@ -1,0 +1,156 @@
+//! Places that hold values too large for a register: stack slots, scratch memory, clearing and copying.
+//!
+//! # Scratch memory
+//!
+//! What does not fit the 512-byte stack lives in an array map. A uprobe program runs preemptible and perf interrupts arrive
+//! inside other programs, so "one block per CPU" would be shared by programs that interrupt each other. Each CPU has
+//! [`BLOCKS`] blocks instead, and a program **claims** one: an atomic exchange of the block's first word tells whether it was free.
+//! The claim is released where the program ends. When all blocks of a CPU are taken the event is counted as dropped.
+
+use super::{Lower, Unit};
+use crate::helper::Helper;
+use crate::insn::{AluOp, AtomicOp, Cond, Width};
+use crate::ir::{Arg, Func, MapRef, Op, Operand, Place, Val};
+use crate::object::{self, CounterKind, MapDef, MapKind};
+
+/// Scratch blocks per CPU: how many programs may interrupt each other.
+const BLOCKS: u32 = 4;
+/// Bytes before the data of a block: the claim word.
+const HEADER: u32 = 8;
+/// Values up to this size are cleared and copied by plain instructions, larger ones by a helper.
+const INLINE_LIMIT: u32 = 64;
+
+/// Scratch memory of one program.
+pub(super) struct Scratch {
+    /// Address of the claimed block.
+    base: Val,
+    size: u32,
+}
+
+impl Scratch {
+    pub fn new(f: &mut Func) -> Scratch {
+        Scratch { base: f.var(), size: 0 }
+    }
+
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+}
+
+impl Unit<'_> {
+    /// The scratch map with blocks of at least `size` bytes of data.
+    fn scratch(&mut self, size: u32) -> usize {
+        let entries = self.target.cpus * BLOCKS;
+        let index = *self.scratch.get_or_insert_with(|| {
+            self.maps.push(MapDef {
+                name: object::SCRATCH.into(),
+                kind: MapKind::Array,
+                key_size: 4,
+                value_size: 0,
+                max_entries: entries,
+            });
+            self.maps.len() - 1
+        });
+        let value_size = &mut self.maps[index].value_size;
+        *value_size = (*value_size).max(HEADER + size);
+        index
+    }
+}
+
+impl Lower<'_, '_> {
+    /// Memory for a value: on the stack if it is small, else scratch. Its bytes are undefined.
+    pub(super) fn memory(&mut self, size: u32) -> Place {
+        if size <= self.unit.on_stack_limit {
+            return self.f.slot(size).into();
+        }
+        let place = Place::from(self.scratch.base).at(HEADER + self.scratch.size);
+        self.scratch.size += size.next_multiple_of(8);
+        place
+    }
+
+    /// Sets `size` bytes to zero.
+    pub(super) fn clear(&mut self, to: Place, size: u32) {
+        if size > INLINE_LIMIT {
+            // A failing read clears its destination, and reading address 0 always fails: one call instead of a loop.
+            self.f.call_void(Helper::ReadKernel, &[Arg::Addr(to), Arg::Imm(i64::from(size)), Arg::Imm(0)]);
+            return;
+        }
+        for (at, width) in chunks(to.off, size) {
+            self.f.store(width, to.at(at), Operand::Imm(0));
+        }
+    }
+
+    /// Copies `size` bytes of kernel memory that the verifier knows.
+    pub(super) fn copy(&mut self, from: Place, to: Place, size: u32) {
+        if size > INLINE_LIMIT {
+            self.f
+                .call_void(Helper::ReadKernel, &[Arg::Addr(to), Arg::Imm(i64::from(size)), Arg::Addr(from)]);
+            return;
+        }
+        for (at, width) in chunks(to.off | from.off, size) {
+            let word = self.f.load(width, from.at(at));
+            self.f.store(width, to.at(at), Operand::Val(word));
+        }
+    }
+
+    /// Writes constant bytes.
+    pub(super) fn write_bytes(&mut self, to: Place, bytes: &[u8]) {
+        for (at, width) in chunks(to.off, bytes.len() as u32) {
+            let at_usize = at as usize;
+            let chunk = &bytes[at_usize..at_usize + width.bytes() as usize];
+            let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+            match width {
+                Width::D if i32::try_from(word as i64).is_err() => {
+                    // Two 4-byte stores of immediates are as short as loading the constant, and need no register.
+                    self.f.store(Width::W, to.at(at), Operand::Imm(word as i32));
+                    self.f.store(Width::W, to.at(at + 4), Operand::Imm((word >> 32) as i32));
+                }
+                _ => self.f.store(width, to.at(at), Operand::Imm(word as i32)),
+            }
+        }
+    }
+
+    /// Emits the claim of scratch memory at op index `at` and its release here; nothing if none is used.
+    pub(super) fn finish_scratch(&mut self, at: usize) {
+        if self.scratch.size == 0 {
+            return;
+        }
+        let map = MapRef(self.unit.scratch(self.scratch.size) as u32);
+        self.f.store(Width::D, self.scratch.base.into(), Operand::Imm(0));
+
+        let body = self.f.ops.split_off(at);
+        let (none, got) = (self.f.label(), self.f.label());
+        let cpu = self.f.call(Helper::CpuId, &[]);
+        let first = self.f.alu(AluOp::Mul, cpu, Operand::Imm(BLOCKS as i32));
+        let key = self.f.slot(4);
+        for block in 0..BLOCKS {
+            let index = self.f.alu(AluOp::Add, first, Operand::Imm(block as i32));
+            self.f.store(Width::W, key.into(), Operand::Val(index));
+            let entry = self.f.call(Helper::MapLookup, &[Arg::Map(map), Arg::Addr(key.into())]);
+            self.f.branch(Cond::Eq, entry, Operand::Imm(0), none);
+            self.f.push(Op::Copy { dst: self.scratch.base, src: entry });
+            let one = self.f.constant(1);
+            let old = self.f.temp();
+            self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: entry.into(), src: one, old: Some(old) });
+            self.f.branch(Cond::Eq, old, Operand::Imm(0), got);
+        }
+        self.f.push(Op::Label(none));
+        self.count_error(CounterKind::NoScratch);
+        self.f.push(Op::Jump(self.quit));
+        self.f.push(Op::Label(got));
+        self.f.ops.extend(body);
+    }
+}
+
+/// Cuts `size` bytes into the widest stores that are aligned, given that the place is as aligned as `offset` is.
+pub(super) fn chunks(offset: i32, size: u32) -> impl Iterator<Item = (u32, Width)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let width = [Width::D, Width::W, Width::H, Width::B]
+            .into_iter()
+            .find(|w| size - at >= w.bytes() && (offset as u32 | at).is_multiple_of(w.bytes()))?;
+        let start = at;
+        at += width.bytes();
+        Some((start, width))
+    })
+}

@@ -1,0 +1,333 @@
+//! Lowers typed programs to the IR.
+//!
+//! Evaluation is **destination-driven**: a value that does not fit a register is written where it is needed (ring-buffer
+//! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
+//! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
+//! conditions), `memory` (places, copies, scratch), `string`, `context` (builtins that read the probe's context),
+//! `map`, `agg` (aggregations), `stmt`, `record` (messages to user space).
+
+mod agg;
+mod context;
+mod expr;
+mod map;
+mod memory;
+mod record;
+mod stmt;
+mod string;
+
+use crate::error::Error;
+use crate::insn::{Cond, Width};
+use crate::ir::{Func, Label, Op, Operand, Place, Val};
+use crate::layout;
+use crate::object::{self, Counter, CounterKind, MapDef, MapKind, Record, UserMap};
+use crate::target::Target;
+use lang::hir::{self, Attach, MapValue};
+use lang::span::Span;
+use lang::types::Type;
+
+/// What all programs of a script share while they are lowered.
+pub(crate) struct Unit<'a> {
+    pub program: &'a hir::Program,
+    pub target: &'a Target,
+    pub maps: Vec<MapDef>,
+    pub user_maps: Vec<UserMap>,
+    pub records: Vec<Record>,
+    pub counters: Vec<Counter>,
+    events: Option<usize>,
+    zeros: Option<usize>,
+    scratch: Option<usize>,
+    /// Values larger than this go to scratch memory.
+    on_stack_limit: u32,
+}
+
+/// A value that fits a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    Imm(u64),
+    Val(Val),
+}
+
+impl From<Val> for Value {
+    fn from(val: Val) -> Value {
+        Value::Val(val)
+    }
+}
+
+/// Where a script variable lives.
+#[derive(Clone, Copy, Debug)]
+enum Home {
+    Register(Val),
+    Memory(Place),
+}
+
+/// Lowers one program.
+pub(crate) struct Lower<'u, 'a> {
+    unit: &'u mut Unit<'a>,
+    probe: &'a hir::Probe,
+    /// Index of the probe, part of `probe`.
+    index: usize,
+    f: Func,
+    /// End of the program after the scratch memory was claimed.
+    exit: Label,
+    /// End of the program before that.
+    quit: Label,
+    vars: Vec<Home>,
+    scratch: memory::Scratch,
+    /// First error; lowering goes on with some value so that the code needs no result plumbing.
+    error: Option<Error>,
+    span: Span,
+}
+
+impl<'a> Unit<'a> {
+    /// Creates the maps of a script.
+    pub fn new(program: &'a hir::Program, target: &'a Target, on_stack_limit: u32) -> Unit<'a> {
+        let mut unit = Unit {
+            program,
+            target,
+            maps: Vec::new(),
+            user_maps: Vec::new(),
+            records: Vec::new(),
+            counters: vec![Counter { kind: CounterKind::LostEvents, span: Span::default() }],
+            events: None,
+            zeros: None,
+            scratch: None,
+            on_stack_limit,
+        };
+        let mut scalars = 0;
+        for map in &program.maps {
+            let value_size = layout::value_size(&map.value);
+            let plain = matches!(map.value, MapValue::Plain(_));
+            let (index, offset) = if plain && map.key.is_none() {
+                let index = unit.global(object::SCALARS);
+                scalars += value_size;
+                unit.maps[index].value_size = scalars;
+                (index, scalars - value_size)
+            } else {
+                let kind = match (plain, map.key.is_some(), map.lru) {
+                    (_, false, _) => MapKind::PerCpuArray,
+                    (true, true, false) => MapKind::Hash,
+                    (true, true, true) => MapKind::LruHash,
+                    (false, true, false) => MapKind::PerCpuHash,
+                    (false, true, true) => MapKind::LruPerCpuHash,
+                };
+                unit.maps.push(MapDef {
+                    name: format!("AT_{}", &map.name[1..]),
+                    kind,
+                    key_size: layout::key_size(map.key.as_ref()),
+                    value_size,
+                    max_entries: if kind.is_array() { 1 } else { program.config.max_map_keys },
+                });
+                (unit.maps.len() - 1, 0)
+            };
+            unit.user_maps.push(UserMap {
+                name: map.name.clone(),
+                map: index,
+                offset,
+                key: map.key.clone(),
+                value: map.value.clone(),
+            });
+        }
+        unit
+    }
+
+    /// The global-data map of a section, made on first use.
+    fn global(&mut self, section: &str) -> usize {
+        if let Some(index) = self.maps.iter().position(|m| m.name == section) {
+            return index;
+        }
+        self.maps.push(MapDef {
+            name: section.into(),
+            kind: MapKind::Array,
+            key_size: 4,
+            value_size: 0,
+            max_entries: 1,
+        });
+        self.maps.len() - 1
+    }
+
+    /// The ring buffer, made on first use.
+    fn events(&mut self) -> usize {
+        *self.events.get_or_insert_with(|| {
+            self.maps.push(MapDef {
+                name: object::EVENTS.into(),
+                kind: MapKind::RingBuf,
+                key_size: 0,
+                value_size: 0,
+                max_entries: self.program.config.ring_pages.next_power_of_two() * 4096,
+            });
+            self.maps.len() - 1
+        })
+    }
+
+    /// A map with one never-written value of at least `size` zero bytes.
+    fn zeros(&mut self, size: u32) -> usize {
+        let index = *self.zeros.get_or_insert_with(|| {
+            self.maps.push(MapDef {
+                name: object::ZEROS.into(),
+                kind: MapKind::Array,
+                key_size: 4,
+                value_size: 0,
+                max_entries: 1,
+            });
+            self.maps.len() - 1
+        });
+        let value_size = &mut self.maps[index].value_size;
+        *value_size = (*value_size).max(size);
+        index
+    }
+
+    /// Byte offset of an error counter in [`object::COUNTERS`].
+    fn counter(&mut self, kind: CounterKind, span: Span) -> u32 {
+        let span = if kind == CounterKind::LostEvents { Span::default() } else { span };
+        let index =
+            self.counters.iter().position(|c| c.kind == kind && c.span == span).unwrap_or_else(|| {
+                self.counters.push(Counter { kind, span });
+                self.counters.len() - 1
+            });
+        8 * index as u32
+    }
+
+    /// Sizes that are known only when all programs are lowered.
+    pub fn finish(&mut self) {
+        let index = self.global(object::COUNTERS);
+        self.maps[index].value_size = 8 * self.counters.len() as u32;
+    }
+}
+
+/// Lowers the program of a probe.
+pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize) -> Result<Func, Error> {
+    let mut f = Func::default();
+    let (exit, quit) = (f.label(), f.label());
+    let scratch = memory::Scratch::new(&mut f);
+    let mut lower =
+        Lower { unit, probe, index, f, exit, quit, vars: Vec::new(), scratch, error: None, span: probe.span };
+    lower.program();
+    match lower.error {
+        Some(error) => Err(error),
+        None => Ok(lower.f),
+    }
+}
+
+impl<'a> Lower<'_, 'a> {
+    fn program(&mut self) {
+        self.f.push(Op::Line(self.probe.span));
+        self.guards();
+        let probe = self.probe;
+        for var in &probe.vars {
+            let home = if var.ty.is_scalar() {
+                Home::Register(self.f.var())
+            } else {
+                Home::Memory(self.memory(var.ty.size()))
+            };
+            self.vars.push(home);
+        }
+        let mut claim_at = self.f.ops.len();
+        let rejected = self.f.label();
+        let mut rejected_holds_scratch = false;
+        if let Some(predicate) = &probe.predicate {
+            let before = self.scratch.size();
+            self.f.push(Op::Line(predicate.span));
+            self.branch(predicate, false, rejected);
+            rejected_holds_scratch = self.scratch.size() > before;
+            if !rejected_holds_scratch {
+                // Runs that the predicate ends do not pay for scratch memory that only the body needs.
+                claim_at = self.f.ops.len();
+            }
+        }
+        self.block(&probe.body);
+        self.f.push(Op::Label(self.exit));
+        if rejected_holds_scratch {
+            self.f.push(Op::Label(rejected));
+        }
+        self.finish_scratch(claim_at);
+        self.f.push(Op::Label(self.quit));
+        if !rejected_holds_scratch {
+            self.f.push(Op::Label(rejected));
+        }
+        // A tracepoint program that returns 0 hides the event from other users of the tracepoint.
+        let result = i32::from(matches!(probe.attach, Attach::Tracepoint(_)));
+        self.f.push(Op::Exit(result));
+    }
+
+    /// Ends the program early where it must not run: other processes, a Go stack check that will re-enter the function.
+    fn guards(&mut self) {
+        match &self.probe.attach {
+            Attach::Uprobe { class, .. } if class.stop == lang::env::Stop::EntryAtStackCheck => {
+                // The branch to runtime.morestack is `jbe`: taken when carry (bit 0) or zero (bit 6) is set.
+                let flags = self.register("flags");
+                self.f.branch(Cond::Set, flags, Operand::Imm(0x41), self.quit);
+            }
+            Attach::Tracepoint(_) | Attach::Profile(_) => {
+                if let Some(pid) = self.unit.target.pid {
+                    let tgid = self.tgid();
+                    let pid = self.f.operand(u64::from(pid));
+                    self.f.branch(Cond::Ne, tgid, pid, self.quit);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a run-time error.
+    fn count_error(&mut self, kind: CounterKind) {
+        let offset = self.unit.counter(kind, self.span);
+        let map = crate::ir::MapRef(self.unit.global(object::COUNTERS) as u32);
+        let dst = self.f.temp();
+        self.f.push(Op::MapAddr { dst, map, offset });
+        let one = self.f.constant(1);
+        self.f.push(Op::Atomic { op: crate::insn::AtomicOp::Add, on: dst.into(), src: one, old: None });
+    }
+
+    /// Notes an error and gives a value to go on with.
+    fn fail(&mut self, error: Error) -> Value {
+        self.error.get_or_insert(error);
+        Value::Imm(0)
+    }
+
+    /// The value as a register.
+    fn val(&mut self, value: Value) -> Val {
+        match value {
+            Value::Imm(imm) => self.f.constant(imm),
+            Value::Val(val) => val,
+        }
+    }
+
+    /// The value as a right-hand operand.
+    fn operand(&mut self, value: Value) -> Operand {
+        match value {
+            Value::Imm(imm) => self.f.operand(imm),
+            Value::Val(val) => Operand::Val(val),
+        }
+    }
+
+    /// Assigns a variable.
+    fn assign(&mut self, var: Val, value: Value) {
+        match value {
+            Value::Imm(value) => self.f.push(Op::Const { dst: var, value }),
+            Value::Val(src) => self.f.push(Op::Copy { dst: var, src }),
+        }
+    }
+
+    /// A scalar from memory, canonical for its type.
+    fn load_scalar(&mut self, ty: &Type, from: Place) -> Val {
+        let loaded = self.f.load(scalar_width(ty), from);
+        self.extend_loaded(ty, loaded)
+    }
+
+    /// A zero-extended value of the width of `ty` in canonical form.
+    fn extend_loaded(&mut self, ty: &Type, src: Val) -> Val {
+        match ty {
+            Type::Int { bits, signed: true } if *bits < 64 => {
+                let dst = self.f.temp();
+                self.f.push(Op::Extend { dst, src, bits: *bits, signed: true });
+                dst
+            }
+            _ => src,
+        }
+    }
+}
+
+/// Width of a scalar in memory.
+fn scalar_width(ty: &Type) -> Width {
+    Width::of(ty.size()).unwrap_or(Width::D)
+}

@@ -1,0 +1,424 @@
+//! Strings, buffers and other values in memory: evaluation into a place, and comparison.
+
+use super::memory::chunks;
+use super::{Home, Lower, Value};
+use crate::helper::Helper;
+use crate::insn::{AluOp, Cond, Width};
+use crate::ir::{Arg, Op, Operand, Place, Val};
+use crate::object::CounterKind;
+use lang::hir::{Builtin, Expr, ExprKind};
+use lang::types::{AddrSpace, StackKind, Type};
+
+/// Whether the bytes after a value's end matter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pad {
+    /// They must be zero: keys, variables, map values, comparison.
+    Zero,
+    /// They are never looked at: ring-buffer records.
+    No,
+}
+
+/// Longest run of words that a comparison unrolls.
+const UNROLLED_WORDS: u32 = 16;
+
+impl Lower<'_, '_> {
+    /// Writes a value of any type to a place of `e.ty.size()` bytes.
+    pub(super) fn store(&mut self, e: &Expr, to: Place, pad: Pad) {
+        match &e.ty {
+            Type::Str(cap) => self.store_str(e, to, *cap, pad),
+            Type::Tuple(of) => self.store_tuple(e, of, to, pad),
+            ty if ty.is_scalar() => {
+                let value = self.scalar(e);
+                let value = self.operand(value);
+                self.f.store(super::scalar_width(ty), to, value);
+            }
+            _ => self.store_aggregate(e, to, pad),
+        }
+    }
+
+    /// A place that holds the value, its unused bytes zero: where it stands already or new memory.
+    pub(super) fn place(&mut self, e: &Expr) -> Place {
+        match &e.kind {
+            ExprKind::Var(var) => {
+                if let Home::Memory(place) = self.vars[var.0 as usize] {
+                    return place;
+                }
+            }
+            ExprKind::Member(of, n) => {
+                let offset = of.ty.tuple_offsets().get(*n as usize).copied().unwrap_or(0);
+                return self.place(of).at(offset);
+            }
+            _ => {}
+        }
+        let place = self.memory(e.ty.size());
+        self.store(e, place, Pad::Zero);
+        place
+    }
+
+    fn store_tuple(&mut self, e: &Expr, of: &[Type], to: Place, pad: Pad) {
+        let ExprKind::Tuple(members) = &e.kind else { return self.store_aggregate(e, to, pad) };
+        let mut end = 0;
+        for ((member, ty), offset) in members.iter().zip(of).zip(e.ty.tuple_offsets()) {
+            self.clear(to.at(end), offset - end);
+            // The member may be a shorter string than the tuple's type has room for.
+            match (&member.ty, ty) {
+                (Type::Str(_), Type::Str(cap)) => self.store_str(member, to.at(offset), *cap, pad),
+                _ => self.store(member, to.at(offset), pad),
+            }
+            end = offset + ty.size();
+        }
+        self.clear(to.at(end), e.ty.size() - end);
+    }
+
+    /// Structures, arrays, buffers, stacks, symbols, and tuples that are not built here.
+    fn store_aggregate(&mut self, e: &Expr, to: Place, pad: Pad) {
+        let size = e.ty.size();
+        match &e.kind {
+            ExprKind::Builtin(Builtin::Stack) => self.store_stack(e, to, pad),
+            ExprKind::Symbol(addr) => {
+                let addr = self.scalar(addr);
+                let addr = self.operand(addr);
+                self.f.store(Width::D, to, addr);
+                let tgid = self.tgid();
+                self.f.store(Width::D, to.at(8), Operand::Val(tgid));
+            }
+            ExprKind::ReadBuf { addr, len, space } => self.store_buf(addr, len, *space, &e.ty, to, pad),
+            ExprKind::Load { addr, space } => {
+                let addr = self.scalar(addr);
+                self.read(to, size, addr, *space);
+            }
+            ExprKind::Ctx { offset } => self.copy_context(*offset, to, size),
+            ExprKind::MapGet { map, key } => self.copy_entry(*map, key.as_deref(), to, size),
+            ExprKind::Ternary(cond, a, b) => {
+                self.store_ternary(cond, |l| l.store(a, to, pad), |l| l.store(b, to, pad));
+            }
+            ExprKind::Cast(of) => self.store_aggregate(of, to, pad),
+            _ => {
+                let from = self.place(e);
+                self.copy(from, to, size);
+            }
+        }
+    }
+
+    fn store_ternary(&mut self, cond: &Expr, a: impl FnOnce(&mut Self), b: impl FnOnce(&mut Self)) {
+        let (els, end) = (self.f.label(), self.f.label());
+        self.branch(cond, false, els);
+        a(self);
+        self.f.push(Op::Jump(end));
+        self.f.push(Op::Label(els));
+        b(self);
+        self.f.push(Op::Label(end));
+    }
+
+    /// Writes a string to a place of `cap` bytes; longer text is cut.
+    pub(super) fn store_str(&mut self, e: &Expr, to: Place, cap: u32, pad: Pad) {
+        match &e.kind {
+            ExprKind::Str(text) => {
+                let mut bytes = text.to_vec();
+                bytes.truncate(cap as usize - 1);
+                bytes.push(0);
+                let used = bytes.len().next_multiple_of(8).min(cap as usize);
+                bytes.resize(used, 0);
+                self.write_bytes(to, &bytes);
+                self.pad(to, used as u32, cap, pad);
+            }
+            ExprKind::Builtin(Builtin::Comm) => {
+                let size = cap.min(16);
+                self.f.call_void(Helper::Comm, &[Arg::Addr(to), Arg::Imm(i64::from(size))]);
+                self.pad(to, size, cap, pad);
+            }
+            ExprKind::ReadStr { addr, len, space } => {
+                let addr = self.scalar(addr);
+                let size = match len {
+                    None => Arg::Imm(i64::from(cap)),
+                    Some(len) => {
+                        // The helper counts the NUL: n bytes of text need a size of n + 1.
+                        let len = self.scalar(len);
+                        self.clamped(len, cap - 1, 1)
+                    }
+                };
+                self.pad(to, 0, cap, pad);
+                self.read_str(to, size, addr, *space);
+            }
+            ExprKind::GoStr { addr, len } => self.store_gostr(addr, len, to, cap, pad),
+            ExprKind::Load { addr, space } => {
+                let addr = self.scalar(addr);
+                self.pad(to, 0, cap, pad);
+                let size = Arg::Imm(i64::from(cap.min(e.ty.size())));
+                self.read_str(to, size, addr, *space);
+            }
+            ExprKind::Ctx { offset } => {
+                let from = Place::from(crate::ir::Func::CTX).at(*offset);
+                self.pad(to, 0, cap, pad);
+                let size = Arg::Imm(i64::from(cap.min(e.ty.size())));
+                self.f.call_void(Helper::ReadKernelStr, &[Arg::Addr(to), size, Arg::Addr(from)]);
+            }
+            ExprKind::CtxDataLoc { offset } => {
+                let addr = self.data_loc(*offset);
+                self.pad(to, 0, cap, pad);
+                self.read_str(to, Arg::Imm(i64::from(cap)), addr.into(), AddrSpace::Kernel);
+            }
+            ExprKind::Ternary(cond, a, b) => {
+                self.store_ternary(cond, |l| l.store_str(a, to, cap, pad), |l| l.store_str(b, to, cap, pad));
+            }
+            ExprKind::Cast(of) => self.store_str(of, to, cap, pad),
+            ExprKind::MapGet { map, key } => {
+                let size = cap.min(e.ty.size());
+                self.copy_entry(*map, key.as_deref(), to, size);
+                self.terminate(to, size, e.ty.size());
+                self.pad(to, size, cap, pad);
+            }
+            _ => {
+                let from = self.place(e);
+                let size = cap.min(e.ty.size());
+                self.copy(from, to, size);
+                self.terminate(to, size, e.ty.size());
+                self.pad(to, size, cap, pad);
+            }
+        }
+    }
+
+    /// Puts a NUL at the end of text that was copied from a longer string.
+    fn terminate(&mut self, to: Place, size: u32, source: u32) {
+        if size < source {
+            self.f.store(Width::B, to.at(size - 1), Operand::Imm(0));
+        }
+    }
+
+    /// Clears the bytes from `used` on if they matter.
+    fn pad(&mut self, to: Place, used: u32, cap: u32, pad: Pad) {
+        if pad == Pad::Zero && used < cap {
+            self.clear(to.at(used), cap - used);
+        }
+    }
+
+    /// `min(len, limit) + plus` as a helper argument that the verifier can bound.
+    fn clamped(&mut self, len: Value, limit: u32, plus: u32) -> Arg {
+        match len {
+            Value::Imm(n) => Arg::Imm((n.min(u64::from(limit)) + u64::from(plus)) as i64),
+            Value::Val(len) => {
+                let len = self.clamp(len, limit);
+                Arg::Val(if plus == 0 { len } else { self.f.alu(AluOp::Add, len, Operand::Imm(plus as i32)) })
+            }
+        }
+    }
+
+    /// `min(len, limit)`, unsigned.
+    fn clamp(&mut self, len: Val, limit: u32) -> Val {
+        let clamped = self.f.var();
+        self.f.push(Op::Copy { dst: clamped, src: len });
+        let fits = self.f.label();
+        self.f.branch(Cond::Le, clamped, Operand::Imm(limit as i32), fits);
+        self.f.push(Op::Const { dst: clamped, value: u64::from(limit) });
+        self.f.push(Op::Label(fits));
+        clamped
+    }
+
+    /// Exactly `len` bytes, then a NUL.
+    fn store_gostr(&mut self, addr: &Expr, len: &Expr, to: Place, cap: u32, pad: Pad) {
+        let addr = self.scalar(addr);
+        let len = self.scalar(len);
+        self.pad(to, 0, cap, pad);
+        match len {
+            Value::Imm(n) => {
+                let n = n.min(u64::from(cap) - 1) as u32;
+                if n > 0 {
+                    self.read(to, n, addr, AddrSpace::User);
+                }
+                self.f.store(Width::B, to.at(n), Operand::Imm(0));
+            }
+            Value::Val(len) => {
+                let len = self.clamp(len, cap - 1);
+                self.read_sized(to, Arg::Val(len), addr, AddrSpace::User);
+                if pad == Pad::No {
+                    let start = self.address(to);
+                    let end = self.f.alu(AluOp::Add, start, Operand::Val(len));
+                    self.f.store(Width::B, end.into(), Operand::Imm(0));
+                }
+            }
+        }
+    }
+
+    fn store_buf(&mut self, addr: &Expr, len: &Expr, space: AddrSpace, ty: &Type, to: Place, pad: Pad) {
+        let room = ty.size() - 4;
+        let addr = self.scalar(addr);
+        let len = self.scalar(len);
+        if pad == Pad::Zero {
+            self.clear(to, ty.size());
+        }
+        match len {
+            Value::Imm(n) => {
+                let n = n.min(u64::from(room)) as u32;
+                self.f.store(Width::W, to, Operand::Imm(n as i32));
+                if n > 0 {
+                    self.read(to.at(4), n, addr, space);
+                }
+            }
+            Value::Val(len) => {
+                let len = self.clamp(len, room);
+                self.f.store(Width::W, to, Operand::Val(len));
+                self.read_sized(to.at(4), Arg::Val(len), addr, space);
+            }
+        }
+    }
+
+    fn store_stack(&mut self, e: &Expr, to: Place, pad: Pad) {
+        let Type::Stack { kind, limit, .. } = e.ty else { return };
+        if pad == Pad::Zero {
+            self.clear(to, e.ty.size());
+        }
+        let tgid = self.tgid();
+        self.f.store(Width::W, to, Operand::Val(tgid));
+        // BPF_F_USER_STACK
+        let flags = if kind == StackKind::User { 256 } else { 0 };
+        let ctx = Arg::Val(crate::ir::Func::CTX);
+        let args = [ctx, Arg::Addr(to.at(8)), Arg::Imm(8 * i64::from(limit)), Arg::Imm(flags)];
+        let got = self.f.call(Helper::GetStack, &args);
+        let frames = self.f.var();
+        self.f.push(Op::Copy { dst: frames, src: got });
+        let ok = self.f.label();
+        self.f.branch(Cond::Sgt, frames, Operand::Imm(0), ok);
+        self.count_error(CounterKind::StackFailed);
+        self.f.push(Op::Const { dst: frames, value: 0 });
+        self.f.push(Op::Label(ok));
+        let count = self.f.alu(AluOp::Rsh, frames, Operand::Imm(3));
+        self.f.store(Width::W, to.at(4), Operand::Val(count));
+    }
+
+    /// Reads `size` bytes of traced memory; zeros when it cannot be read.
+    pub(super) fn read(&mut self, to: Place, size: u32, addr: Value, space: AddrSpace) {
+        self.read_sized(to, Arg::Imm(i64::from(size)), addr, space);
+    }
+
+    fn read_sized(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
+        let helper = match space {
+            AddrSpace::User => Helper::ReadUser,
+            AddrSpace::Kernel => Helper::ReadKernel,
+        };
+        let addr = arg(addr);
+        let status = self.f.call(helper, &[Arg::Addr(to), size, addr]);
+        self.check_read(status);
+    }
+
+    fn read_str(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
+        let helper = match space {
+            AddrSpace::User => Helper::ReadUserStr,
+            AddrSpace::Kernel => Helper::ReadKernelStr,
+        };
+        let status = self.f.call(helper, &[Arg::Addr(to), size, arg(addr)]);
+        self.check_read(status);
+    }
+
+    /// Counts a read that failed.
+    fn check_read(&mut self, status: Val) {
+        if !self.unit.target.count_read_errors {
+            return;
+        }
+        let ok = self.f.label();
+        self.f.branch(Cond::Sge, status, Operand::Imm(0), ok);
+        self.count_error(CounterKind::ReadFailed);
+        self.f.push(Op::Label(ok));
+    }
+
+    /// Jumps to `to` if two values in memory are equal (or, with `equal` false, different).
+    pub(super) fn branch_memory(&mut self, a: &Expr, b: &Expr, equal: bool, to: crate::ir::Label) {
+        if let Type::Str(_) = a.ty {
+            if let ExprKind::Str(text) = &b.kind {
+                return self.branch_literal(a, &text.clone(), equal, to);
+            }
+            if let ExprKind::Str(text) = &a.kind {
+                return self.branch_literal(b, &text.clone(), equal, to);
+            }
+        }
+        let size = a.ty.size().min(b.ty.size());
+        let (a, b) = (self.place(a), self.place(b));
+        let differ = if equal { self.f.label() } else { to };
+        if size > 8 * UNROLLED_WORDS {
+            self.compare_loop(a, b, size, differ);
+        } else {
+            for (at, width) in chunks(a.off | b.off, size) {
+                let x = self.f.load(width, a.at(at));
+                let y = self.f.load(width, b.at(at));
+                self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
+            }
+        }
+        self.end_comparison(equal, differ, to);
+    }
+
+    fn end_comparison(&mut self, equal: bool, differ: crate::ir::Label, to: crate::ir::Label) {
+        if equal {
+            self.f.push(Op::Jump(to));
+            self.f.push(Op::Label(differ));
+        }
+    }
+
+    /// Compares with a literal: only as much text is read as decides.
+    fn branch_literal(&mut self, e: &Expr, text: &[u8], equal: bool, to: crate::ir::Label) {
+        let needed = (text.len() as u32 + 2).next_multiple_of(8);
+        let cap = e.ty.size();
+        if text.len() as u32 >= cap {
+            if !equal {
+                self.f.push(Op::Jump(to));
+            }
+            return;
+        }
+        let from = match e.kind {
+            // Values that are read for the comparison alone are read no further than needed.
+            ExprKind::ReadStr { .. }
+            | ExprKind::GoStr { .. }
+            | ExprKind::Load { .. }
+            | ExprKind::CtxDataLoc { .. }
+                if needed < cap =>
+            {
+                let place = self.memory(needed);
+                self.store_str(e, place, needed, Pad::Zero);
+                place
+            }
+            _ => self.place(e),
+        };
+        let mut bytes = text.to_vec();
+        bytes.push(0);
+        let compared = bytes.len().next_multiple_of(8).min(cap as usize);
+        bytes.resize(compared, 0);
+        let differ = if equal { self.f.label() } else { to };
+        for (at, width) in chunks(from.off, compared as u32) {
+            let chunk = &bytes[at as usize..(at + width.bytes()) as usize];
+            let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+            let got = self.f.load(width, from.at(at));
+            let word = self.f.operand(word);
+            self.f.branch(Cond::Ne, got, word, differ);
+        }
+        self.end_comparison(equal, differ, to);
+    }
+
+    /// Jumps to `differ` at the first word in which two places of `size` bytes differ.
+    fn compare_loop(&mut self, a: Place, b: Place, size: u32, differ: crate::ir::Label) {
+        let (start_a, start_b) = (self.address(a), self.address(b));
+        let at = self.f.var();
+        self.f.push(Op::Const { dst: at, value: 0 });
+        let head = self.f.loop_label();
+        self.f.push(Op::Label(head));
+        let pa = self.f.alu(AluOp::Add, start_a, Operand::Val(at));
+        let pb = self.f.alu(AluOp::Add, start_b, Operand::Val(at));
+        let x = self.f.load(Width::D, pa.into());
+        let y = self.f.load(Width::D, pb.into());
+        self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
+        self.f.push(Op::Alu { op: AluOp::Add, dst: at, a: at, b: Operand::Imm(8) });
+        self.f.branch(Cond::Lt, at, Operand::Imm(size as i32), head);
+    }
+
+    /// The address of a place as a value.
+    fn address(&mut self, place: Place) -> Val {
+        let dst = self.f.temp();
+        self.f.push(Op::Addr { dst, of: place });
+        dst
+    }
+}
+
+/// A scalar as a helper argument.
+fn arg(value: Value) -> Arg {
+    match value {
+        Value::Imm(imm) => Arg::Imm(imm as i64),
+        Value::Val(val) => Arg::Val(val),
+    }
+}

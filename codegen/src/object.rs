@@ -1,0 +1,210 @@
+//! What code generation produces: programs, maps and the layouts of everything that crosses to user space.
+//!
+//! [`crate::elf::write`] turns an [`Object`] into a standard BPF ELF file. The loader takes the bytes from there, and the
+//! layouts from here.
+
+use crate::insn::Insn;
+use lang::hir::{Action, MapValue};
+use lang::span::Span;
+use lang::types::Type;
+
+/// A compiled script.
+#[derive(Clone, Debug, Default)]
+pub struct Object {
+    /// Name of the script.
+    pub source_name: String,
+    /// Its text, for the line information.
+    pub source: String,
+    /// One program per [`lang::hir::Probe`], same order.
+    pub programs: Vec<Program>,
+    /// BPF maps; programs refer to them by index.
+    pub maps: Vec<MapDef>,
+    /// The script's maps, in the order of [`lang::hir::Program::maps`].
+    pub user_maps: Vec<UserMap>,
+    /// Layouts of the ring-buffer records; the first 8 bytes of a record are its index here.
+    pub records: Vec<Record>,
+    /// What the slots of the counter map count; slot 0 is always [`CounterKind::LostEvents`].
+    pub counters: Vec<Counter>,
+}
+
+impl Object {
+    /// Index of an internal map by name ([`EVENTS`], [`COUNTERS`], [`SCRATCH`]).
+    #[must_use]
+    pub fn map_index(&self, name: &str) -> Option<usize> {
+        self.maps.iter().position(|m| m.name == name)
+    }
+}
+
+/// Name of the ring buffer.
+pub const EVENTS: &str = "events";
+/// Name of the section and map of the error counters (`u64` each).
+pub const COUNTERS: &str = ".bss";
+/// Name of the section and map of the scalar maps that hold plain values.
+pub const SCALARS: &str = ".data";
+/// Name of the memory for values that do not fit the stack.
+pub const SCRATCH: &str = "scratch";
+/// Name of a read-only source of zeros for large new map values.
+pub const ZEROS: &str = "zeros";
+
+/// A BPF program.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Symbol name: unique, a C identifier of at most 15 bytes.
+    pub name: String,
+    /// ELF section, a name that libbpf knows.
+    pub section: &'static str,
+    /// Program type and attach type.
+    pub kind: ProgramKind,
+    /// Its instructions; map references are relocations.
+    pub insns: Vec<Insn>,
+    /// Instructions that need the address of a map.
+    pub map_refs: Vec<MapRef>,
+    /// Script places: from this instruction on, in ascending order.
+    pub lines: Vec<(usize, Span)>,
+}
+
+/// An `ld_imm64` that refers to a map.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MapRef {
+    /// Index of the instruction.
+    pub insn: usize,
+    /// Index into [`Object::maps`].
+    pub map: usize,
+    /// `None`: the map itself. Else the address of this byte of the only value of a global-data map.
+    pub value_offset: Option<u32>,
+}
+
+/// Program and attach types (include/uapi/linux/bpf.h).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ProgramKind {
+    /// `BPF_PROG_TYPE_RAW_TRACEPOINT`, run once with `BPF_PROG_TEST_RUN`: `begin` and `end`.
+    RunOnce,
+    /// `BPF_PROG_TYPE_PERF_EVENT`: `interval` and `profile`.
+    PerfEvent,
+    /// `BPF_PROG_TYPE_TRACEPOINT`.
+    Tracepoint,
+    /// `BPF_PROG_TYPE_KPROBE`; attached with `BPF_TRACE_UPROBE_MULTI` where [`crate::Target::uprobe_multi`] says so.
+    Uprobe,
+}
+
+/// Map types (`enum bpf_map_type`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u32)]
+pub enum MapKind {
+    /// `BPF_MAP_TYPE_HASH`
+    Hash = 1,
+    /// `BPF_MAP_TYPE_ARRAY`
+    Array = 2,
+    /// `BPF_MAP_TYPE_PERCPU_HASH`
+    PerCpuHash = 5,
+    /// `BPF_MAP_TYPE_PERCPU_ARRAY`
+    PerCpuArray = 6,
+    /// `BPF_MAP_TYPE_LRU_HASH`
+    LruHash = 9,
+    /// `BPF_MAP_TYPE_LRU_PERCPU_HASH`
+    LruPerCpuHash = 10,
+    /// `BPF_MAP_TYPE_RINGBUF`
+    RingBuf = 27,
+}
+
+impl MapKind {
+    /// Whether each CPU has its own value.
+    #[must_use]
+    pub fn is_per_cpu(self) -> bool {
+        matches!(self, MapKind::PerCpuHash | MapKind::PerCpuArray | MapKind::LruPerCpuHash)
+    }
+
+    /// Whether the keys are the indexes 0 to `max_entries - 1`.
+    #[must_use]
+    pub fn is_array(self) -> bool {
+        matches!(self, MapKind::Array | MapKind::PerCpuArray)
+    }
+}
+
+/// Definition of a BPF map.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MapDef {
+    /// Name: `AT_x` for the script's `@x`.
+    pub name: String,
+    /// Its type.
+    pub kind: MapKind,
+    /// Bytes of a key; 0 for the ring buffer.
+    pub key_size: u32,
+    /// Bytes of a value (of one CPU); 0 for the ring buffer.
+    pub value_size: u32,
+    /// Entries; bytes for the ring buffer.
+    pub max_entries: u32,
+}
+
+/// A map of the script.
+#[derive(Clone, Debug)]
+pub struct UserMap {
+    /// Name with the `@`.
+    pub name: String,
+    /// Index into [`Object::maps`].
+    pub map: usize,
+    /// Offset in bytes of the value in a map entry: plain scalar maps share the one entry of [`SCALARS`].
+    pub offset: u32,
+    /// Type of the key; `None` for a scalar map (kept in an array of one entry). The key in memory is this type's layout,
+    /// its size rounded up to 8 with zeros.
+    pub key: Option<Type>,
+    /// What a value holds: a plain value in its type's layout (size rounded up to 8), or an aggregation as
+    /// [`crate::layout`] says.
+    pub value: MapValue,
+}
+
+/// Layout of a kind of ring-buffer record: `u64` index of the layout, then the fields.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What user space does with it.
+    pub action: Action,
+    /// The arguments in order.
+    pub fields: Vec<RecordField>,
+    /// Bytes in all.
+    pub size: u32,
+    /// The statement that sends it.
+    pub span: Span,
+}
+
+/// A field of a [`Record`].
+#[derive(Clone, Debug)]
+pub struct RecordField {
+    /// Offset from the start of the record.
+    pub offset: u32,
+    /// Its type and so its size.
+    pub ty: Type,
+}
+
+/// What a slot of the counter map counts.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// What went wrong.
+    pub kind: CounterKind,
+    /// Where in the script; empty for [`CounterKind::LostEvents`].
+    pub span: Span,
+}
+
+/// Run-time errors that programs count.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CounterKind {
+    /// The ring buffer was full.
+    LostEvents,
+    /// A divisor was zero; the result was 0.
+    DivideByZero,
+    /// Memory could not be read; the result was zero.
+    ReadFailed,
+    /// A map was full.
+    MapFull,
+    /// No stack could be taken.
+    StackFailed,
+    /// All scratch memory was in use; the event was dropped.
+    NoScratch,
+}
+
+impl CounterKind {
+    /// Whether it is reported only with `-k`.
+    #[must_use]
+    pub fn verbose_only(self) -> bool {
+        matches!(self, CounterKind::ReadFailed | CounterKind::StackFailed)
+    }
+}

@@ -1,0 +1,113 @@
+//! Common subexpression elimination and copy propagation.
+//!
+//! One forward walk with a stack of available expressions. A branch notes how much of the stack is available at its
+//! target; at a label the stack shrinks to what all ways there have in common. Expressions are only ever added at the end and
+//! removed from it, so "in common" is a shorter prefix, and the walk stays linear however many branches there are.
+
+use crate::helper::Helper;
+use crate::insn::{AluOp, Width};
+use crate::ir::{Arg, Base, Func, Label, MapRef, Op, Operand, Val};
+use std::collections::HashMap;
+
+/// An expression whose value depends on nothing but single-definition values.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Const(u64),
+    MapAddr(MapRef, u32),
+    Call(Helper),
+    Alu(AluOp, Val, Operand),
+    Neg(Val),
+    Extend(Val, u8, bool),
+    /// A load from the context, which never changes while the program runs.
+    Context(Width, i32),
+}
+
+#[derive(Default)]
+struct Available {
+    by_key: HashMap<Key, Val>,
+    stack: Vec<Key>,
+    /// For labels not reached yet: how much of the stack is available on every way there.
+    pending: HashMap<Label, usize>,
+}
+
+impl Available {
+    fn shrink(&mut self, len: usize) {
+        for key in self.stack.drain(len.min(self.stack.len())..) {
+            self.by_key.remove(&key);
+        }
+        for pending in self.pending.values_mut() {
+            *pending = (*pending).min(len);
+        }
+    }
+
+    fn jump_to(&mut self, label: Label) {
+        let len = self.stack.len();
+        self.pending.entry(label).and_modify(|l| *l = (*l).min(len)).or_insert(len);
+    }
+}
+
+/// Runs the pass.
+pub fn run(f: &mut Func) {
+    let mut available = Available::default();
+    let mut replaced: HashMap<Val, Val> = HashMap::new();
+    let mut reachable = true;
+    let ops = std::mem::take(&mut f.ops);
+    f.ops.reserve(ops.len());
+    for mut op in ops {
+        op.map_uses(&mut |v| {
+            if let Some(by) = replaced.get(v) {
+                *v = *by;
+            }
+        });
+        match &op {
+            Op::Label(label) => {
+                let fall_through = if reachable { available.stack.len() } else { usize::MAX };
+                let len = available.pending.remove(label).unwrap_or(usize::MAX).min(fall_through);
+                available.shrink(len);
+                reachable = true;
+            }
+            Op::Branch { to, .. } => available.jump_to(*to),
+            Op::Jump(to) => {
+                available.jump_to(*to);
+                reachable = false;
+            }
+            Op::Exit(_) => reachable = false,
+            Op::Copy { dst, src } if f.is_temp(*dst) && f.is_temp(*src) => {
+                replaced.insert(*dst, *src);
+                continue;
+            }
+            _ => {}
+        }
+        if let (Some(dst), Some(key)) = (op.def(), key(f, &op))
+            && f.is_temp(dst)
+        {
+            if let Some(same) = available.by_key.get(&key) {
+                replaced.insert(dst, *same);
+                continue;
+            }
+            available.by_key.insert(key.clone(), dst);
+            available.stack.push(key);
+        }
+        f.ops.push(op);
+    }
+}
+
+fn key(f: &Func, op: &Op) -> Option<Key> {
+    let stable = |v: Val| f.is_temp(v);
+    Some(match op {
+        Op::Const { value, .. } => Key::Const(*value),
+        Op::MapAddr { map, offset, .. } => Key::MapAddr(*map, *offset),
+        Op::Call { helper, args, .. }
+            if helper.is_invariant() && args.iter().all(|a| *a == Arg::Val(Func::CTX)) =>
+        {
+            Key::Call(*helper)
+        }
+        Op::Alu { op, a, b, .. } if stable(*a) && !matches!(b, Operand::Val(b) if !stable(*b)) => {
+            Key::Alu(*op, *a, *b)
+        }
+        Op::Neg { src, .. } if stable(*src) => Key::Neg(*src),
+        Op::Extend { src, bits, signed, .. } if stable(*src) => Key::Extend(*src, *bits, *signed),
+        Op::Load { width, from, .. } if from.base == Base::Val(Func::CTX) => Key::Context(*width, from.off),
+        _ => return None,
+    })
+}

@@ -1,0 +1,46 @@
+//! What code generation must know about the machine that will run the programs. Every decision that depends on a
+//! kernel version goes through here; the loader fills it in by asking the kernel.
+
+use lang::arch::Arch;
+
+/// The machine and the run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Instruction set.
+    pub arch: Arch,
+    /// Number of possible CPUs.
+    pub cpus: u32,
+    /// Links of many uprobes (`BPF_TRACE_UPROBE_MULTI`, Linux 6.6): sets the attach type of uprobe programs.
+    pub uprobe_multi: bool,
+    /// `bpf_map_lookup_percpu_elem` (Linux 5.19), needed to read aggregations inside a script.
+    pub percpu_lookup: bool,
+    /// Offset in bytes of the thread's TLS base in the kernel's `task_struct` (`thread.fsbase`, `thread.uw.tp_value`), from the
+    /// kernel's BTF; `None` where there is no BTF.
+    pub tls_base: Option<u32>,
+    /// Programs that are not tied to a process run their body only for this process (`-p`, `-c`).
+    pub pid: Option<u32>,
+    /// Device and inode of the pid namespace that `pid` and `tid` are told in; `None` for the initial one.
+    pub pid_namespace: Option<(u64, u64)>,
+    /// Count reads of traced memory that fail, by place in the script (`-k`).
+    pub count_read_errors: bool,
+    /// `CLOCK_BOOTTIME` in nanoseconds that `elapsed` counts from.
+    pub start: u64,
+}
+
+impl Target {
+    /// A current kernel on `arch` with `cpus` CPUs and no process filter: for tests and `gotrace build`.
+    #[must_use]
+    pub fn recent(arch: Arch, cpus: u32) -> Target {
+        Target {
+            arch,
+            cpus,
+            uprobe_multi: true,
+            percpu_lookup: true,
+            tls_base: None,
+            pid: None,
+            pid_namespace: None,
+            count_read_errors: false,
+            start: 0,
+        }
+    }
+}

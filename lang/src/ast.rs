@@ -1,0 +1,413 @@
+//! The syntax tree: the script as it is written, without types. [`crate::parse`] makes it, [`crate::check`] reads it.
+
+use crate::span::Span;
+
+/// A parsed script.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// Name for diagnostics: the file, or `-e`.
+    pub source_name: String,
+    /// The text.
+    pub source: String,
+    /// `struct`, `union` and `enum` declarations.
+    pub types: Vec<TypeDecl>,
+    /// `config = { … }` blocks; more than one is an error of the checker.
+    pub configs: Vec<ConfigBlock>,
+    /// The probes.
+    pub probes: Vec<Probe>,
+}
+
+/// A top-level item.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A type declaration.
+    Type(TypeDecl),
+    /// The config block.
+    Config(ConfigBlock),
+    /// A probe.
+    Probe(Probe),
+}
+
+/// A name and its place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name {
+    /// The name, without `$`; maps keep their `@`.
+    pub text: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// `config = { name = value; … }`
+#[derive(Clone, Debug)]
+pub struct ConfigBlock {
+    /// The settings.
+    pub entries: Vec<ConfigEntry>,
+    /// The whole block.
+    pub span: Span,
+}
+
+/// `name = value`
+#[derive(Clone, Debug)]
+pub struct ConfigEntry {
+    /// Which setting.
+    pub name: Name,
+    /// The value as text: numbers in decimal, strings without quotes, words as they are.
+    pub value: String,
+    /// Place of the value.
+    pub value_span: Span,
+}
+
+/// A declaration of a type.
+#[derive(Clone, Debug)]
+pub struct TypeDecl {
+    /// The tag.
+    pub name: Name,
+    /// What it is.
+    pub kind: TypeDeclKind,
+    /// The whole declaration.
+    pub span: Span,
+}
+
+/// Kinds of type declaration.
+#[derive(Clone, Debug)]
+pub enum TypeDeclKind {
+    /// `struct` or `union`.
+    Record(Record),
+    /// `enum`: names with their explicit values.
+    Enum(Vec<(Name, Option<Expr>)>),
+}
+
+/// The body of a `struct` or `union`.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// A `union`: all members at offset 0.
+    pub union: bool,
+    /// Members.
+    pub fields: Vec<FieldDecl>,
+    /// `__attribute__((packed))`: no padding.
+    pub packed: bool,
+}
+
+/// A member.
+#[derive(Clone, Debug)]
+pub struct FieldDecl {
+    /// `None` for an anonymous struct or union, whose members belong to the one around it.
+    pub name: Option<Name>,
+    /// Its type.
+    pub ty: FieldType,
+    /// The whole member.
+    pub span: Span,
+}
+
+/// Type of a member.
+#[derive(Clone, Debug)]
+pub enum FieldType {
+    /// A named type with pointers and arrays.
+    Type(TypeExpr),
+    /// A struct or union that is declared in place, with its tag if it has one.
+    Record(Option<Name>, Record),
+}
+
+/// A type as written.
+#[derive(Clone, Debug)]
+pub struct TypeExpr {
+    /// Which.
+    pub kind: TypeKind,
+    /// Its place.
+    pub span: Span,
+}
+
+/// Kinds of written type.
+#[derive(Clone, Debug)]
+pub enum TypeKind {
+    /// `uint8`, `unsigned long`, `string`: the words with single spaces.
+    Named(String),
+    /// `struct T`, `union T`.
+    Record(Name),
+    /// `enum T`.
+    Enum(Name),
+    /// `T *`
+    Pointer(Box<TypeExpr>),
+    /// `T[n]`
+    Array(Box<TypeExpr>, u64),
+}
+
+/// A probe: attach points, predicate, block.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The attach points as written.
+    pub points: Vec<RawPoint>,
+    /// `/…/`
+    pub predicate: Option<Expr>,
+    /// The block.
+    pub body: Block,
+    /// The whole probe.
+    pub span: Span,
+}
+
+/// An attach point as written; [`crate::probe::parse`] takes it apart when the positional parameters are known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawPoint {
+    /// The text, quotes included.
+    pub text: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// `{ … }`
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The statements.
+    pub stmts: Vec<Stmt>,
+    /// From brace to brace.
+    pub span: Span,
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub struct Stmt {
+    /// What it does.
+    pub kind: StmtKind,
+    /// Its place, without the semicolon.
+    pub span: Span,
+}
+
+/// Kinds of statement.
+#[derive(Clone, Debug)]
+pub enum StmtKind {
+    /// An expression for its effect.
+    Expr(Expr),
+    /// `target = value`, `target += value`.
+    Assign {
+        /// Left side; the checker sees to it that it is a variable or a map.
+        target: Expr,
+        /// The operator of a compound assignment.
+        op: Option<BinOp>,
+        /// Right side.
+        value: Expr,
+    },
+    /// `let $x : T = e`
+    Let {
+        /// The variable.
+        name: Name,
+        /// Declared type.
+        ty: Option<TypeExpr>,
+        /// First value.
+        value: Option<Expr>,
+    },
+    /// `if (…) { … } else if (…) { … } else { … }`
+    If {
+        /// Conditions with their blocks, in order.
+        arms: Vec<(Expr, Block)>,
+        /// The last block.
+        els: Option<Block>,
+    },
+    /// `unroll (n) { … }`
+    Unroll {
+        /// How often.
+        count: Expr,
+        /// What.
+        body: Block,
+    },
+    /// `{ … }`
+    Block(Block),
+    /// `return`, `return e`
+    Return(Option<Expr>),
+    /// A statement that the language has and gotrace does not yet: its keyword.
+    Unsupported(&'static str),
+    /// A statement with a syntax error, which is reported.
+    Error,
+}
+
+/// An expression.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// What it computes.
+    pub kind: ExprKind,
+    /// Its place.
+    pub span: Span,
+    /// Height of this tree. The parser limits it, because whatever walks a tree does so by recursion.
+    pub height: u32,
+}
+
+/// Kinds of expression.
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// A number; durations are nanoseconds.
+    Int(u64),
+    /// A string, escapes decoded.
+    Str(Vec<u8>),
+    /// `true`, `false`
+    Bool(bool),
+    /// A builtin or an enum value.
+    Ident(String),
+    /// `$x`, without the `$`.
+    Var(String),
+    /// `@m`, `@m[k]`; name with the `@`.
+    Map {
+        /// The name.
+        name: Name,
+        /// What stands in the brackets; empty without brackets.
+        keys: Vec<Expr>,
+    },
+    /// `$1`
+    Param(u32),
+    /// `$#`
+    ParamCount,
+    /// `f(a, b)`
+    Call {
+        /// The function.
+        name: Name,
+        /// The arguments.
+        args: Vec<Expr>,
+    },
+    /// `-e`, `!e`, `~e`, `*e`, `&e`
+    Unary(UnOp, Box<Expr>),
+    /// `++e`, `e++`, `--e`, `e--`
+    Increment {
+        /// What is changed.
+        target: Box<Expr>,
+        /// `--`
+        down: bool,
+        /// The operator stands before.
+        prefix: bool,
+    },
+    /// `a + b`
+    Binary(BinOp, Box<Expr>, Box<Expr>),
+    /// `c ? a : b`; without `a` for `c ?: b`.
+    Ternary(Box<Expr>, Option<Box<Expr>>, Box<Expr>),
+    /// `(T)e`
+    Cast(TypeExpr, Box<Expr>),
+    /// `(a, b)`
+    Tuple(Vec<Expr>),
+    /// `e.name`, `e->name`
+    Member(Box<Expr>, Name),
+    /// `e.0`
+    TupleMember(Box<Expr>, u32),
+    /// `e[i]`
+    Index(Box<Expr>, Vec<Expr>),
+    /// `sizeof(T)`
+    SizeofType(TypeExpr),
+    /// `sizeof(e)`
+    SizeofExpr(Box<Expr>),
+    /// An expression with an error that is reported.
+    Error,
+}
+
+/// Unary operators.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnOp {
+    /// `-`
+    Neg,
+    /// `!`
+    Not,
+    /// `~`
+    BitNot,
+    /// `*`
+    Deref,
+    /// `&`
+    AddrOf,
+}
+
+impl UnOp {
+    /// The operator as written.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            UnOp::Neg => "-",
+            UnOp::Not => "!",
+            UnOp::BitNot => "~",
+            UnOp::Deref => "*",
+            UnOp::AddrOf => "&",
+        }
+    }
+}
+
+/// Binary operators.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the symbols stand in `symbol`")]
+pub enum BinOp {
+    LogOr,
+    LogAnd,
+    Or,
+    Xor,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Gt,
+    Le,
+    Ge,
+    Shl,
+    Shr,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+}
+
+impl BinOp {
+    /// The operator as written.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinOp::LogOr => "||",
+            BinOp::LogAnd => "&&",
+            BinOp::Or => "|",
+            BinOp::Xor => "^",
+            BinOp::And => "&",
+            BinOp::Eq => "==",
+            BinOp::Ne => "!=",
+            BinOp::Lt => "<",
+            BinOp::Gt => ">",
+            BinOp::Le => "<=",
+            BinOp::Ge => ">=",
+            BinOp::Shl => "<<",
+            BinOp::Shr => ">>",
+            BinOp::Add => "+",
+            BinOp::Sub => "-",
+            BinOp::Mul => "*",
+            BinOp::Div => "/",
+            BinOp::Mod => "%",
+        }
+    }
+
+    /// Whether it compares.
+    #[must_use]
+    pub fn is_comparison(self) -> bool {
+        matches!(self, BinOp::Eq | BinOp::Ne | BinOp::Lt | BinOp::Gt | BinOp::Le | BinOp::Ge)
+    }
+}
+
+impl ExprKind {
+    /// The expressions directly below.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Expr> {
+        match self {
+            ExprKind::Int(_)
+            | ExprKind::Str(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Ident(_)
+            | ExprKind::Var(_)
+            | ExprKind::Param(_)
+            | ExprKind::ParamCount
+            | ExprKind::SizeofType(_)
+            | ExprKind::Error => Vec::new(),
+            ExprKind::Map { keys: list, .. } | ExprKind::Call { args: list, .. } | ExprKind::Tuple(list) => {
+                list.iter().collect()
+            }
+            ExprKind::Unary(_, e)
+            | ExprKind::Increment { target: e, .. }
+            | ExprKind::Cast(_, e)
+            | ExprKind::Member(e, _)
+            | ExprKind::TupleMember(e, _)
+            | ExprKind::SizeofExpr(e) => vec![e],
+            ExprKind::Binary(_, a, b) => vec![a, b],
+            ExprKind::Ternary(c, a, b) => {
+                [Some(c), a.as_ref(), Some(b)].into_iter().flatten().map(Box::as_ref).collect()
+            }
+            ExprKind::Index(e, list) => std::iter::once(e.as_ref()).chain(list).collect(),
+        }
+    }
+}

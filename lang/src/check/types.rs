@@ -1,0 +1,293 @@
+//! Written types become real ones: the names of scalar types, and the layout of the script's `struct`, `union` and
+//! `enum` declarations (offsets and padding as a C compiler for a 64-bit machine makes them).
+//!
+//! A pointer to a structure holds only the structure's name, as an empty [`Struct`]: structures may point to each
+//! other, and to themselves. [`Types::complete`] finds the members when they are needed.
+
+use crate::ast::{self, FieldType, TypeDeclKind, TypeExpr, TypeKind};
+use crate::diag::{Problem, Problems};
+use crate::types::{AddrSpace, Field, Struct, Type};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The types that a script declares.
+#[derive(Debug, Default)]
+pub(crate) struct Types {
+    records: HashMap<String, Arc<Struct>>,
+    enums: Vec<String>,
+    /// Values of enumerators.
+    pub constants: HashMap<String, i64>,
+}
+
+/// Largest size of a structure, and so of an array in it: offsets stay far from overflow.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// A C word list and what it means.
+const NAMED: &[(&str, Type)] = &[
+    ("bool", Type::Bool),
+    ("void", Type::Void),
+    ("int8", Type::Int { bits: 8, signed: true }),
+    ("int16", Type::Int { bits: 16, signed: true }),
+    ("int32", Type::I32),
+    ("int64", Type::I64),
+    ("uint8", Type::Int { bits: 8, signed: false }),
+    ("uint16", Type::Int { bits: 16, signed: false }),
+    ("uint32", Type::U32),
+    ("uint64", Type::U64),
+    ("size_t", Type::U64),
+    ("ssize_t", Type::I64),
+    ("uintptr_t", Type::U64),
+    ("intptr_t", Type::I64),
+];
+
+/// The type of `unsigned long int` and its like, in any order of words.
+fn named(words: &str) -> Option<Type> {
+    let short = words.strip_suffix("_t").filter(|w| w.starts_with("int") || w.starts_with("uint"));
+    let word = short.filter(|w| !w.ends_with("ptr")).unwrap_or(words);
+    if let Some((_, ty)) = NAMED.iter().find(|(name, _)| *name == word) {
+        return Some(ty.clone());
+    }
+    // The kernel's u8, s32, __u64.
+    let kernel = word.trim_start_matches("__");
+    if let (Some(sign @ ('u' | 's')), Ok(bits)) = (kernel.chars().next(), kernel.get(1..).unwrap_or_default().parse()) {
+        return Some(Type::Int { bits, signed: sign == 's' });
+    }
+    let (mut bits, mut signed, mut longs) = (None, None, 0);
+    for word in words.split(' ') {
+        match word {
+            "unsigned" if signed.is_none() => signed = Some(false),
+            "signed" if signed.is_none() => signed = Some(true),
+            "char" if bits.is_none() => bits = Some(8),
+            "short" if bits.is_none() => bits = Some(16),
+            "int" if matches!(bits, None | Some(16 | 64)) => bits = bits.or(Some(32)),
+            "long" if longs < 2 && !matches!(bits, Some(8 | 16)) => {
+                longs += 1;
+                bits = Some(64);
+            }
+            _ => return None,
+        }
+    }
+    Some(Type::Int { bits: bits.unwrap_or(32), signed: signed.unwrap_or(true) })
+}
+
+impl Types {
+    /// Lays out all declarations of a script.
+    pub fn new(decls: &[ast::TypeDecl], problems: &mut Problems) -> Types {
+        let mut types = Types::default();
+        for decl in decls {
+            match &decl.kind {
+                TypeDeclKind::Record(record) => {
+                    if types.records.contains_key(&decl.name.text) {
+                        let message = format!("`struct {}` is declared twice", decl.name.text);
+                        problems.push(Problem::error(decl.name.span, message));
+                    }
+                    if let Some(layout) = types.record(&decl.name.text, record, problems) {
+                        types.records.insert(decl.name.text.clone(), Arc::new(layout));
+                    } else {
+                        // Known by name at least, so that its uses are no further errors.
+                        let empty = Struct { name: decl.name.text.clone(), size: 0, align: 1, fields: Vec::new() };
+                        types.records.insert(decl.name.text.clone(), Arc::new(empty));
+                    }
+                }
+                TypeDeclKind::Enum(values) => {
+                    types.enums.push(decl.name.text.clone());
+                    types.enumerators(values, problems);
+                }
+            }
+        }
+        types
+    }
+
+    fn enumerators(&mut self, values: &[(ast::Name, Option<ast::Expr>)], problems: &mut Problems) {
+        let mut next = 0i64;
+        for (name, value) in values {
+            if let Some(value) = value {
+                match self.constant(value) {
+                    Some(v) => next = v,
+                    None => problems.push(
+                        Problem::error(value.span, "the value of an enumerator must be a constant")
+                            .note("numbers, other enumerators, and `-`, `+`, `|` and `<<` between them"),
+                    ),
+                }
+            }
+            if self.constants.insert(name.text.clone(), next).is_some() {
+                problems.push(Problem::error(name.span, format!("`{}` is declared twice", name.text)));
+            }
+            next = next.wrapping_add(1);
+        }
+    }
+
+    fn constant(&self, e: &ast::Expr) -> Option<i64> {
+        Some(match &e.kind {
+            ast::ExprKind::Int(v) => *v as i64,
+            ast::ExprKind::Ident(name) => *self.constants.get(name)?,
+            ast::ExprKind::Unary(ast::UnOp::Neg, e) => self.constant(e)?.wrapping_neg(),
+            ast::ExprKind::Binary(op, a, b) => {
+                let (a, b) = (self.constant(a)?, self.constant(b)?);
+                match op {
+                    ast::BinOp::Add => a.wrapping_add(b),
+                    ast::BinOp::Or => a | b,
+                    ast::BinOp::Shl => a.wrapping_shl(b as u32),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn record(&mut self, name: &str, record: &ast::Record, problems: &mut Problems) -> Option<Struct> {
+        let mut fields: Vec<Field> = Vec::new();
+        let (mut end, mut align) = (0u64, 1u32);
+        let mut complete = true;
+        for decl in &record.fields {
+            let ty = match &decl.ty {
+                FieldType::Type(t) => self.resolve(t, AddrSpace::User).map_err(|p| problems.push(*p)).ok(),
+                FieldType::Record(tag, inner) => {
+                    let tag_name = tag.as_ref().map_or_else(|| format!("{name}::(anonymous)"), |t| t.text.clone());
+                    let layout = self.record(&tag_name, inner, problems).map(Arc::new);
+                    if let (Some(tag), Some(layout)) = (tag, &layout) {
+                        self.records.insert(tag.text.clone(), layout.clone());
+                    }
+                    layout.map(Type::Struct)
+                }
+            };
+            let Some(ty) = ty else {
+                complete = false;
+                continue;
+            };
+            let size = size_of(&ty).filter(|_| ty != Type::Void);
+            let Some(size) = size.filter(|s| end + s <= MAX_SIZE) else {
+                let what = if ty == Type::Void { "a member cannot be `void`" } else { "this structure is too large" };
+                problems.push(Problem::error(decl.span, what));
+                return None;
+            };
+            let field_align = if record.packed { 1 } else { ty.align().max(1) };
+            align = align.max(field_align);
+            let offset = if record.union { 0 } else { end.next_multiple_of(u64::from(field_align)) };
+            end = end.max(offset + size);
+            match (&decl.name, &ty) {
+                (Some(n), _) => {
+                    if fields.iter().any(|f| f.name == n.text) {
+                        problems.push(Problem::error(n.span, format!("`{}` has two members `{}`", name, n.text)));
+                    }
+                    fields.push(Field { name: n.text.clone(), offset: offset as u32, ty, data_loc: false });
+                }
+                // The members of an anonymous structure are members of the one around it.
+                (None, Type::Struct(inner)) => fields.extend(
+                    inner.fields.iter().map(|f| Field { offset: f.offset + offset as u32, ..f.clone() }),
+                ),
+                (None, _) => problems.push(Problem::error(decl.span, "this member has no name")),
+            }
+        }
+        let size = end.next_multiple_of(u64::from(align)) as u32;
+        complete.then(|| Struct { name: name.to_owned(), size, align, fields })
+    }
+
+    /// The type that is written. Pointers in it point to `space`.
+    pub fn resolve(&self, ty: &TypeExpr, space: AddrSpace) -> Result<Type, Box<Problem>> {
+        match &ty.kind {
+            TypeKind::Named(words) => match words.as_str() {
+                "string" => Ok(Type::Str(64)),
+                "buffer" => Ok(Type::Buf(64)),
+                words => named(words).ok_or_else(|| Box::new(Problem::error(ty.span, format!("unknown type `{words}`")))),
+            },
+            TypeKind::Enum(name) if self.enums.contains(&name.text) => Ok(Type::U32),
+            TypeKind::Enum(name) => Err(Box::new(
+                Problem::error(name.span, format!("unknown type `enum {}`", name.text))
+                    .did_you_mean(&name.text, self.enums.iter().map(String::as_str)),
+            )),
+            TypeKind::Record(name) => match self.records.get(&name.text) {
+                Some(layout) => Ok(Type::Struct(layout.clone())),
+                None => Err(Box::new(self.unknown(name))),
+            },
+            TypeKind::Pointer(to) => {
+                let to = match &to.kind {
+                    // Perhaps declared later, perhaps never: it matters only when the pointer is followed.
+                    TypeKind::Record(name) => incomplete(&name.text),
+                    _ => self.resolve(to, space)?,
+                };
+                let to = match to {
+                    Type::Struct(s) => incomplete(&s.name),
+                    other => other,
+                };
+                Ok(Type::Ptr { to: Box::new(to), space })
+            }
+            TypeKind::Array(of, n) => {
+                let n = u32::try_from(*n).ok().filter(|n| u64::from(*n) <= MAX_SIZE);
+                let too_large = || Box::new(Problem::error(ty.span, "this array is too large"));
+                let n = n.ok_or_else(too_large)?;
+                match &of.kind {
+                    TypeKind::Named(w) if w == "string" => return Ok(Type::Str(n.max(1).next_multiple_of(8))),
+                    TypeKind::Named(w) if w == "buffer" => return Ok(Type::Buf(n)),
+                    _ => {}
+                }
+                let of = self.resolve(of, space)?;
+                if of == Type::Void {
+                    return Err(Box::new(Problem::error(ty.span, "there are no arrays of `void`")));
+                }
+                let array = Type::Array(Box::new(of), n);
+                size_of(&array).filter(|s| *s <= MAX_SIZE).ok_or_else(too_large)?;
+                Ok(array)
+            }
+        }
+    }
+
+    /// The structure with its members; `None` when the script does not declare it.
+    pub fn complete(&self, s: &Arc<Struct>) -> Option<Arc<Struct>> {
+        if s.fields.is_empty() { self.records.get(&s.name).cloned() } else { Some(s.clone()) }
+    }
+
+    fn unknown(&self, name: &ast::Name) -> Problem {
+        Problem::error(name.span, format!("unknown type `struct {}`", name.text))
+            .did_you_mean(&name.text, self.records.keys().map(String::as_str))
+    }
+
+    /// The declared structures.
+    pub fn record_names(&self) -> impl Iterator<Item = &str> {
+        self.records.keys().map(String::as_str)
+    }
+}
+
+/// A structure that only its name is known of.
+fn incomplete(name: &str) -> Type {
+    Type::Struct(Arc::new(Struct { name: name.to_owned(), size: 0, align: 1, fields: Vec::new() }))
+}
+
+/// Size in bytes, computed without overflow.
+fn size_of(ty: &Type) -> Option<u64> {
+    match ty {
+        Type::Array(of, n) => size_of(of)?.checked_mul(u64::from(*n)),
+        other => Some(u64::from(other.size())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let int = |bits, signed| Some(Type::Int { bits, signed });
+        for (words, ty) in [
+            ("uint8", int(8, false)),
+            ("uint8_t", int(8, false)),
+            ("int64_t", int(64, true)),
+            ("uintptr_t", int(64, false)),
+            ("size_t", int(64, false)),
+            ("u32", int(32, false)),
+            ("__s16", int(16, true)),
+            ("unsigned", int(32, false)),
+            ("unsigned char", int(8, false)),
+            ("char", int(8, true)),
+            ("long unsigned int", int(64, false)),
+            ("long long", int(64, true)),
+            ("short int", int(16, true)),
+            ("bool", Some(Type::Bool)),
+            ("char int", None),
+            ("unsigned signed", None),
+            ("long long long", None),
+        ] {
+            assert_eq!(named(words), ty, "{words}");
+        }
+    }
+}

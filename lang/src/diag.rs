@@ -1,0 +1,324 @@
+//! Diagnostics: what is wrong with a script, where, and what to write instead.
+//!
+//! Every stage collects [`Problem`]s into [`Problems`] and goes on where it can, so that one run reports several. The
+//! driver renders them; the loader builds its own from the [`Span`]s it finds in the program (a verifier rejection, an
+//! attach point that the kernel refused).
+
+use crate::span::Span;
+use codespan_reporting::diagnostic::{Diagnostic, Label as CodeLabel, Severity as CodeSeverity};
+use codespan_reporting::files::SimpleFile;
+use codespan_reporting::term::termcolor::{Ansi, NoColor, WriteColor};
+use codespan_reporting::term::{self, Chars};
+use std::fmt;
+use std::io;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Severity {
+    /// The script runs, but perhaps not as meant.
+    Warning,
+    /// The script cannot run.
+    Error,
+}
+
+/// A place in the script with a remark.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Label {
+    /// The place that is underlined.
+    pub span: Span,
+    /// The remark beside the underline; may be empty.
+    pub text: String,
+    /// Underlined with `^` (the place of the problem) rather than `-` (a place that explains it).
+    pub primary: bool,
+}
+
+/// One thing to tell the user.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[must_use = "a problem must be pushed to the problems"]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence without a full stop, starting in lower case.
+    pub message: String,
+    /// The places, the primary one first; none for a problem of the whole script.
+    pub labels: Vec<Label>,
+    /// Facts that explain it.
+    pub notes: Vec<String>,
+    /// What to write instead.
+    pub help: Vec<String>,
+}
+
+impl Problem {
+    /// An error at a place.
+    pub fn error(span: Span, message: impl Into<String>) -> Problem {
+        Problem::new(Severity::Error, Some(span), message.into())
+    }
+
+    /// A warning at a place.
+    pub fn warning(span: Span, message: impl Into<String>) -> Problem {
+        Problem::new(Severity::Warning, Some(span), message.into())
+    }
+
+    /// An error that has no place in the script.
+    pub fn general(message: impl Into<String>) -> Problem {
+        Problem::new(Severity::Error, None, message.into())
+    }
+
+    fn new(severity: Severity, span: Option<Span>, message: String) -> Problem {
+        let labels =
+            span.map(|span| Label { span, text: String::new(), primary: true }).into_iter().collect();
+        Problem { severity, message, labels, notes: Vec::new(), help: Vec::new() }
+    }
+
+    /// The remark beside the underlined place.
+    pub fn at(mut self, text: impl Into<String>) -> Problem {
+        if let Some(label) = self.labels.first_mut() {
+            label.text = text.into();
+        }
+        self
+    }
+
+    /// Another place that explains the problem.
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Problem {
+        self.labels.push(Label { span, text: text.into(), primary: false });
+        self
+    }
+
+    /// A fact that explains it.
+    pub fn note(mut self, text: impl Into<String>) -> Problem {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// What to write instead.
+    pub fn help(mut self, text: impl Into<String>) -> Problem {
+        self.help.push(text.into());
+        self
+    }
+
+    /// `help: did you mean …?` when a name is near enough.
+    pub fn did_you_mean<'a>(self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Problem {
+        match nearest(name, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
+    /// Writes the problem with the lines of the script it is about.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, out: &mut dyn WriteColor, source_name: &str, source: &str) -> io::Result<()> {
+        let severity = match self.severity {
+            Severity::Error => CodeSeverity::Error,
+            Severity::Warning => CodeSeverity::Warning,
+        };
+        let labels = self.labels.iter().map(|l| {
+            let range = clamp(l.span, source);
+            let label =
+                if l.primary { CodeLabel::primary((), range) } else { CodeLabel::secondary((), range) };
+            label.with_message(&l.text)
+        });
+        let notes = self.notes.iter().map(|n| format!("note: {n}"));
+        let help = self.help.iter().map(|h| format!("help: {h}"));
+        let diagnostic = Diagnostic::new(severity)
+            .with_message(&self.message)
+            .with_labels(labels.collect())
+            .with_notes(notes.chain(help).collect());
+        let config = term::Config { chars: Chars::ascii(), ..term::Config::default() };
+        term::emit_to_write_style(out, &config, &SimpleFile::new(source_name, source), &diagnostic)
+            .map_err(io::Error::other)
+    }
+}
+
+/// The byte range of a span within the source, moved to character boundaries.
+fn clamp(span: Span, source: &str) -> std::ops::Range<usize> {
+    let floor = |mut at: usize| {
+        at = at.min(source.len());
+        while !source.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = floor(span.start as usize);
+    start..floor(span.end as usize).max(start)
+}
+
+/// The problems of a script, in the order they were found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[must_use = "the problems must be shown"]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// No problems.
+    pub fn new() -> Problems {
+        Problems::default()
+    }
+
+    /// Adds a problem, unless the very same is there already (a block that is checked for several attach points has
+    /// its errors several times).
+    pub fn push(&mut self, problem: Problem) {
+        if !self.list.contains(&problem) {
+            self.list.push(problem);
+        }
+    }
+
+    /// Adds all of another list.
+    pub fn extend(&mut self, other: Problems) {
+        for problem in other.list {
+            self.push(problem);
+        }
+    }
+
+    /// Whether any of them is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|p| p.severity == Severity::Error)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The problems.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.list.iter()
+    }
+
+    /// Leaves out warnings (`--no-warnings`).
+    pub fn drop_warnings(&mut self) {
+        self.list.retain(|p| p.severity == Severity::Error);
+    }
+
+    /// Sorts by place in the script; problems without a place come first.
+    pub fn sort(&mut self) {
+        self.list.sort_by_key(|p| p.labels.first().map(|l| l.span));
+    }
+
+    /// All problems as text; `color` adds ANSI escapes.
+    #[must_use]
+    pub fn render(&self, source_name: &str, source: &str, color: bool) -> String {
+        let mut bytes = Vec::new();
+        for problem in &self.list {
+            let written = if color {
+                problem.write(&mut Ansi::new(&mut bytes), source_name, source)
+            } else {
+                problem.write(&mut NoColor::new(&mut bytes), source_name, source)
+            };
+            debug_assert!(written.is_ok(), "writing to memory does not fail and ranges are clamped");
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Problems {
+        Problems { list: vec![problem] }
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// One line per problem, without source text.
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for p in &self.list {
+            let severity = if p.severity == Severity::Error { "error" } else { "warning" };
+            writeln!(f, "{severity}: {}", p.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// The known name that is nearest to a mistyped one; `None` when none is near.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = match name.chars().count() {
+        0..=2 => 1,
+        3..=5 => 2,
+        n => n / 3 + 1,
+    };
+    known
+        .into_iter()
+        .map(|k| (edit_distance(&name.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|&(distance, k)| distance <= limit && distance < k.chars().count().max(2) && k != name)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, k)| k)
+}
+
+/// Number of characters to insert, remove, replace or swap (neighbours) to make one text the other.
+#[must_use]
+pub fn edit_distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    // Rows i-2, i-1 and i of the matrix of distances between prefixes.
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(a.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        assert_eq!(edit_distance("", "abc"), 3);
+        assert_eq!(edit_distance("prinft", "printf"), 1);
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn nearest_names() {
+        assert_eq!(nearest("prinf", ["print", "printf", "pid"]), Some("print"));
+        assert_eq!(nearest("ustak", ["kstack", "ustack"]), Some("ustack"));
+        assert_eq!(nearest("frobnicate", ["count", "pid"]), None);
+        assert_eq!(nearest("x", ["pid"]), None);
+    }
+
+    #[test]
+    fn rendering_shows_place_note_and_help() {
+        let source = "begin { pont(1) }\n";
+        let problem = Problem::error(Span::new(8, 12), "unknown function `pont`")
+            .at("not a function")
+            .label(Span::new(0, 5), "in this probe")
+            .note("functions are listed in the manual")
+            .did_you_mean("pont", ["print"]);
+        insta::assert_snapshot!(Problems::from(problem).render("a.gt", source, false), @"");
+    }
+
+    #[test]
+    fn ranges_outside_the_source_are_clamped() {
+        let problem = Problem::error(Span::new(2, 500), "x");
+        assert!(Problems::from(problem).render("a.gt", "aé", true).contains("a.gt"));
+    }
+}

@@ -1,0 +1,155 @@
+//! What the checker asks about the machine. The loader answers from real binaries and the kernel; tests and
+//! `gotrace check` answer from tables. `lang` itself never looks at a file.
+
+use crate::probe::AttachPoint;
+use crate::types::Struct;
+
+/// Answers questions about the host and the traced binaries.
+pub trait Env {
+    /// Instruction set of the traced machine.
+    fn arch(&self) -> crate::arch::Arch;
+
+    /// Everything that an attach point stands for. Wildcards are expanded. Kinds that need no look-up (`begin`,
+    /// `interval`) are never asked.
+    ///
+    /// # Errors
+    /// [`EnvError`] says why nothing matches, with what could have been meant.
+    fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError>;
+
+    /// Address of a symbol in a binary (`uaddr("main.counter")`), before relocation. `binary` is the one that the
+    /// probe traces.
+    ///
+    /// # Errors
+    /// No such symbol, or no symbols at all.
+    fn symbol_address(&self, binary: &str, symbol: &str) -> Result<u64, EnvError>;
+
+    /// Process id of the child started by `-c` or given by `-p`; `None` without either.
+    fn child(&self) -> Option<u32>;
+
+    /// The script's arguments: `$1` is the first.
+    fn params(&self) -> &[String];
+}
+
+/// Why a look-up failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvError {
+    /// One sentence: `no function matches "main.prepare"`.
+    pub message: String,
+    /// Names that were near.
+    pub similar: Vec<String>,
+    /// More lines of explanation.
+    pub notes: Vec<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// One thing that an attach point stands for.
+#[derive(Clone, Debug)]
+pub enum Match {
+    /// A tracepoint.
+    Tracepoint(Tracepoint),
+    /// Places in the code of a binary that need the same code.
+    Uprobe(UprobeMatch),
+}
+
+/// A kernel tracepoint with its record layout.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tracepoint {
+    /// Subsystem, such as `syscalls`.
+    pub category: String,
+    /// Event, such as `sys_enter_openat`.
+    pub name: String,
+    /// The record, common fields included; offsets are from the start of the program's context.
+    pub args: Struct,
+}
+
+/// Sites of one binary that need the same code.
+#[derive(Clone, Debug)]
+pub struct UprobeMatch {
+    /// The binary as the script names it, for messages and `probe`.
+    pub binary: String,
+    /// Absolute path for the kernel.
+    pub path: String,
+    /// What code generation must know.
+    pub class: UprobeClass,
+    /// The places.
+    pub sites: Vec<NamedSite>,
+    /// Things the user should be told (sites left out, functions without a return).
+    pub warnings: Vec<String>,
+}
+
+/// A site and the function it is in.
+#[derive(Clone, Debug)]
+pub struct NamedSite {
+    /// Full name of the function.
+    pub function: String,
+    /// File offset that the kernel attaches to.
+    pub offset: u64,
+}
+
+/// A site of a checked program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Site {
+    /// File offset that the kernel attaches to.
+    pub offset: u64,
+    /// Index into [`crate::hir::Program::functions`]; the cookie of the attachment.
+    pub function: u32,
+}
+
+/// What the code of a uprobe program depends on. Sites of equal class share a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UprobeClass {
+    /// Calling convention at the sites.
+    pub abi: Abi,
+    /// How the return is seen; [`Stop::Entry`] for entry probes.
+    pub stop: Stop,
+    /// Where the current goroutine is found; `None` for binaries that are not Go.
+    pub goroutine: Option<Goroutine>,
+    /// Offset in bytes from the stack pointer of the first result of [`Abi::GoStack`] functions, at a
+    /// [`Stop::ReturnInsn`]; `None` when it is not known or the convention does not need it.
+    pub result_offset: Option<u32>,
+}
+
+/// Calling conventions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Abi {
+    /// The C ABI of the machine (System V on x86-64).
+    C,
+    /// Go's ABI0: arguments and results on the stack.
+    GoStack,
+    /// Go's ABIInternal: registers (amd64 since 1.17, arm64 since 1.18).
+    GoRegisters,
+}
+
+/// What kind of place a site is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Stop {
+    /// At entry: the stack pointer points at the return address, arguments are where the convention puts them.
+    Entry,
+    /// At the `jbe` of a Go stack check: as [`Stop::Entry`], but the program must do nothing when the flags say that the
+    /// branch is about to be taken (carry or zero set), because the function is then entered again.
+    EntryAtStackCheck,
+    /// At an instruction inside the function (`f+12`): arguments may be gone.
+    Inside,
+    /// At a return instruction: the stack pointer points at the return address.
+    ReturnInsn,
+    /// The kernel's uretprobe: the return address has been popped.
+    KernelReturn,
+}
+
+/// Where a Go program keeps the current goroutine: offsets in bytes, by Go release.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Goroutine {
+    /// The g register (R14, X28) holds g at the sites.
+    pub in_register: bool,
+    /// Offset of the TLS slot of g from the thread's base register.
+    pub tls_offset: i32,
+    /// `g.goid`
+    pub goid: u32,
+    /// `g.m`
+    pub m: u32,
+    /// `m.curg`
+    pub curg: u32,
+    /// `g.stack.hi`
+    pub stack_hi: u32,
+}

@@ -1,0 +1,218 @@
+//! The parsed form of a `printf` format: what the checker verifies and the loader's formatter carries out.
+
+/// A format string cut into its pieces.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Format {
+    /// Literal text and conversions in order; escapes and `%%` are resolved already.
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of a [`Format`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Piece {
+    /// Text that is printed as it is.
+    Text(Vec<u8>),
+    /// A conversion; takes the next argument.
+    Conv(Spec),
+}
+
+/// A conversion such as `%-10s` or `%08llx`. Length modifiers are accepted by the parser and mean nothing: arguments
+/// know their own width.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spec {
+    /// `-`: left-justified.
+    pub left: bool,
+    /// `+`: a sign always.
+    pub plus: bool,
+    /// ` `: a space instead of a plus.
+    pub space: bool,
+    /// `#`: `0x`, `0X` or a leading `0`.
+    pub alt: bool,
+    /// `0`: padded with zeros.
+    pub zero: bool,
+    /// Least width in characters.
+    pub width: Option<u32>,
+    /// Least number of digits, or greatest number of bytes of a string.
+    pub precision: Option<u32>,
+    /// What is printed.
+    pub conv: Conv,
+}
+
+/// The conversion character.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Conv {
+    /// `%d`, `%i`
+    Signed,
+    /// `%u`
+    Unsigned,
+    /// `%o`
+    Octal,
+    /// `%x`
+    HexLower,
+    /// `%X`
+    HexUpper,
+    /// `%c`
+    Char,
+    /// `%p`
+    Pointer,
+    /// `%s`: any type in its own form
+    Text,
+    /// `%r`: a buffer, printable bytes as they are and others as `\x00`
+    Buffer,
+    /// `%rx`: a buffer, every byte as `\x00`
+    BufferHex,
+    /// `%rh`: a buffer, two hex digits a byte with spaces between
+    BufferHexSpaced,
+}
+
+/// Why a format string is malformed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FormatError {
+    /// Offset of the conversion in the format.
+    pub at: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// The conversion characters. Of two that match, the longer stands first.
+const CONVERSIONS: &[(&str, Conv)] = &[
+    ("d", Conv::Signed),
+    ("i", Conv::Signed),
+    ("u", Conv::Unsigned),
+    ("o", Conv::Octal),
+    ("x", Conv::HexLower),
+    ("X", Conv::HexUpper),
+    ("c", Conv::Char),
+    ("p", Conv::Pointer),
+    ("s", Conv::Text),
+    ("rx", Conv::BufferHex),
+    ("rh", Conv::BufferHexSpaced),
+    ("r", Conv::Buffer),
+];
+
+impl Format {
+    /// Cuts a format into its pieces.
+    ///
+    /// # Errors
+    /// The first conversion that is none.
+    pub fn parse(text: &[u8]) -> Result<Format, FormatError> {
+        let mut pieces = Vec::new();
+        let mut literal = Vec::new();
+        let mut rest = text;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            if byte != b'%' {
+                literal.push(byte);
+                continue;
+            }
+            if let Some(after) = rest.strip_prefix(b"%") {
+                literal.push(b'%');
+                rest = after;
+                continue;
+            }
+            let at = text.len() - rest.len() - 1;
+            let (spec, after) = Spec::parse(rest).map_err(|message| FormatError { at, message })?;
+            rest = after;
+            if !literal.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::Conv(spec));
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Text(literal));
+        }
+        Ok(Format { pieces })
+    }
+
+    /// The conversions in order.
+    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
+        self.pieces.iter().filter_map(|p| match p {
+            Piece::Conv(spec) => Some(spec),
+            Piece::Text(_) => None,
+        })
+    }
+}
+
+impl Spec {
+    /// Parses what stands behind a `%`; gives the text behind the conversion too.
+    fn parse(mut text: &[u8]) -> Result<(Spec, &[u8]), String> {
+        let mut spec = Spec {
+            left: false,
+            plus: false,
+            space: false,
+            alt: false,
+            zero: false,
+            width: None,
+            precision: None,
+            conv: Conv::Signed,
+        };
+        while let Some((&flag, after)) = text.split_first() {
+            match flag {
+                b'-' => spec.left = true,
+                b'+' => spec.plus = true,
+                b' ' => spec.space = true,
+                b'#' => spec.alt = true,
+                b'0' => spec.zero = true,
+                _ => break,
+            }
+            text = after;
+        }
+        (spec.width, text) = digits(text)?;
+        if let Some(after) = text.strip_prefix(b".") {
+            let (precision, after) = digits(after)?;
+            spec.precision = Some(precision.unwrap_or(0));
+            text = after;
+        }
+        if text.starts_with(b"*") {
+            return Err("a width or precision of `*` is not supported".into());
+        }
+        while let Some((b'h' | b'l' | b'L' | b'j' | b'z' | b't', after)) = text.split_first() {
+            text = after;
+        }
+        for (name, conv) in CONVERSIONS {
+            if let Some(after) = text.strip_prefix(name.as_bytes()) {
+                spec.conv = *conv;
+                return Ok((spec, after));
+            }
+        }
+        match String::from_utf8_lossy(text).chars().next() {
+            None => Err("the conversion at the end is incomplete; `%%` prints a percent sign".into()),
+            Some(c) => Err(format!("unknown conversion `%{c}`; `%%` prints a percent sign")),
+        }
+    }
+}
+
+/// The number at the start of the text, if there is one.
+fn digits(text: &[u8]) -> Result<(Option<u32>, &[u8]), String> {
+    let len = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, rest) = text.split_at(len);
+    if number.is_empty() {
+        return Ok((None, rest));
+    }
+    let number = String::from_utf8_lossy(number);
+    match number.parse::<u32>() {
+        Ok(n) if n <= MAX_WIDTH => Ok((Some(n), rest)),
+        _ => Err(format!("a width of {number} is more than {MAX_WIDTH}")),
+    }
+}
+
+/// Greatest width and precision: a mistyped one must not fill the disk.
+const MAX_WIDTH: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces() {
+        let format = Format::parse(b"a%%b %-10s|%08llx %+.3d%r%rx%rh").map(|f| f.pieces);
+        insta::assert_debug_snapshot!(format);
+    }
+
+    #[test]
+    fn malformed() {
+        for (text, at) in [("abc %", 4), ("%d %y", 3), ("%99999d", 0), ("%*d", 0), ("%-", 0)] {
+            assert_eq!(Format::parse(text.as_bytes()).map_err(|e| e.at), Err(at), "{text}");
+        }
+    }
+}

@@ -1,0 +1,643 @@
+//! The resolved, typed program: what the checker gives to the code generator.
+//!
+//! Rules that hold in every [`Program`] that [`crate::check`] returns; the code generator relies on them:
+//!
+//! - **Every integer value is canonical**: as if in a 64-bit register, sign- or zero-extended from the width of its type.
+//!   [`ExprKind::Cast`] is the only node that changes the width or sign.
+//! - **Arithmetic is 64-bit**: the operands of [`ExprKind::Binary`] arithmetic and bit operations have the type of the
+//!   node, `int64` or `uint64`; shifts take any 64-bit right side. Comparisons have operands of one and the same type
+//!   (`int64`, `uint64`, pointers as `uint64`, strings of any two lengths, tuples of one type, `func`/`probe` names) and give `bool`.
+//!   Division and remainder follow the sign of the node's type and truncate to zero.
+//! - **Conditions are `bool`**: predicates, `if`, `?:`, `&&`, `||` and `!` have operands of type `bool` (the checker
+//!   turns an integer `x` into `x != 0`).
+//! - **No place expressions**: member access, array indexing and dereferencing are [`ExprKind::Load`]s from a computed
+//!   address (pointer + constant). A `Load` of a structure or array only stands where its bytes are copied.
+//! - Maps and variables have one type; values assigned to them have exactly that type (for strings: at most that size).
+//! - Positional parameters, constants, `cpid` and enum values are literals already.
+
+use crate::env::{Site, Tracepoint, UprobeClass};
+use crate::format::Format;
+use crate::span::Span;
+use crate::types::{AddrSpace, Type};
+use std::sync::Arc;
+
+/// A whole script, ready for code generation.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Name of the script for diagnostics and debug information.
+    pub source_name: String,
+    /// Text of the script.
+    pub source: String,
+    /// One entry per BPF program, in script order. A clause of the script becomes several when its attach points need
+    /// different code (other calling convention, other tracepoint).
+    pub probes: Vec<Probe>,
+    /// The maps in order of first use.
+    pub maps: Vec<Map>,
+    /// Functions that sites belong to; a [`Site::function`] indexes it, its index is `func` at run time and part of
+    /// `callid`, so entry and return sites of one function share the entry.
+    pub functions: Vec<Function>,
+    /// Settings the script was checked with.
+    pub config: crate::Config,
+}
+
+/// A traced function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Function {
+    /// Path of the binary as the script names it.
+    pub binary: String,
+    /// Full symbol name.
+    pub name: String,
+}
+
+/// Index into [`Program::maps`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct MapId(pub u32);
+/// Index into [`Probe::vars`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct VarId(pub u32);
+
+/// One BPF program and where it is attached.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Where it is attached; decides what its context is.
+    pub attach: Attach,
+    /// Attach point as the user wrote it (`uprobe:./web:main.*`), the name that `probe` prints for kinds without functions.
+    pub name: String,
+    /// Place of the attach point in the script.
+    pub span: Span,
+    /// `/…/`, of type `bool`.
+    pub predicate: Option<Expr>,
+    /// The block.
+    pub body: Vec<Stmt>,
+    /// Variables of the block, parameters included.
+    pub vars: Vec<Var>,
+}
+
+/// A script variable `$x`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Var {
+    /// Its name without the dollar sign.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// Where a program is attached.
+#[derive(Clone, Debug)]
+pub enum Attach {
+    /// Once, before anything else is attached.
+    Begin,
+    /// Once, after everything has been detached.
+    End,
+    /// On one CPU, each period.
+    Interval(Period),
+    /// On every CPU, each period.
+    Profile(Period),
+    /// A kernel tracepoint.
+    Tracepoint(Arc<Tracepoint>),
+    /// User-space code.
+    Uprobe {
+        /// What code generation must know about all the sites.
+        class: UprobeClass,
+        /// Whether the sites are returns (`uretprobe`).
+        ret: bool,
+        /// The sites by binary; [`Site::function`] is set.
+        targets: Vec<UprobeTarget>,
+    },
+}
+
+/// The sites of one binary.
+#[derive(Clone, Debug)]
+pub struct UprobeTarget {
+    /// Absolute path that the kernel opens.
+    pub path: String,
+    /// The sites.
+    pub sites: Vec<Site>,
+}
+
+/// Time between two runs of an `interval` or `profile` program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Period {
+    /// That many times a second.
+    Hertz(u64),
+    /// Every so many nanoseconds.
+    Nanos(u64),
+}
+
+/// A map `@x`.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// Name with the `@`.
+    pub name: String,
+    /// Type of the key; `None` for a scalar map. Several keys are a tuple.
+    pub key: Option<Type>,
+    /// What it holds.
+    pub value: MapValue,
+    /// Entries are evicted, least recently used first, rather than refused when it is full (keyed by `callid`).
+    pub lru: bool,
+    /// First use in the script.
+    pub span: Span,
+}
+
+/// What a map holds under each key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MapValue {
+    /// A value that is assigned and read.
+    Plain(Type),
+    /// An aggregation; one part per CPU, merged when read from user space.
+    Agg(Agg),
+}
+
+/// Kinds of aggregation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Agg {
+    /// Number of updates.
+    Count,
+    /// Sum of the values.
+    Sum {
+        /// Values are signed.
+        signed: bool,
+    },
+    /// Least value.
+    Min {
+        /// Values are signed.
+        signed: bool,
+    },
+    /// Greatest value.
+    Max {
+        /// Values are signed.
+        signed: bool,
+    },
+    /// Mean of the values.
+    Avg {
+        /// Values are signed.
+        signed: bool,
+    },
+    /// Count, mean and sum.
+    Stats {
+        /// Values are signed.
+        signed: bool,
+    },
+    /// Power-of-two histogram with `2^bits` buckets per power.
+    Hist {
+        /// 0 to 5.
+        bits: u8,
+    },
+    /// Linear histogram: buckets of `step` from `min` to `max`, and one open bucket at either end.
+    Lhist {
+        /// Lower bound of the first bucket.
+        min: i64,
+        /// Upper bound of the last bucket.
+        max: i64,
+        /// Width of a bucket, greater than 0.
+        step: i64,
+    },
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub struct Stmt {
+    /// What it does.
+    pub kind: StmtKind,
+    /// Its place in the script.
+    pub span: Span,
+}
+
+/// Kinds of statement.
+#[derive(Clone, Debug)]
+pub enum StmtKind {
+    /// `$v = e` and `let $v = e`; a `let` without value assigns zero.
+    SetVar(VarId, Expr),
+    /// `@m = e`, `@m[k] = e`. Compound assignments and `++` that the map can do in one atomic add are
+    /// [`StmtKind::AddMap`].
+    SetMap {
+        /// The map.
+        map: MapId,
+        /// Key, `None` for a scalar map.
+        key: Option<Expr>,
+        /// New value.
+        value: Expr,
+    },
+    /// `@m[k] += e`, `-=`, `++`, `--` as a statement: an atomic add of a 64-bit integer; a missing entry counts as 0.
+    AddMap {
+        /// The map; its value is a 64-bit integer.
+        map: MapId,
+        /// Key.
+        key: Option<Expr>,
+        /// What is added (negated already for `-=`).
+        delta: Expr,
+    },
+    /// `@m[k] = count()` and its like.
+    Update {
+        /// The map; its value is an [`MapValue::Agg`].
+        map: MapId,
+        /// Key.
+        key: Option<Expr>,
+        /// The value to account, 64-bit; `None` for `count()`.
+        value: Option<Expr>,
+    },
+    /// `if`; a ternary of statements too.
+    If {
+        /// Condition.
+        cond: Expr,
+        /// Block when true.
+        then: Vec<Stmt>,
+        /// Block when false.
+        els: Vec<Stmt>,
+    },
+    /// Leaves the program.
+    Return,
+    /// An expression for its effects (`delete(@m, k);`, `$x++;`).
+    Expr(Expr),
+    /// Sends a record to user space, which acts on it.
+    Emit {
+        /// What user space does.
+        action: Action,
+        /// Values that go with it.
+        args: Vec<Expr>,
+    },
+}
+
+/// What user space does when a record arrives. Everything static stands here, everything dynamic in the arguments.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// `printf`: prints the arguments by the format.
+    Printf(Format),
+    /// `print(e)`: prints the one argument and a newline.
+    Print,
+    /// `print(@m[k])`: arguments are the key and the value; prints like an entry of the map.
+    PrintEntry(MapId),
+    /// `print(@m, top, div)`; no arguments.
+    PrintMap {
+        /// The map.
+        map: MapId,
+        /// Only so many of the greatest entries; 0 for all.
+        top: u32,
+        /// Values (histogram counts not) are divided by this; 0 and 1 for not.
+        div: u32,
+    },
+    /// `clear(@m)`: removes all entries.
+    Clear(MapId),
+    /// `zero(@m)`: sets all values to zero.
+    Zero(MapId),
+    /// `exit()`, `exit(code)`: ends the run; the one argument is the exit code (`int64`).
+    Exit,
+    /// `time(format)`: prints the time of day when the record is read.
+    Time(Arc<str>),
+    /// `join(argv, separator)`: prints the strings; arguments are up to 16 strings.
+    Join(Arc<str>),
+}
+
+/// A typed expression.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// What it computes.
+    pub kind: ExprKind,
+    /// Type of the result.
+    pub ty: Type,
+    /// Its place in the script.
+    pub span: Span,
+}
+
+/// Kinds of expression.
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// An integer, boolean or pointer literal: its 64 bits in canonical form.
+    Int(u64),
+    /// A string literal without the NUL; the type is `Str(len + 1)` rounded up to 8.
+    Str(Arc<[u8]>),
+    /// A script variable.
+    Var(VarId),
+    /// The value of a map entry; zero (of the value type) when there is none. Of an aggregation of type count, sum, min,
+    /// max or avg: the merged value over all CPUs, as `int64`/`uint64`.
+    MapGet {
+        /// The map.
+        map: MapId,
+        /// Key.
+        key: Option<Box<Expr>>,
+    },
+    /// `has_key(@m, k)`: `bool`.
+    HasKey {
+        /// The map.
+        map: MapId,
+        /// Key.
+        key: Box<Expr>,
+    },
+    /// `delete(@m, k)`: removes the entry (a scalar map is set to zero), gives whether there was one.
+    Delete {
+        /// The map.
+        map: MapId,
+        /// Key.
+        key: Option<Box<Expr>>,
+    },
+    /// `len(@m)`: number of entries, `int64`.
+    MapLen(MapId),
+    /// `len(ustack)`: number of frames of the stack argument.
+    StackLen(Box<Expr>),
+    /// `-e`, `~e`, `!e`.
+    Unary(UnOp, Box<Expr>),
+    /// Arithmetic, bits, comparison.
+    Binary(BinOp, Box<Expr>, Box<Expr>),
+    /// `a && b`, `a || b` with short circuit.
+    Logical(LogicOp, Box<Expr>, Box<Expr>),
+    /// `c ? a : b`; both of the node's type (strings: at most its size).
+    Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// The operand as the node's type: integers are truncated or extended, pointers and integers exchanged.
+    Cast(Box<Expr>),
+    /// `++`/`--` on a variable as an expression.
+    IncVar {
+        /// The variable, an integer or a pointer.
+        var: VarId,
+        /// Added (the element size for pointers; negative for `--`).
+        delta: i64,
+        /// The result is the value after (`++$x`) rather than before.
+        prefix: bool,
+    },
+    /// `++`/`--` on a 64-bit integer map entry as an expression.
+    IncMap {
+        /// The map.
+        map: MapId,
+        /// Key.
+        key: Option<Box<Expr>>,
+        /// 1 or -1.
+        delta: i64,
+        /// The result is the value after rather than before.
+        prefix: bool,
+    },
+    /// `(a, b)`
+    Tuple(Vec<Expr>),
+    /// Member `n` of a tuple.
+    Member(Box<Expr>, u32),
+    /// The value of the node's type at an address of the traced process or the kernel; zero when it cannot be read.
+    Load {
+        /// Address, a 64-bit value.
+        addr: Box<Expr>,
+        /// Which memory.
+        space: AddrSpace,
+    },
+    /// The value of the node's type at a constant offset of the probe's context record (tracepoint `args`).
+    Ctx {
+        /// Byte offset.
+        offset: u32,
+    },
+    /// A tracepoint's `__data_loc` member as a string or, for other element types, its address (`Ptr`, kernel).
+    CtxDataLoc {
+        /// Byte offset of the 4-byte locator.
+        offset: u32,
+    },
+    /// A builtin variable.
+    Builtin(Builtin),
+    /// `str(p)`, `str(p, n)`: NUL-terminated text at an address; with a length (a 64-bit integer) at most that many
+    /// bytes, none lost. Type `Str(max_strlen)` or less.
+    ReadStr {
+        /// Address.
+        addr: Box<Expr>,
+        /// Greatest number of bytes of text.
+        len: Option<Box<Expr>>,
+        /// Which memory.
+        space: AddrSpace,
+    },
+    /// `gostr(p, n)`: exactly `n` bytes of text at a user address.
+    GoStr {
+        /// Address of the first byte.
+        addr: Box<Expr>,
+        /// Length in bytes.
+        len: Box<Expr>,
+    },
+    /// `buf(p, n)`: type `Buf(max)`.
+    ReadBuf {
+        /// Address.
+        addr: Box<Expr>,
+        /// Number of bytes; more than the type's size is cut.
+        len: Box<Expr>,
+        /// Which memory.
+        space: AddrSpace,
+    },
+    /// `usym(e)` or `ksym(e)` by the node's type.
+    Symbol(Box<Expr>),
+}
+
+/// Builtin variables and functions without operands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Builtin {
+    /// Process id (`uint32`).
+    Pid,
+    /// Thread id (`uint32`).
+    Tid,
+    /// User id (`uint32`).
+    Uid,
+    /// Group id (`uint32`).
+    Gid,
+    /// Name of the thread, `Str(16)`.
+    Comm,
+    /// Time in nanoseconds (`uint64`).
+    Nsecs(Clock),
+    /// Nanoseconds since gotrace started (`uint64`).
+    Elapsed,
+    /// CPU number (`uint32`).
+    Cpu,
+    /// A pseudo-random number (`uint32`).
+    Rand,
+    /// The attach point that fired, [`Type::ProbeName`].
+    Probe,
+    /// The traced function, [`Type::FuncName`].
+    Func,
+    /// Argument by the calling convention of the site (`argN`; on Go the same as `sargN`), `uint64`.
+    Arg(u8),
+    /// Argument word on the stack, on Go wherever the ABI has it; `uint64`.
+    Sarg(u8),
+    /// Result: the first result word, `uint64`.
+    Retval,
+    /// A register by its index in [`crate::arch::REGISTERS_X86_64`] or the table of the target.
+    Reg(u8),
+    /// Id of the current goroutine, 0 for none (`uint64`).
+    Goid,
+    /// The number of the current call, the same at its entry and its returns (`uint64`).
+    CallId,
+    /// A stack of the node's type.
+    Stack,
+}
+
+/// Clocks of `nsecs`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Clock {
+    /// `CLOCK_MONOTONIC`
+    Monotonic,
+    /// `CLOCK_BOOTTIME`, the default
+    Boot,
+    /// `CLOCK_TAI`
+    Tai,
+}
+
+/// Unary operators.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum UnOp {
+    /// `-`
+    Neg,
+    /// `~`
+    BitNot,
+    /// `!`
+    Not,
+}
+
+/// Binary operators without short circuit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum BinOp {
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+    /// `/`
+    Div,
+    /// `%`
+    Mod,
+    /// `&`
+    And,
+    /// `|`
+    Or,
+    /// `^`
+    Xor,
+    /// `<<`
+    Shl,
+    /// `>>`: arithmetic when the node is signed
+    Shr,
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+/// Operators with short circuit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LogicOp {
+    /// `&&`
+    And,
+    /// `||`
+    Or,
+}
+
+impl Expr {
+    /// Calls `f` with this expression and every one inside it.
+    pub fn visit(&self, f: &mut impl FnMut(&Expr)) {
+        f(self);
+        self.for_each_operand(&mut |e| e.visit(f));
+    }
+
+    /// Calls `f` with each direct operand.
+    fn for_each_operand<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        match &self.kind {
+            ExprKind::Int(_)
+            | ExprKind::Str(_)
+            | ExprKind::Var(_)
+            | ExprKind::MapLen(_)
+            | ExprKind::IncVar { .. }
+            | ExprKind::Ctx { .. }
+            | ExprKind::CtxDataLoc { .. }
+            | ExprKind::Builtin(_) => {}
+            ExprKind::MapGet { key, .. } | ExprKind::Delete { key, .. } | ExprKind::IncMap { key, .. } => {
+                if let Some(key) = key {
+                    f(key);
+                }
+            }
+            ExprKind::HasKey { key: of, .. }
+            | ExprKind::StackLen(of)
+            | ExprKind::Unary(_, of)
+            | ExprKind::Cast(of)
+            | ExprKind::Member(of, _)
+            | ExprKind::Load { addr: of, .. }
+            | ExprKind::Symbol(of) => f(of),
+            ExprKind::Binary(_, a, b) | ExprKind::Logical(_, a, b) => {
+                f(a);
+                f(b);
+            }
+            ExprKind::Ternary(a, b, c) => {
+                f(a);
+                f(b);
+                f(c);
+            }
+            ExprKind::Tuple(of) => of.iter().for_each(f),
+            ExprKind::ReadStr { addr, len, .. } => {
+                f(addr);
+                if let Some(len) = len {
+                    f(len);
+                }
+            }
+            ExprKind::GoStr { addr, len } | ExprKind::ReadBuf { addr, len, .. } => {
+                f(addr);
+                f(len);
+            }
+        }
+    }
+
+    /// Whether evaluating it changes a variable or a map.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        let mut found = false;
+        self.visit(&mut |e| {
+            found |=
+                matches!(e.kind, ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. });
+        });
+        found
+    }
+}
+
+impl Expr {
+    /// An expression.
+    #[must_use]
+    pub fn new(kind: ExprKind, ty: Type, span: Span) -> Expr {
+        Expr { kind, ty, span }
+    }
+
+    /// The 64 bits of a literal.
+    #[must_use]
+    pub fn literal(&self) -> Option<u64> {
+        match self.kind {
+            ExprKind::Int(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// The expressions directly below.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Int(_)
+            | ExprKind::Str(_)
+            | ExprKind::Var(_)
+            | ExprKind::MapLen(_)
+            | ExprKind::IncVar { .. }
+            | ExprKind::Ctx { .. }
+            | ExprKind::CtxDataLoc { .. }
+            | ExprKind::Builtin(_) => Vec::new(),
+            ExprKind::MapGet { key, .. } | ExprKind::Delete { key, .. } | ExprKind::IncMap { key, .. } => {
+                key.iter().map(Box::as_ref).collect()
+            }
+            ExprKind::HasKey { key: e, .. }
+            | ExprKind::StackLen(e)
+            | ExprKind::Unary(_, e)
+            | ExprKind::Cast(e)
+            | ExprKind::Member(e, _)
+            | ExprKind::Load { addr: e, .. }
+            | ExprKind::Symbol(e) => vec![e],
+            ExprKind::Binary(_, a, b)
+            | ExprKind::Logical(_, a, b)
+            | ExprKind::GoStr { addr: a, len: b }
+            | ExprKind::ReadBuf { addr: a, len: b, .. } => vec![a, b],
+            ExprKind::Ternary(c, a, b) => vec![c, a, b],
+            ExprKind::Tuple(list) => list.iter().collect(),
+            ExprKind::ReadStr { addr, len, .. } => {
+                std::iter::once(addr.as_ref()).chain(len.as_deref()).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! From tokens to the syntax tree, and from LALRPOP's errors to messages for people.
+//!
+//! The grammar's actions call [`Builder`]: it decodes literals, limits the height of trees and collects problems.
+
+use crate::ast::{
+    Expr, ExprKind, FieldDecl, FieldType, Item, Name, Script, Stmt, StmtKind, TypeExpr, TypeKind,
+};
+use crate::diag::{Problem, Problems};
+use crate::lexer::{self, Token};
+use crate::literal;
+use crate::span::Span;
+use crate::token::Tok;
+use lalrpop_util::{ErrorRecovery, ParseError, lalrpop_mod};
+use std::fmt;
+
+lalrpop_mod!(
+    #[allow(
+        clippy::all,
+        clippy::pedantic,
+        unused,
+        unreachable_pub,
+        unused_qualifications,
+        rust_2018_idioms,
+        missing_docs,
+        reason = "generated code"
+    )]
+    grammar
+);
+
+/// Greatest height of an expression and number of `else if`: the checker and the code generator recurse over both.
+const MAX_HEIGHT: u32 = 128;
+
+/// Parses a script. The tree holds everything that could be understood; it is fit for [`crate::check`] only when the
+/// problems hold no error.
+pub fn parse(source_name: &str, source: &str) -> (Script, Problems) {
+    let lexed = lexer::lex(source);
+    let mut script = Script { source_name: source_name.into(), source: source.into(), ..Script::default() };
+    let mut problems = lexed.problems;
+    for item in &lexed.items {
+        let mut builder = Builder {
+            tokens: &item.tokens,
+            unclosed: item.unclosed,
+            failed: false,
+            problems: Problems::new(),
+        };
+        let tokens = item.tokens.iter().map(|t| (t.span.start as usize, t.tok, t.span.end as usize));
+        match grammar::ItemParser::new().parse(&mut builder, tokens) {
+            Ok(Item::Type(t)) => script.types.push(t),
+            Ok(Item::Config(c)) => script.configs.push(c),
+            Ok(Item::Probe(p)) => script.probes.push(p),
+            Err(error) => builder.syntax_error(error),
+        }
+        problems.extend(builder.problems);
+    }
+    if script.probes.is_empty() && lexed.items.is_empty() && problems.is_empty() {
+        let problem = Problem::general("the script has no probes")
+            .help("for example: `begin { printf(\"hello\\n\"); }`");
+        problems.push(problem);
+    }
+    problems.sort();
+    (script, problems)
+}
+
+/// A declared member before its type is put together.
+pub(crate) struct Declarator {
+    /// `*` and `[n]` between type and name.
+    pub before: Vec<TypeSuffix>,
+    /// The name.
+    pub name: Name,
+    /// `[n]` behind the name.
+    pub after: Vec<u64>,
+    /// Where a bit-field's `:` stands.
+    pub bits: Option<usize>,
+}
+
+/// What stands behind a type.
+pub(crate) enum TypeSuffix {
+    /// `*`
+    Pointer,
+    /// `[n]`
+    Array(u64),
+}
+
+/// What the grammar's actions need while one item is parsed.
+pub(crate) struct Builder<'b> {
+    tokens: &'b [Token<'b>],
+    unclosed: bool,
+    /// A syntax error was met in this item.
+    failed: bool,
+    problems: Problems,
+}
+
+type Error<'i> = ParseError<usize, Tok<'i>, ()>;
+
+impl Builder<'_> {
+    pub(crate) fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(start, end.max(start))
+    }
+
+    /// An expression; one that is too high is replaced, and so never gets higher.
+    pub(crate) fn expr(&mut self, kind: ExprKind, start: usize, end: usize) -> Expr {
+        let span = self.span(start, end);
+        let height = 1 + kind.children().iter().map(|e| e.height).max().unwrap_or(0);
+        if height <= MAX_HEIGHT {
+            return Expr { kind, span, height };
+        }
+        self.problems.push(
+            Problem::error(span, "this expression is nested too deeply")
+                .help("split it with a variable: `$x = …;`"),
+        );
+        Expr { kind: ExprKind::Error, span, height: 1 }
+    }
+
+    /// `e[i]`: the key of a map or an element.
+    pub(crate) fn index(&mut self, e: Expr, index: Vec<Expr>, start: usize, end: usize) -> Expr {
+        let kind = match e.kind {
+            ExprKind::Map { name, keys } if keys.is_empty() => ExprKind::Map { name, keys: index },
+            _ => ExprKind::Index(Box::new(e), index),
+        };
+        self.expr(kind, start, end)
+    }
+
+    pub(crate) fn tuple_member(&mut self, e: Expr, n: u64, start: usize, end: usize) -> Expr {
+        if let ExprKind::Int(_) = e.kind {
+            let problem = Problem::error(self.span(start, end), "gotrace has no floating-point numbers")
+                .help("count in smaller units: microseconds rather than seconds");
+            self.problems.push(problem);
+            return Expr { kind: ExprKind::Error, span: self.span(start, end), height: 1 };
+        }
+        self.expr(ExprKind::TupleMember(Box::new(e), u32::try_from(n).unwrap_or(u32::MAX)), start, end)
+    }
+
+    pub(crate) fn number(&mut self, start: usize, text: &str) -> u64 {
+        literal::number(text).unwrap_or_else(|error| {
+            let span = Span::new(start, start + text.len());
+            let mut problem = Problem::error(span, error.to_string());
+            if matches!(error, literal::LiteralError::Suffix(_)) {
+                problem =
+                    problem.note("units are ns, us, ms, s, m, h and d; suffixes are U, L, UL, LL and ULL");
+            }
+            self.problems.push(problem);
+            0
+        })
+    }
+
+    pub(crate) fn string(&mut self, start: usize, text: &str) -> Vec<u8> {
+        literal::string(text).unwrap_or_else(|(error, at)| {
+            let rest = text.get(at..).unwrap_or_default();
+            let len = rest.chars().take(2).map(char::len_utf8).sum::<usize>();
+            let problem = Problem::error(Span::new(start + at, start + at + len), error.to_string())
+                .note("escapes are \\n \\t \\r \\\" \\\\ \\xNN and \\NNN (octal)");
+            self.problems.push(problem);
+            Vec::new()
+        })
+    }
+
+    pub(crate) fn param(&mut self, text: &str, start: usize, end: usize) -> ExprKind {
+        let span = self.span(start, end);
+        match text.trim_start_matches('$').parse::<u32>() {
+            Ok(0) => {
+                self.problems
+                    .push(Problem::error(span, "there is no `$0`").help("the first argument is `$1`"));
+                ExprKind::Error
+            }
+            Ok(n) => ExprKind::Param(n),
+            Err(_) => {
+                self.problems.push(Problem::error(span, "the number of this parameter is too large"));
+                ExprKind::Error
+            }
+        }
+    }
+
+    pub(crate) fn attribute(&mut self, name: &str, start: usize, end: usize) -> bool {
+        if !matches!(name, "packed" | "__packed__") {
+            let problem = Problem::error(self.span(start, end), format!("unknown attribute `{name}`"))
+                .note("only `packed` is known");
+            self.problems.push(problem);
+        }
+        true
+    }
+
+    pub(crate) fn suffixed(&self, ty: TypeExpr, suffix: TypeSuffix, start: usize, end: usize) -> TypeExpr {
+        let ty = Box::new(ty);
+        let kind = match suffix {
+            TypeSuffix::Pointer => TypeKind::Pointer(ty),
+            TypeSuffix::Array(n) => TypeKind::Array(ty, n),
+        };
+        TypeExpr { kind, span: self.span(start, end) }
+    }
+
+    /// The members of `T *a, b[2];`.
+    pub(crate) fn fields(
+        &mut self,
+        base: &TypeExpr,
+        names: Vec<Declarator>,
+        start: usize,
+        end: usize,
+    ) -> Vec<FieldDecl> {
+        let mut out = Vec::new();
+        for d in names {
+            if let Some(colon) = d.bits {
+                let problem = Problem::error(self.span(colon, end), "gotrace has no bit-fields yet")
+                    .help("read the whole word, then shift and mask it");
+                self.problems.push(problem);
+            }
+            // In C the array suffixes apply from right to left: `int a[2][3]` is two arrays of three.
+            let after = d.after.into_iter().rev().map(TypeSuffix::Array);
+            let suffixes: Vec<TypeSuffix> = d.before.into_iter().chain(after).collect();
+            if suffixes.len() > 16 {
+                self.problems.push(Problem::error(d.name.span, "this type is nested too deeply"));
+                continue;
+            }
+            let ty = suffixes.into_iter().fold(base.clone(), |ty, s| self.suffixed(ty, s, start, end));
+            out.push(FieldDecl { name: Some(d.name), ty: FieldType::Type(ty), span: self.span(start, end) });
+        }
+        out
+    }
+
+    /// A statement that could not be parsed.
+    pub(crate) fn error_stmt(
+        &mut self,
+        recovery: ErrorRecovery<usize, Tok<'_>, ()>,
+        start: usize,
+        end: usize,
+    ) -> Stmt {
+        self.recovered(recovery);
+        Stmt { kind: StmtKind::Error, span: self.span(start, end) }
+    }
+
+    /// Reports an error that the grammar got over.
+    pub(crate) fn recovered(&mut self, recovery: ErrorRecovery<usize, Tok<'_>, ()>) {
+        self.syntax_error(recovery.error);
+    }
+
+    fn syntax_error(&mut self, error: Error<'_>) {
+        let first = !std::mem::replace(&mut self.failed, true);
+        let problem = match error {
+            ParseError::UnrecognizedToken { token: (start, tok, end), expected } => {
+                // After an error the braces may be out of step: what does not fit then says nothing new.
+                if !first && tok == Tok::RBrace {
+                    return;
+                }
+                self.unexpected(Some(tok), Span::new(start, end), &expected)
+            }
+            ParseError::UnrecognizedEof { location, expected } => {
+                if self.unclosed || !first {
+                    return;
+                }
+                self.unexpected(None, Span::new(location, location), &expected)
+            }
+            ParseError::ExtraToken { token: (start, tok, end) } => {
+                if !first {
+                    return;
+                }
+                Problem::error(Span::new(start, end), format!("unexpected `{tok}`"))
+            }
+            ParseError::InvalidToken { .. } | ParseError::User { .. } => return,
+        };
+        self.problems.push(problem);
+    }
+
+    /// The error for a token that does not fit (`None`: the item ended).
+    fn unexpected(&self, tok: Option<Tok<'_>>, span: Span, expected: &[String]) -> Problem {
+        let expected = Expected::new(expected);
+        let before = self.tokens.iter().take_while(|t| t.span.end <= span.start).last();
+        let found = match tok {
+            Some(Tok::Attach(_) | Tok::PredicateOpen) | None => "end of the probe".to_owned(),
+            Some(Tok::PredicateClose) => "end of the predicate".to_owned(),
+            Some(t) => format!("`{t}`"),
+        };
+        let before_end = before.map_or(span, |t| Span { start: t.span.end, end: t.span.end });
+        // A missing `;` is best shown where it belongs.
+        if expected.has(";") && tok.is_some_and(starts_statement) {
+            return Problem::error(before_end, format!("expected {expected}, found {found}"))
+                .at("`;` is missing here");
+        }
+        if let (Some(Tok::LBrace), true) = (tok, expected.has("end of predicate")) {
+            return Problem::error(before_end, "the predicate is not closed").at("`/` is missing here");
+        }
+        if before.is_some_and(|t| matches!(t.tok, Tok::Attach(_))) && tok.is_none() {
+            return Problem::error(before_end, "this probe has no block").at("expected `{`");
+        }
+        let place = if tok.is_none() { before_end } else { span };
+        let problem = Problem::error(place, format!("expected {expected}, found {found}"));
+        match (tok, before.map(|t| t.tok)) {
+            (Some(Tok::Assign), _) => problem.help("to compare, write `==`"),
+            (Some(Tok::Ident(name)), Some(Tok::LParen)) => {
+                problem.help(format!("is `{name}` a struct? write `struct {name}`"))
+            }
+            (Some(Tok::Star), Some(Tok::Ident(name))) => {
+                problem.help(format!("for a cast write `(struct {name} *)`"))
+            }
+            _ => problem,
+        }
+    }
+}
+
+/// Whether a statement can start with this token and an expression cannot go on with it.
+fn starts_statement(tok: Tok<'_>) -> bool {
+    matches!(
+        tok,
+        Tok::Ident(_)
+            | Tok::Var(_)
+            | Tok::Map(_)
+            | Tok::If
+            | Tok::Let
+            | Tok::Return
+            | Tok::Unroll
+            | Tok::While
+            | Tok::For
+    )
+}
+
+/// The tokens that the parser would have taken, put into words.
+struct Expected(Vec<&'static str>);
+
+impl Expected {
+    /// Tokens of every kind that the grammar knows are summed up: an expression can start in twenty ways.
+    fn new(expected: &[String]) -> Expected {
+        const EXPRESSION: &[&str] = &["number", "variable", "map", "string"];
+        const PLAIN: &[(&str, &str)] = &[
+            ("attach point", "an attach point"),
+            ("end of predicate", "end of predicate"),
+            ("name", "a name"),
+            ("variable", "a variable"),
+            ("map", "a map"),
+            ("number", "a number"),
+            ("string", "a string"),
+            ("type", "a type"),
+            ("{", "{"),
+            ("}", "}"),
+            ("(", "("),
+            (")", ")"),
+            ("]", "]"),
+            (";", ";"),
+            (",", ","),
+            (":", ":"),
+            ("=", "="),
+        ];
+        let has = |name: &str| expected.iter().any(|e| e.trim_matches('"') == name);
+        let is_expression = EXPRESSION.iter().all(|e| has(e));
+        let mut words = Vec::new();
+        if is_expression {
+            words.push(if has("if") { "a statement" } else { "an expression" });
+        }
+        let part_of_expression = |name: &str| {
+            is_expression
+                && matches!(name, "name" | "variable" | "map" | "number" | "string" | "type" | "(" | "{")
+        };
+        // Behind a complete expression an assignment could follow; nobody means that.
+        let after_expression = has("+") && has("==");
+        for (name, word) in PLAIN {
+            if has(name) && !part_of_expression(name) && !(after_expression && matches!(*name, "=" | "(")) {
+                words.push(word);
+            }
+        }
+        if words.is_empty() && after_expression {
+            words.push("an operator");
+        }
+        Expected(words)
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.0.contains(&word)
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("something else");
+        }
+        for (i, word) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(if i + 1 == self.0.len() { " or " } else { ", " })?;
+            }
+            match *word {
+                "end of predicate" => f.write_str("`/` and a block")?,
+                w if w.starts_with(|c: char| c.is_ascii_alphabetic()) => f.write_str(w)?,
+                w => write!(f, "`{w}`")?,
+            }
+        }
+        Ok(())
+    }
+}

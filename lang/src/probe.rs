@@ -1,0 +1,388 @@
+//! Attach points: what stands before the block of a probe, and how its text is taken apart. What it matches is a matter of
+//! [`crate::env::Env`].
+
+use crate::diag::{self, Problem};
+use crate::hir::Period;
+use crate::literal;
+use crate::span::Span;
+
+/// A parsed attach point.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AttachPoint {
+    /// The parts by kind.
+    pub kind: AttachKind,
+    /// The text as written, quotes removed: the name that `probe` prints.
+    pub text: String,
+    /// Its place in the script.
+    pub span: Span,
+}
+
+/// Kinds of attach point.
+#[derive(Clone, PartialEq, Debug)]
+pub enum AttachKind {
+    /// `begin`
+    Begin,
+    /// `end`
+    End,
+    /// `interval:s:1`
+    Interval(Period),
+    /// `profile:hz:99`
+    Profile(Period),
+    /// `tracepoint:category:event`; both may have wildcards.
+    Tracepoint {
+        /// Subsystem.
+        category: String,
+        /// Event.
+        event: String,
+    },
+    /// `uprobe:binary:function`, `uprobe:binary:function+12`, `uprobe:binary:0x1234`, `uretprobe:…`
+    Uprobe {
+        /// Path, program name or library name.
+        binary: String,
+        /// What in it.
+        target: UprobeSpec,
+        /// `uretprobe`.
+        ret: bool,
+    },
+}
+
+/// The place in a binary that a uprobe names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UprobeSpec {
+    /// A function, or a pattern with `*`.
+    Function(String),
+    /// An instruction at a byte offset in a function.
+    Offset(String, u64),
+    /// A virtual address.
+    Address(u64),
+}
+
+/// The kinds of probe that gotrace has, with their names and the form of the rest.
+pub const KINDS: &[KindInfo] = &[
+    KindInfo { name: "begin", short: None, form: "begin" },
+    KindInfo { name: "end", short: None, form: "end" },
+    KindInfo { name: "interval", short: Some("i"), form: "interval:s:1" },
+    KindInfo { name: "profile", short: Some("p"), form: "profile:hz:99" },
+    KindInfo { name: "tracepoint", short: Some("t"), form: "tracepoint:CATEGORY:EVENT" },
+    KindInfo { name: "uprobe", short: Some("u"), form: "uprobe:BINARY:FUNCTION" },
+    KindInfo { name: "uretprobe", short: Some("ur"), form: "uretprobe:BINARY:FUNCTION" },
+];
+
+/// A kind of probe in [`KINDS`].
+#[derive(Clone, Copy, Debug)]
+pub struct KindInfo {
+    /// The full name; upper and lower case are the same.
+    pub name: &'static str,
+    /// The short name.
+    pub short: Option<&'static str>,
+    /// How an attach point of this kind looks.
+    pub form: &'static str,
+}
+
+/// Kinds that bpftrace has and gotrace does not have yet.
+const NOT_YET: &[&str] = &[
+    "self",
+    "rawtracepoint",
+    "rt",
+    "usdt",
+    "U",
+    "kprobe",
+    "k",
+    "kretprobe",
+    "kr",
+    "fentry",
+    "f",
+    "fexit",
+    "fr",
+    "kfunc",
+    "kretfunc",
+    "iter",
+    "it",
+    "software",
+    "s",
+    "hardware",
+    "h",
+    "watchpoint",
+    "w",
+    "asyncwatchpoint",
+    "aw",
+    "test",
+    "bench",
+];
+
+/// Takes an attach point apart. `text` is as written, quotes included; `$1` outside of quotes stands for the first of
+/// `params`.
+///
+/// # Errors
+/// What is wrong with it and how it should look.
+pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, Box<Problem>> {
+    let parts = split(text, span, params)?;
+    let kind = parts.first().map(|p| p.text.as_str()).unwrap_or_default();
+    let rest = parts.get(1..).unwrap_or_default();
+    let info = find_kind(kind).ok_or_else(|| Box::new(unknown_kind(kind, span)))?;
+    let malformed = |message: String| {
+        Box::new(
+            Problem::error(span, message)
+                .help(format!("an attach point of this kind looks like `{}`", info.form)),
+        )
+    };
+    let kind = match (info.name, rest) {
+        ("begin", []) => AttachKind::Begin,
+        ("end", []) => AttachKind::End,
+        ("begin" | "end", _) => return Err(malformed(format!("`{}` takes nothing behind it", info.name))),
+        ("interval", rest) => AttachKind::Interval(period(rest).map_err(malformed)?),
+        ("profile", rest) => AttachKind::Profile(period(rest).map_err(malformed)?),
+        ("tracepoint", [category, event]) if !category.text.is_empty() && !event.text.is_empty() => {
+            AttachKind::Tracepoint { category: category.text.clone(), event: event.text.clone() }
+        }
+        ("tracepoint", _) => return Err(malformed("a tracepoint needs a category and an event".into())),
+        (_, [binary, target @ ..]) if !target.is_empty() => {
+            if binary.text.is_empty() {
+                return Err(malformed("the binary is missing".into()));
+            }
+            if let Some((file, source)) =
+                binary.text.rsplit_once('@').filter(|(_, s)| s.contains('.') && !s.contains('/'))
+            {
+                let line = &target[0].text;
+                let problem = Problem::error(span, "gotrace cannot attach to source lines yet")
+                    .note(format!("`{source}:{line}` in `{file}` is a source line"))
+                    .help(format!("name the function: `{}:{file}:main.f`", info.name));
+                return Err(Box::new(problem));
+            }
+            let quoted = target.iter().any(|t| t.quoted);
+            let target = target.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(":");
+            let target = uprobe_target(&target, quoted).map_err(malformed)?;
+            let ret = info.name == "uretprobe";
+            if ret && !matches!(target, UprobeSpec::Function(_)) {
+                return Err(malformed(
+                    "a return probe is placed on a whole function, not on an address".into(),
+                ));
+            }
+            AttachKind::Uprobe { binary: binary.text.clone(), target, ret }
+        }
+        (name, _) => return Err(malformed(format!("a {name} needs a binary and a function"))),
+    };
+    let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
+    Ok(AttachPoint { kind, text, span })
+}
+
+/// A part between colons.
+struct Part {
+    text: String,
+    /// Some of it stood in quotes.
+    quoted: bool,
+}
+
+/// Cuts the text at colons outside of quotes and puts in the positional parameters.
+fn split(text: &str, span: Span, params: &[String]) -> Result<Vec<Part>, Box<Problem>> {
+    let mut parts = vec![Part { text: String::new(), quoted: false }];
+    let mut quoted = false;
+    let mut depth = 0usize;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let Some(part) = parts.last_mut() else { break };
+        match c {
+            '"' => {
+                quoted = !quoted;
+                part.quoted = true;
+            }
+            '\\' if quoted => part.text.extend(chars.next()),
+            '(' | '[' if !quoted => {
+                depth += 1;
+                part.text.push(c);
+            }
+            ')' | ']' if !quoted => {
+                depth = depth.saturating_sub(1);
+                part.text.push(c);
+            }
+            ':' if !quoted && depth == 0 => parts.push(Part { text: String::new(), quoted: false }),
+            '$' if !quoted && chars.peek().is_some_and(char::is_ascii_digit) => {
+                let mut digits = String::new();
+                while let Some(d) = chars.next_if(char::is_ascii_digit) {
+                    digits.push(d);
+                }
+                let n = digits.parse::<usize>().unwrap_or(usize::MAX);
+                let Some(value) = n.checked_sub(1).and_then(|i| params.get(i)) else {
+                    let problem = Problem::error(
+                        span,
+                        format!("this attach point needs the script's argument ${digits}"),
+                    )
+                    .help("give the arguments behind the script: `gotrace script.gt ARGUMENT…`");
+                    return Err(Box::new(problem));
+                };
+                part.text.push_str(value);
+            }
+            c => part.text.push(c),
+        }
+    }
+    if quoted {
+        return Err(Box::new(Problem::error(span, "a closing `\"` is missing in this attach point")));
+    }
+    Ok(parts)
+}
+
+fn find_kind(name: &str) -> Option<&'static KindInfo> {
+    let lower = name.to_ascii_lowercase();
+    KINDS.iter().find(|k| k.short == Some(name) || k.name == lower)
+}
+
+fn unknown_kind(name: &str, span: Span) -> Problem {
+    if NOT_YET.contains(&name) || NOT_YET.contains(&name.to_ascii_lowercase().as_str()) {
+        return Problem::error(span, format!("gotrace has no `{name}` probes yet")).note(known_kinds());
+    }
+    let what = if name.is_empty() {
+        "the kind of probe is missing".into()
+    } else {
+        format!("unknown kind of probe `{name}`")
+    };
+    let names = KINDS.iter().map(|k| k.name);
+    match diag::nearest(name, names.chain(NOT_YET.iter().copied().filter(|n| n.len() > 2))) {
+        Some(near) => Problem::error(span, what).help(format!("did you mean `{near}`?")),
+        None => Problem::error(span, what).note(known_kinds()),
+    }
+}
+
+fn known_kinds() -> String {
+    let names: Vec<&str> = KINDS.iter().map(|k| k.name).collect();
+    format!("it has {}", names.join(", "))
+}
+
+/// Shortest period that the kernel's timers are asked for.
+const MIN_PERIOD_NS: u64 = 1_000;
+
+/// `s:1`, `ms:10`, `us:100`, `hz:99`, `1s`, `1000000` (nanoseconds).
+fn period(parts: &[Part]) -> Result<Period, String> {
+    let number =
+        |text: &str| literal::number(text).ok().filter(|_| text.starts_with(|c: char| c.is_ascii_digit()));
+    let period = match parts {
+        [one] => {
+            let nanos = number(&one.text)
+                .ok_or_else(|| format!("`{}` is no time, such as `1s` or `100ms`", one.text))?;
+            Period::Nanos(nanos)
+        }
+        [unit, count] => {
+            let n = number(&count.text).ok_or_else(|| format!("`{}` is not a number", count.text))?;
+            let nanos = |factor: u64| {
+                n.checked_mul(factor).map(Period::Nanos).ok_or_else(|| format!("{n} is too long a time"))
+            };
+            match unit.text.as_str() {
+                "s" => nanos(1_000_000_000)?,
+                "ms" => nanos(1_000_000)?,
+                "us" => nanos(1_000)?,
+                "hz" => Period::Hertz(n),
+                other => return Err(format!("unknown unit `{other}`; units are s, ms, us and hz")),
+            }
+        }
+        _ => return Err("a unit and a number are missing".into()),
+    };
+    match period {
+        Period::Hertz(0) | Period::Nanos(0) => Err("a period of zero never ends".into()),
+        Period::Nanos(n) if n < MIN_PERIOD_NS => Err("the shortest period is 1 microsecond".into()),
+        Period::Hertz(n) if n > 1_000_000_000 / MIN_PERIOD_NS => {
+            Err("the shortest period is 1 microsecond".into())
+        }
+        p => Ok(p),
+    }
+}
+
+/// `main.f`, `main.f+12`, `0x401000`.
+fn uprobe_target(text: &str, quoted: bool) -> Result<UprobeSpec, String> {
+    if text.is_empty() {
+        return Err("the function is missing".into());
+    }
+    if quoted {
+        return Ok(UprobeSpec::Function(text.into()));
+    }
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return literal::number(text)
+            .map(UprobeSpec::Address)
+            .map_err(|e| format!("`{text}` is no address: {e}"));
+    }
+    // `+` is in no Go or C name; a C++ operator stands in quotes.
+    match text.rsplit_once('+') {
+        Some((function, offset)) if !function.is_empty() && !offset.is_empty() => {
+            match literal::number(offset) {
+                Ok(n) if offset.starts_with(|c: char| c.is_ascii_digit()) => {
+                    Ok(UprobeSpec::Offset(function.into(), n))
+                }
+                _ => Err(format!("`{offset}` is no offset")),
+            }
+        }
+        _ => Ok(UprobeSpec::Function(text.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<AttachKind, String> {
+        let params = ["./web".to_owned(), "main.f".to_owned()];
+        parse(text, Span::default(), &params).map(|p| p.kind).map_err(|p| p.message)
+    }
+
+    fn uprobe(binary: &str, target: UprobeSpec, ret: bool) -> Result<AttachKind, String> {
+        Ok(AttachKind::Uprobe { binary: binary.into(), target, ret })
+    }
+
+    #[test]
+    fn forms() {
+        let function = |f: &str| UprobeSpec::Function(f.into());
+        for text in ["begin", "BEGIN", "Begin"] {
+            assert_eq!(parsed(text), Ok(AttachKind::Begin));
+        }
+        assert_eq!(parsed("interval:s:2"), Ok(AttachKind::Interval(Period::Nanos(2_000_000_000))));
+        assert_eq!(parsed("i:100ms"), Ok(AttachKind::Interval(Period::Nanos(100_000_000))));
+        assert_eq!(parsed("interval:5000"), Ok(AttachKind::Interval(Period::Nanos(5000))));
+        assert_eq!(parsed("p:hz:99"), Ok(AttachKind::Profile(Period::Hertz(99))));
+        assert_eq!(parsed("profile:us:10"), Ok(AttachKind::Profile(Period::Nanos(10_000))));
+        assert_eq!(
+            parsed("t:syscalls:sys_enter_*"),
+            Ok(AttachKind::Tracepoint { category: "syscalls".into(), event: "sys_enter_*".into() })
+        );
+        assert_eq!(parsed("u:./web:main.*"), uprobe("./web", function("main.*"), false));
+        assert_eq!(parsed("ur:./web:main.(*T).M"), uprobe("./web", function("main.(*T).M"), true));
+        assert_eq!(parsed("uprobe:./web:main.Map[*]"), uprobe("./web", function("main.Map[*]"), false));
+        assert_eq!(parsed("uprobe:\"./a:b\":\"f+1\""), uprobe("./a:b", function("f+1"), false));
+        assert_eq!(parsed("uprobe:./a:f+12"), uprobe("./a", UprobeSpec::Offset("f".into(), 12), false));
+        assert_eq!(parsed("uprobe:./a:0x401000"), uprobe("./a", UprobeSpec::Address(0x40_1000), false));
+        assert_eq!(parsed("uprobe:$1:$2"), uprobe("./web", function("main.f"), false));
+        assert_eq!(parsed("uprobe:\"$1\":f"), uprobe("$1", function("f"), false));
+        assert_eq!(parsed("uprobe:./a:ns::f"), uprobe("./a", function("ns::f"), false));
+    }
+
+    #[test]
+    fn malformed() {
+        let messages: Vec<String> = [
+            "upprobe:./a:f",
+            "kprobe:vfs_read",
+            "frob",
+            "",
+            "begin:1",
+            "interval",
+            "interval:x",
+            "interval:s:x",
+            "interval:s:0",
+            "interval:ns:1",
+            "interval:100ns",
+            "profile:hz:10000000",
+            "tracepoint:a",
+            "uprobe:main.f",
+            "uprobe::main.f",
+            "uprobe:./a:",
+            "uprobe:./a:f+x",
+            "uprobe:./a@main.go:41",
+            "uretprobe:./a:f+4",
+            "uprobe:\"./a:f",
+            "uprobe:$3:f",
+        ]
+        .iter()
+        .map(|text| {
+            let problem = parse(text, Span::default(), &[]).err();
+            let lines = problem.map(|p| [vec![p.message], p.notes, p.help].concat().join("; "));
+            format!("{text}  ->  {}", lines.unwrap_or_else(|| "accepted".into()))
+        })
+        .collect();
+        insta::assert_snapshot!(messages.join("\n"));
+    }
+}

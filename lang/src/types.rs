@@ -1,0 +1,261 @@
+//! Types of the language and their layout in memory.
+//!
+//! The same layout is used for map keys and values, for records in the ring buffer and for stack slots, so the code
+//! generator and the loader's decoder both ask [`Type::size`] and [`Type::align`] and never compute offsets of their own.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a pointer points, which decides the helper that reads through it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AddrSpace {
+    /// Memory of the traced process (`bpf_probe_read_user`).
+    User,
+    /// Kernel memory (`bpf_probe_read_kernel`).
+    Kernel,
+}
+
+/// The kind of a stack trace value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StackKind {
+    /// `ustack`: return addresses of the traced process.
+    User,
+    /// `kstack`: return addresses in the kernel.
+    Kernel,
+}
+
+/// How a stack trace is printed (`ustack(perf)`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum StackMode {
+    /// One frame a line, `symbol+offset`.
+    #[default]
+    Bpftrace,
+    /// Like `perf script`: address, symbol and offset, module.
+    Perf,
+    /// Addresses only.
+    Raw,
+}
+
+/// A structure that the script declares (`struct T { … }`) or that a tracepoint's `args` has.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Struct {
+    /// The tag, without `struct`.
+    pub name: String,
+    /// Size in bytes, padding included.
+    pub size: u32,
+    /// Alignment in bytes.
+    pub align: u32,
+    /// Members in declaration order (all at offset 0 in a union).
+    pub fields: Vec<Field>,
+}
+
+/// A member of a [`Struct`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Offset in bytes from the start of the structure.
+    pub offset: u32,
+    /// Its type.
+    pub ty: Type,
+    /// Set for a tracepoint's `__data_loc` member: the 4 bytes at `offset` hold where the data is (low half: offset
+    /// from the start of the record, high half: length), `ty` is the type of the data.
+    pub data_loc: bool,
+}
+
+impl Struct {
+    /// The member of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|f| f.name == name)
+    }
+}
+
+/// A type of the language.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Type {
+    /// No value: what a statement-like call gives.
+    Void,
+    /// `true` or `false`; one byte, 1 or 0.
+    Bool,
+    /// An integer of 8, 16, 32 or 64 bits.
+    Int {
+        /// Width in bits.
+        bits: u8,
+        /// Two's complement when set.
+        signed: bool,
+    },
+    /// Text of at most `n - 1` bytes, NUL-terminated. In keys, values and variables all bytes after the NUL are zero, so
+    /// that equal strings are equal bytes; in ring-buffer records they are undefined.
+    Str(u32),
+    /// `n` bytes of data behind a `u32` length (the data starts at offset 4).
+    Buf(u32),
+    /// A pointer; always 8 bytes.
+    Ptr {
+        /// What it points to; [`Type::Void`] for `void *`.
+        to: Box<Type>,
+        /// Where it points.
+        space: AddrSpace,
+    },
+    /// `n` elements in a row.
+    Array(Box<Type>, u32),
+    /// A structure by value.
+    Struct(Arc<Struct>),
+    /// Several values; members at their natural alignment, in order.
+    Tuple(Vec<Type>),
+    /// Frames of a stack: see [`Type::stack_size`].
+    Stack {
+        /// User or kernel.
+        kind: StackKind,
+        /// Print form.
+        mode: StackMode,
+        /// Greatest number of frames, 1 to 127.
+        limit: u16,
+    },
+    /// A kernel address that is printed as a symbol; 8 bytes.
+    KSym,
+    /// A user address that is printed as a symbol: the address, then the process id, 8 bytes each.
+    USym,
+    /// `func`: index into [`crate::hir::Program::functions`]; 8 bytes, printed and compared as the name.
+    FuncName,
+    /// `probe`: index of the [`crate::hir::Probe`] in the high 32 bits, of the function (or `u32::MAX`) in the low ones;
+    /// 8 bytes, printed as the full name of the attach point.
+    ProbeName,
+    /// Nanoseconds since boot that print as wall-clock time by a `strftime` format.
+    Timestamp(Arc<str>),
+}
+
+impl Type {
+    /// `int64`
+    pub const I64: Type = Type::Int { bits: 64, signed: true };
+    /// `uint64`
+    pub const U64: Type = Type::Int { bits: 64, signed: false };
+    /// `int32`
+    pub const I32: Type = Type::Int { bits: 32, signed: true };
+    /// `uint32`
+    pub const U32: Type = Type::Int { bits: 32, signed: false };
+
+    /// Size in bytes as it is stored.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        match self {
+            Type::Void => 0,
+            Type::Bool => 1,
+            Type::Int { bits, .. } => u32::from(*bits) / 8,
+            Type::Str(n) => *n,
+            Type::Buf(n) => (4 + n).next_multiple_of(4),
+            Type::Ptr { .. } | Type::KSym | Type::FuncName | Type::ProbeName | Type::Timestamp(_) => 8,
+            Type::USym => 16,
+            Type::Array(of, n) => of.size() * n,
+            Type::Struct(s) => s.size,
+            Type::Tuple(of) => {
+                let end = of.iter().fold(0, |at: u32, t| at.next_multiple_of(t.align()) + t.size());
+                end.next_multiple_of(self.align())
+            }
+            Type::Stack { limit, .. } => Type::stack_size(*limit),
+        }
+    }
+
+    /// Size of a stack value: `u32` process id, `u32` number of frames, then `limit` addresses of 8 bytes, innermost
+    /// first; those after the last frame are zero.
+    #[must_use]
+    pub const fn stack_size(limit: u16) -> u32 {
+        8 + 8 * limit as u32
+    }
+
+    /// Alignment in bytes, at least 1.
+    #[must_use]
+    pub fn align(&self) -> u32 {
+        match self {
+            Type::Void | Type::Bool => 1,
+            Type::Int { bits, .. } => u32::from(*bits) / 8,
+            // Strings are compared, hashed and cleared in 8-byte words.
+            Type::Str(_) => 8,
+            Type::Buf(_) => 4,
+            Type::Array(of, _) => of.align(),
+            Type::Struct(s) => s.align.max(1),
+            Type::Tuple(of) => of.iter().map(Type::align).max().unwrap_or(1),
+            _ => 8,
+        }
+    }
+
+    /// Offsets of the members of a tuple; empty for other types.
+    #[must_use]
+    pub fn tuple_offsets(&self) -> Vec<u32> {
+        let Type::Tuple(of) = self else { return Vec::new() };
+        let mut at = 0u32;
+        of.iter()
+            .map(|t| {
+                let offset = at.next_multiple_of(t.align());
+                at = offset + t.size();
+                offset
+            })
+            .collect()
+    }
+
+    /// Whether a value of this type fits a register: integers, booleans, pointers and 8-byte symbolic values.
+    #[must_use]
+    pub fn is_scalar(&self) -> bool {
+        matches!(
+            self,
+            Type::Bool
+                | Type::Int { .. }
+                | Type::Ptr { .. }
+                | Type::KSym
+                | Type::FuncName
+                | Type::ProbeName
+                | Type::Timestamp(_)
+        )
+    }
+
+    /// Whether this is an integer (not a boolean).
+    #[must_use]
+    pub fn is_int(&self) -> bool {
+        matches!(self, Type::Int { .. })
+    }
+
+    /// Whether this is an integer with a sign.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Type::Int { signed: true, .. })
+    }
+
+    /// The type that a pointer points to.
+    #[must_use]
+    pub fn pointee(&self) -> Option<&Type> {
+        match self {
+            Type::Ptr { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+}
+
+/// The name of the type as it is written in a script and shown in diagnostics.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Void => f.write_str("void"),
+            Type::Bool => f.write_str("bool"),
+            Type::Int { bits, signed } => write!(f, "{}int{bits}", if *signed { "" } else { "u" }),
+            Type::Str(_) => f.write_str("string"),
+            Type::Buf(_) => f.write_str("buffer"),
+            Type::Ptr { to, .. } => write!(f, "{to} *"),
+            Type::Array(of, n) => write!(f, "{of}[{n}]"),
+            Type::Struct(s) => write!(f, "struct {}", s.name),
+            Type::Tuple(of) => {
+                f.write_str("(")?;
+                for (i, t) in of.iter().enumerate() {
+                    write!(f, "{}{t}", if i > 0 { ", " } else { "" })?;
+                }
+                f.write_str(")")
+            }
+            Type::Stack { kind: StackKind::User, .. } => f.write_str("ustack_t"),
+            Type::Stack { kind: StackKind::Kernel, .. } => f.write_str("kstack_t"),
+            Type::KSym => f.write_str("ksym_t"),
+            Type::USym => f.write_str("usym_t"),
+            Type::FuncName => f.write_str("function name"),
+            Type::ProbeName => f.write_str("probe name"),
+            Type::Timestamp(_) => f.write_str("timestamp"),
+        }
+    }
+}
