@@ -1,0 +1,500 @@
+//! The kernel's type information (BTF): structures, offsets of members, functions. Read from
+//! `/sys/kernel/btf/vmlinux`, mapped and not copied; the types of modules are not read. Format:
+//! `Documentation/bpf/btf.rst` and `include/uapi/linux/btf.h`.
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::bytes;
+use crate::error::Error;
+use crate::mmap::Data;
+
+/// Where the kernel publishes its own types.
+const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+const MAGIC: u16 = 0xeb9f;
+/// Fixed part of a type: name, info, size or type.
+const TYPE_HEADER: usize = 12;
+
+/// `BTF_KIND_*`, and the bytes that follow the fixed part: once, and for each of its `vlen` items.
+const KINDS: [(u8, usize, usize); 19] = [
+    (kind::INT, 4, 0),
+    (kind::PTR, 0, 0),
+    (kind::ARRAY, 12, 0),
+    (kind::STRUCT, 0, 12),
+    (kind::UNION, 0, 12),
+    (kind::ENUM, 0, 8),
+    (kind::FWD, 0, 0),
+    (kind::TYPEDEF, 0, 0),
+    (kind::VOLATILE, 0, 0),
+    (kind::CONST, 0, 0),
+    (kind::RESTRICT, 0, 0),
+    (kind::FUNC, 0, 0),
+    (kind::FUNC_PROTO, 0, 8),
+    (kind::VAR, 4, 0),
+    (kind::DATASEC, 0, 12),
+    (kind::FLOAT, 0, 0),
+    (kind::DECL_TAG, 4, 0),
+    (kind::TYPE_TAG, 0, 0),
+    (kind::ENUM64, 0, 12),
+];
+
+mod kind {
+    pub(super) const INT: u8 = 1;
+    pub(super) const PTR: u8 = 2;
+    pub(super) const ARRAY: u8 = 3;
+    pub(super) const STRUCT: u8 = 4;
+    pub(super) const UNION: u8 = 5;
+    pub(super) const ENUM: u8 = 6;
+    pub(super) const FWD: u8 = 7;
+    pub(super) const TYPEDEF: u8 = 8;
+    pub(super) const VOLATILE: u8 = 9;
+    pub(super) const CONST: u8 = 10;
+    pub(super) const RESTRICT: u8 = 11;
+    pub(super) const FUNC: u8 = 12;
+    pub(super) const FUNC_PROTO: u8 = 13;
+    pub(super) const VAR: u8 = 14;
+    pub(super) const DATASEC: u8 = 15;
+    pub(super) const FLOAT: u8 = 16;
+    pub(super) const DECL_TAG: u8 = 17;
+    pub(super) const TYPE_TAG: u8 = 18;
+    pub(super) const ENUM64: u8 = 19;
+}
+
+/// Number of a type; 0 is `void`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TypeId(pub u32);
+
+/// A parsed BTF blob.
+#[derive(Debug)]
+pub struct Btf {
+    data: Data,
+    types: Range<usize>,
+    strings: Range<usize>,
+    /// Offset in the blob of each type, from number 1.
+    offsets: Vec<u32>,
+}
+
+/// A type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type<'a> {
+    /// No type: a function without a result, or what `void *` points to.
+    Void,
+    /// An integer, character or boolean.
+    Int {
+        /// Name, for example `unsigned int`.
+        name: &'a str,
+        /// Bytes.
+        size: u32,
+        /// Whether it is signed.
+        signed: bool,
+    },
+    /// A floating-point number.
+    Float {
+        /// Name.
+        name: &'a str,
+        /// Bytes.
+        size: u32,
+    },
+    /// A pointer.
+    Pointer(TypeId),
+    /// An array.
+    Array {
+        /// Type of an element.
+        element: TypeId,
+        /// Number of elements.
+        count: u32,
+    },
+    /// A structure.
+    Struct {
+        /// Name; empty for anonymous ones.
+        name: &'a str,
+        /// Bytes.
+        size: u32,
+    },
+    /// A union.
+    Union {
+        /// Name; empty for anonymous ones.
+        name: &'a str,
+        /// Bytes.
+        size: u32,
+    },
+    /// An enumeration.
+    Enum {
+        /// Name; empty for anonymous ones.
+        name: &'a str,
+        /// Bytes.
+        size: u32,
+        /// Whether its values are signed.
+        signed: bool,
+    },
+    /// A structure or union that is only declared.
+    Forward {
+        /// Name.
+        name: &'a str,
+    },
+    /// Another name for a type.
+    Typedef {
+        /// Name.
+        name: &'a str,
+        /// The type.
+        target: TypeId,
+    },
+    /// `const`, `volatile`, `restrict` or a tag on a type.
+    Modifier(TypeId),
+    /// A function.
+    Function {
+        /// Name.
+        name: &'a str,
+        /// Its prototype.
+        prototype: TypeId,
+    },
+    /// Result and parameters of a function: see [`Btf::parameters`].
+    Prototype {
+        /// Type of the result.
+        result: TypeId,
+    },
+    /// A variable, a section or a declaration tag: nothing a tracer asks for.
+    Other,
+}
+
+/// A member of a structure or union.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// Name; empty for anonymous structures and unions.
+    pub name: &'a str,
+    /// Its type.
+    pub ty: TypeId,
+    /// Bits from the start of the structure that was asked.
+    pub bit_offset: u32,
+    /// Width of a bit field; `None` for ordinary members.
+    pub bit_width: Option<u32>,
+}
+
+impl Member<'_> {
+    /// Bytes from the start; `None` for a bit field that does not start at a byte.
+    pub fn byte_offset(&self) -> Option<u32> {
+        self.bit_offset.is_multiple_of(8).then_some(self.bit_offset / 8)
+    }
+}
+
+/// A parameter of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameter<'a> {
+    /// Name; may be empty.
+    pub name: &'a str,
+    /// Its type; `void` for the dots of a variadic function.
+    pub ty: TypeId,
+}
+
+/// Typedefs and modifiers in a row, and anonymous members inside each other, that are followed: an end for
+/// damaged data.
+const DEPTH_LIMIT: usize = 32;
+/// Anonymous members that are searched for a name, at any depth: far above the kernel's, and an end for damaged data,
+/// which can nest them without end.
+const SEARCH_LIMIT: usize = 1000;
+
+/// The raw fields of a type.
+#[derive(Clone, Copy)]
+struct Raw {
+    name: u32,
+    kind: u8,
+    items: usize,
+    flag: bool,
+    size_or_type: u32,
+    /// Offset of what follows the fixed part.
+    rest: usize,
+}
+
+impl Btf {
+    /// The running kernel's types.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the kernel was built without `CONFIG_DEBUG_INFO_BTF`; [`Error::Damaged`].
+    pub fn vmlinux() -> Result<Btf, Error> {
+        Btf::open(Path::new(VMLINUX))
+    }
+
+    /// Types from a file that is a BTF blob.
+    ///
+    /// # Errors
+    /// As [`Btf::vmlinux`].
+    pub fn open(path: &Path) -> Result<Btf, Error> {
+        let io = |e| Error::io(path, e);
+        let file = File::open(path).map_err(io)?;
+        Btf::parse(Data::of_file(&file).map_err(io)?, path)
+    }
+
+    /// Types from a blob in memory; `path` names it in error texts.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Btf, Error> {
+        Btf::parse(Data::Owned(bytes), path)
+    }
+
+    fn parse(data: Data, path: &Path) -> Result<Btf, Error> {
+        let damaged = |what: &str| Error::damaged(path, what);
+        let all = data.bytes();
+        if bytes::u16(all, 0) != Some(MAGIC) {
+            return Err(damaged("not BTF"));
+        }
+        // Header: magic, version, flags, header length, then offsets (from the header's end) and lengths of
+        // types and strings.
+        let word = |at: usize| bytes::u32(all, at).map(|n| n as usize);
+        let part = |offset: usize, len: usize| {
+            let start = word(4)?.checked_add(word(offset)?)?;
+            let end = start.checked_add(word(len)?)?;
+            (end <= all.len()).then_some(start..end)
+        };
+        let types = part(8, 12).ok_or_else(|| damaged("type section beyond the end"))?;
+        let strings = part(16, 20).ok_or_else(|| damaged("string section beyond the end"))?;
+        let offsets =
+            index(all, types.clone()).ok_or_else(|| damaged("types cut short or of an unknown kind"))?;
+        Ok(Btf { types, strings, offsets, data })
+    }
+
+    /// Number of types, without `void`.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether there are no types.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// A type by its number; `None` when there is none.
+    pub fn ty(&self, id: TypeId) -> Option<Type<'_>> {
+        if id.0 == 0 {
+            return Some(Type::Void);
+        }
+        let raw = self.raw(id)?;
+        let name = self.string(raw.name)?;
+        let (size, target) = (raw.size_or_type, TypeId(raw.size_or_type));
+        Some(match raw.kind {
+            // The encoding word: bits 24.. hold the flags, of which the lowest is "signed".
+            kind::INT => Type::Int { name, size, signed: self.word(raw.rest)? >> 24 & 1 != 0 },
+            kind::FLOAT => Type::Float { name, size },
+            kind::PTR => Type::Pointer(target),
+            kind::ARRAY => {
+                Type::Array { element: TypeId(self.word(raw.rest)?), count: self.word(raw.rest + 8)? }
+            }
+            kind::STRUCT => Type::Struct { name, size },
+            kind::UNION => Type::Union { name, size },
+            kind::ENUM | kind::ENUM64 => Type::Enum { name, size, signed: raw.flag },
+            kind::FWD => Type::Forward { name },
+            kind::TYPEDEF => Type::Typedef { name, target },
+            kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => Type::Modifier(target),
+            kind::FUNC => Type::Function { name, prototype: target },
+            kind::FUNC_PROTO => Type::Prototype { result: target },
+            _ => Type::Other,
+        })
+    }
+
+    /// Follows typedefs and modifiers to the type behind them.
+    pub fn resolve(&self, mut id: TypeId) -> Option<TypeId> {
+        for _ in 0..DEPTH_LIMIT {
+            match self.ty(id)? {
+                Type::Typedef { target, .. } | Type::Modifier(target) => id = target,
+                _ => return Some(id),
+            }
+        }
+        None
+    }
+
+    /// Bytes of a value of the type; `None` for functions, `void` and incomplete types.
+    pub fn size_of(&self, id: TypeId) -> Option<u32> {
+        let mut factor = 1u32;
+        let mut id = id;
+        for _ in 0..DEPTH_LIMIT {
+            id = self.resolve(id)?;
+            match self.ty(id)? {
+                Type::Array { element, count } => {
+                    factor = factor.checked_mul(count)?;
+                    id = element;
+                }
+                Type::Int { size, .. }
+                | Type::Float { size, .. }
+                | Type::Struct { size, .. }
+                | Type::Union { size, .. }
+                | Type::Enum { size, .. } => return factor.checked_mul(size),
+                Type::Pointer(_) => return factor.checked_mul(8),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// The structure called `name` (without `struct`).
+    pub fn find_struct(&self, name: &str) -> Option<TypeId> {
+        self.find(name, &[kind::STRUCT])
+    }
+
+    /// The union called `name`.
+    pub fn find_union(&self, name: &str) -> Option<TypeId> {
+        self.find(name, &[kind::UNION])
+    }
+
+    /// The typedef called `name`.
+    pub fn find_typedef(&self, name: &str) -> Option<TypeId> {
+        self.find(name, &[kind::TYPEDEF])
+    }
+
+    /// The kernel function called `name`: the id that fentry programs and kfunc calls need.
+    pub fn find_function(&self, name: &str) -> Option<TypeId> {
+        self.find(name, &[kind::FUNC])
+    }
+
+    /// The value of an enumerator called `name`, in any enumeration.
+    pub fn enumerator(&self, name: &str) -> Option<i64> {
+        self.ids().find_map(|id| {
+            let raw = self.raw(id).filter(|raw| matches!(raw.kind, kind::ENUM | kind::ENUM64))?;
+            let step = if raw.kind == kind::ENUM { 8 } else { 12 };
+            let items = (0..raw.items).map(|i| raw.rest + i * step);
+            let item =
+                items.into_iter().find(|at| self.word(*at).is_some_and(|n| self.string_is(n, name)))?;
+            let low = self.word(item + 4)?;
+            Some(match (raw.kind, raw.flag) {
+                (kind::ENUM, true) => i64::from(low.cast_signed()),
+                (kind::ENUM, false) => i64::from(low),
+                _ => (u64::from(self.word(item + 8)?) << 32 | u64::from(low)).cast_signed(),
+            })
+        })
+    }
+
+    /// All functions: numbers and names.
+    pub fn functions(&self) -> impl Iterator<Item = (TypeId, &str)> {
+        self.ids().filter_map(|id| match self.ty(id)? {
+            Type::Function { name, .. } => Some((id, name)),
+            _ => None,
+        })
+    }
+
+    /// Members of a structure or union in order; anonymous ones as they stand. Empty for other types.
+    pub fn members(&self, id: TypeId) -> impl Iterator<Item = Member<'_>> {
+        let composite = self.resolve(id).and_then(|id| self.raw(id));
+        let composite = composite.filter(|raw| matches!(raw.kind, kind::STRUCT | kind::UNION));
+        let items = composite.map_or(0, |raw| raw.items);
+        (0..items).filter_map(move |i| {
+            let raw = composite?;
+            let at = raw.rest + i * 12;
+            let offset = self.word(at + 8)?;
+            // With the flag the upper byte is the width of a bit field, 0 for ordinary members.
+            let (bit_offset, width) = if raw.flag { (offset & 0xff_ffff, offset >> 24) } else { (offset, 0) };
+            Some(Member {
+                name: self.string(self.word(at)?)?,
+                ty: TypeId(self.word(at + 4)?),
+                bit_offset,
+                bit_width: (width != 0).then_some(width),
+            })
+        })
+    }
+
+    /// A member by a path of names, for example `thread.fsbase`: through anonymous structures and unions
+    /// without naming them, but not through pointers. The offset counts from the start of the outermost
+    /// structure.
+    pub fn member(&self, id: TypeId, path: &str) -> Option<Member<'_>> {
+        let mut at = id;
+        let mut base = 0u32;
+        let mut found = None;
+        for name in path.split('.') {
+            let member = self.direct_member(at, name, &mut { SEARCH_LIMIT })?;
+            base = base.checked_add(member.bit_offset)?;
+            at = member.ty;
+            found = Some(Member { bit_offset: base, ..member });
+        }
+        found
+    }
+
+    /// A member by one name, also inside anonymous members.
+    fn direct_member(&self, id: TypeId, name: &str, budget: &mut usize) -> Option<Member<'_>> {
+        *budget = budget.checked_sub(1)?;
+        if name.is_empty() {
+            return None;
+        }
+        if let Some(member) = self.members(id).find(|m| m.name == name) {
+            return Some(member);
+        }
+        self.members(id).filter(|m| m.name.is_empty()).find_map(|outer| {
+            let inner = self.direct_member(outer.ty, name, budget)?;
+            Some(Member { bit_offset: outer.bit_offset.checked_add(inner.bit_offset)?, ..inner })
+        })
+    }
+
+    /// Parameters of a function or of a prototype.
+    pub fn parameters(&self, id: TypeId) -> impl Iterator<Item = Parameter<'_>> {
+        let prototype = match self.ty(id) {
+            Some(Type::Function { prototype, .. }) => prototype,
+            _ => id,
+        };
+        let raw = self.raw(prototype).filter(|raw| raw.kind == kind::FUNC_PROTO);
+        let items = raw.map_or(0, |raw| raw.items);
+        (0..items).filter_map(move |i| {
+            let at = raw?.rest + i * 8;
+            Some(Parameter { name: self.string(self.word(at)?)?, ty: TypeId(self.word(at + 4)?) })
+        })
+    }
+
+    /// Bytes of the type section; for callers that pass the blob on.
+    pub fn types_len(&self) -> usize {
+        self.types.len()
+    }
+
+    fn ids(&self) -> impl Iterator<Item = TypeId> + use<> {
+        (1..=u32::try_from(self.offsets.len()).unwrap_or(u32::MAX)).map(TypeId)
+    }
+
+    fn find(&self, name: &str, kinds: &[u8]) -> Option<TypeId> {
+        self.ids().find(|id| {
+            self.raw(*id).is_some_and(|raw| kinds.contains(&raw.kind) && self.string_is(raw.name, name))
+        })
+    }
+
+    fn raw(&self, id: TypeId) -> Option<Raw> {
+        let at = *self.offsets.get((id.0 as usize).checked_sub(1)?)? as usize;
+        raw(self.data.bytes(), at)
+    }
+
+    fn word(&self, at: usize) -> Option<u32> {
+        bytes::u32(self.data.bytes(), at)
+    }
+
+    fn string(&self, offset: u32) -> Option<&str> {
+        bytes::c_str(self.data.bytes().get(self.strings.clone())?, offset as usize)
+    }
+
+    fn string_is(&self, offset: u32, text: &str) -> bool {
+        let strings = self.data.bytes().get(self.strings.clone()).unwrap_or_default();
+        bytes::c_str_is(strings, offset as usize, text.as_bytes())
+    }
+}
+
+fn raw(data: &[u8], at: usize) -> Option<Raw> {
+    let info = bytes::u32(data, at.checked_add(4)?)?;
+    Some(Raw {
+        name: bytes::u32(data, at)?,
+        kind: u8::try_from(info >> 24 & 0x1f).ok()?,
+        items: (info & 0xffff) as usize,
+        flag: info >> 31 != 0,
+        size_or_type: bytes::u32(data, at.checked_add(8)?)?,
+        rest: at.checked_add(TYPE_HEADER)?,
+    })
+}
+
+/// Offsets of all types. `None` when one is cut short or of an unknown kind, whose length cannot be known.
+fn index(data: &[u8], types: Range<usize>) -> Option<Vec<u32>> {
+    let mut offsets = Vec::with_capacity(types.len() / 32);
+    let mut at = types.start;
+    while at < types.end {
+        let raw = raw(data, at)?;
+        let (_, once, each) = KINDS.get(usize::from(raw.kind).checked_sub(1)?)?;
+        offsets.push(u32::try_from(at).ok()?);
+        at = raw.rest.checked_add(once + each * raw.items)?;
+    }
+    (at == types.end).then_some(offsets)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! An ELF file on disk: opening it, its identity, and the questions that the rest of the tracer asks about
+//! it. The parsing itself is in [`crate::image`] and `symbols.rs`; Go facts are found on demand by
+//! [`crate::go`].
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+pub use crate::image::{Arch, Section, Segment, TlsSegment};
+pub use crate::symbols::{Symbol, SymbolKind};
+
+use crate::error::Error;
+use crate::go::GoBinary;
+use crate::image::Image;
+use crate::mmap::Data;
+
+/// Identity of a file on this machine: what `/proc/PID/maps` shows for its mappings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// Device number, as `stat(2)` encodes it.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// An opened executable or shared object. Opening reads only the headers; symbols and Go facts are indexed on
+/// first use.
+#[derive(Debug)]
+pub struct Binary {
+    path: PathBuf,
+    id: Option<FileId>,
+    image: Arc<Image>,
+    go: OnceLock<Result<Option<GoBinary>, Error>>,
+}
+
+impl Binary {
+    /// Opens and maps the file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Permission`], [`Error::Io`]; [`Error::NotElf`] for other files;
+    /// [`Error::Unsupported`] for 32-bit or big-endian files and other machines; [`Error::Damaged`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Binary, Error> {
+        let path = path.as_ref();
+        let io = |e| Error::io(path, e);
+        let file = File::open(path).map_err(io)?;
+        let meta = file.metadata().map_err(io)?;
+        if meta.is_dir() {
+            return Err(Error::NotElf { path: path.to_path_buf() });
+        }
+        let data = Data::of_file(&file).map_err(io)?;
+        let id = FileId { device: meta.dev(), inode: meta.ino() };
+        Ok(Binary::new(Image::from_data(data, path)?, path, Some(id)))
+    }
+
+    /// A binary from bytes in memory. `path` names it in error texts.
+    ///
+    /// # Errors
+    /// As [`Binary::open`], without those of the file system.
+    pub fn from_bytes(bytes: Vec<u8>, path: impl AsRef<Path>) -> Result<Binary, Error> {
+        let path = path.as_ref();
+        Ok(Binary::new(Image::parse(bytes, path)?, path, None))
+    }
+
+    fn new(image: Image, path: &Path, id: Option<FileId>) -> Binary {
+        Binary { path: path.to_path_buf(), id, image: Arc::new(image), go: OnceLock::new() }
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Device and inode; `None` for bytes in memory.
+    pub fn id(&self) -> Option<FileId> {
+        self.id
+    }
+
+    /// The linker's build id (`NT_GNU_BUILD_ID`); Go's internal linker writes one since 1.24.
+    pub fn build_id(&self) -> Option<&[u8]> {
+        self.image.build_id()
+    }
+
+    /// Machine of the file.
+    pub fn arch(&self) -> Arch {
+        self.image.arch()
+    }
+
+    /// Whether the file may be loaded anywhere (`ET_DYN`): addresses then need the load bias.
+    pub fn is_pie(&self) -> bool {
+        self.image.is_position_independent()
+    }
+
+    /// The parsed file: segments, sections and bytes.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// See [`Image::file_offset`].
+    pub fn file_offset(&self, vaddr: u64) -> Option<u64> {
+        self.image.file_offset(vaddr)
+    }
+
+    /// See [`Image::vaddr_of_offset`].
+    pub fn vaddr_of_offset(&self, offset: u64) -> Option<u64> {
+        self.image.vaddr_of_offset(offset)
+    }
+
+    /// See [`Image::read`].
+    pub fn read(&self, vaddr: u64, len: usize) -> Option<&[u8]> {
+        self.image.read(vaddr, len)
+    }
+
+    /// See [`Image::read_word`].
+    pub fn read_word(&self, vaddr: u64) -> Option<u64> {
+        self.image.read_word(vaddr)
+    }
+
+    /// All function symbols, in order of address: `.symtab`, and those of `.dynsym` at other addresses.
+    /// Aliases are separate items. Names that are not UTF-8 are left out.
+    pub fn functions(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.image.symbols().functions(self.image.bytes())
+    }
+
+    /// The symbol called `name`, of any kind (function, variable, thread-local variable).
+    pub fn symbol(&self, name: &str) -> Option<Symbol<'_>> {
+        self.image.symbols().by_name(self.image.bytes(), name)
+    }
+
+    /// The function symbol that covers `vaddr`. For Go code without symbols see [`GoBinary::function_at`].
+    pub fn symbolize(&self, vaddr: u64) -> Option<Symbol<'_>> {
+        self.image.symbols().by_address(self.image.bytes(), vaddr)
+    }
+
+    /// What the binary is as a Go program; `None` when it is not one. Found on the first call.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for a Go binary whose tables cannot be understood.
+    pub fn go(&self) -> Result<Option<&GoBinary>, Error> {
+        match self.go.get_or_init(|| GoBinary::detect(&self.image, &self.path)) {
+            Ok(found) => Ok(found.as_ref()),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Bytes of a whole file, memory-mapped where the file allows it. The only unsafe code of the crate is here.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+/// The content of a file (or of a test): mapped, or read into memory.
+#[derive(Debug)]
+pub(crate) enum Data {
+    Mapped(memmap2::Mmap),
+    Owned(Vec<u8>),
+}
+
+impl Data {
+    /// Maps `file` privately and read-only; falls back to reading it where mapping is not supported (most of
+    /// sysfs, and `/sys/kernel/btf/vmlinux` before Linux 6.16) or the file is empty.
+    pub(crate) fn of_file(file: &File) -> io::Result<Data> {
+        match map(file) {
+            Ok(mapped) if !mapped.is_empty() => Ok(Data::Mapped(mapped)),
+            _ => {
+                let mut bytes = Vec::new();
+                let mut file = file;
+                file.read_to_end(&mut bytes)?;
+                Ok(Data::Owned(bytes))
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Data::Mapped(mapped) => mapped,
+            Data::Owned(bytes) => bytes,
+        }
+    }
+}
+
+#[allow(unsafe_code, reason = "mapping a file is unsafe because another process may change it meanwhile")]
+fn map(file: &File) -> io::Result<memmap2::Mmap> {
+    // SAFETY: the mapping is read-only and private. Executables that run cannot be written (ETXTBSY), and
+    // build tools replace files instead of rewriting them. Should one be rewritten in place, then the
+    // parsers, which check every read and hold no decoded lengths across calls that they do not check again,
+    // see other bytes but no invalid memory; a truncated file raises SIGBUS, which ends this process only.
+    unsafe { memmap2::Mmap::map(file) }
+}

@@ -1,0 +1,193 @@
+//! Checks on real Go binaries: every file of the folder named by `GOTRACE_TEST_BINARIES`. Ignored by default, because the
+//! binaries are built elsewhere; run with `--run-ignored all` (nextest) or `-- --ignored`.
+//!
+//! The facts are checked against parts of the binary that were not used to find them: symbol sizes against extents, the
+//! stack table against probe sites (SP has not moved at an entry site, and is back at a return).
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use inspect::elf::{Arch, Binary};
+use inspect::go::prologue::{NoSite, SiteKind};
+use inspect::go::wrapper::Role;
+use inspect::go::{GoBinary, GoFunc};
+
+fn binaries() -> Vec<(PathBuf, Binary)> {
+    let folder = std::env::var_os("GOTRACE_TEST_BINARIES").expect("GOTRACE_TEST_BINARIES names a folder");
+    let entries = fs::read_dir(&folder).expect("the folder is readable");
+    let paths = entries.map(|e| e.expect("an entry").path()).filter(|p| p.is_file());
+    let opened = paths.filter_map(|p| Some((p.clone(), Binary::open(&p).ok()?)));
+    let found: Vec<_> = opened.filter(|(_, b)| !matches!(b.go(), Ok(None))).collect();
+    assert!(!found.is_empty(), "no Go binaries in {}", folder.display());
+    found
+}
+
+fn each(check: impl Fn(&str, &Binary, &GoBinary)) {
+    for (path, binary) in binaries() {
+        let go = binary.go().expect("tables are understood").expect("a Go binary");
+        check(&path.display().to_string(), &binary, go);
+    }
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn names_and_extents_are_those_of_the_symbols() {
+    each(|path, binary, go| {
+        assert!(!go.release_is_guessed(), "{path}");
+        let main = go.find("main.main").expect("main.main");
+        assert_eq!(main.role(), Role::Body);
+        let symbols: HashMap<(u64, &str), u64> =
+            binary.functions().map(|s| ((s.addr, s.name), s.size)).collect();
+        if symbols.is_empty() || binary.symbol("main.main").is_none() {
+            return;
+        }
+        let mut unknown = 0;
+        for f in go.functions() {
+            let suffixed = format!("{}.abi0", f.name());
+            match symbols.get(&(f.entry(), f.name())).or_else(|| symbols.get(&(f.entry(), suffixed.as_str())))
+            {
+                // Markers of the linker have a symbol of size 1 and are padding.
+                Some(1) if f.name().starts_with("go:") => {}
+                Some(size) => assert_eq!(f.end() - f.entry(), *size, "{path}: {}", f.name()),
+                // The symbol of a local type's method has a dot where the table has a middle dot.
+                None => unknown += usize::from(!f.name().contains('·')),
+            }
+        }
+        assert_eq!(unknown, 0, "{path}: functions without a symbol of the same name");
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn sp_is_unmoved_at_entry_sites() {
+    each(|path, binary, go| {
+        let mut kinds: HashMap<&str, usize> = HashMap::new();
+        for f in go.functions().filter(|f| !f.is_assembly()) {
+            let site = match f.entry_site() {
+                Ok(site) => site,
+                Err(NoSite::Empty) => panic!("{path}: {} is empty", f.name()),
+                Err(NoSite::Refused { .. } | NoSite::LoopAtEntry) => continue,
+            };
+            let at = format!("{path}: {} {site:x?}", f.name());
+            assert_eq!(f.sp_delta(site.addr), Some(0), "{at}");
+            assert_eq!(binary.read(site.addr, 1), Some(&[site.first_byte][..]), "{at}");
+            assert!(f.file_offset(site.addr).is_some(), "{at}");
+            match site.kind {
+                SiteKind::PushAfterCheck => assert_eq!(f.sp_delta(site.addr + 1), Some(8), "{at}"),
+                SiteKind::JbeFlags => assert!(site.needs_flag_test && site.after_check.is_some(), "{at}"),
+                SiteKind::AfterCheck | SiteKind::NoCheck => {}
+            }
+            let kind = match site.kind {
+                SiteKind::PushAfterCheck => "push",
+                SiteKind::JbeFlags => "jbe",
+                SiteKind::AfterCheck => "after",
+                SiteKind::NoCheck => "none",
+            };
+            *kinds.entry(kind).or_default() += 1;
+        }
+        let of = |kind: &str| kinds.get(kind).copied().unwrap_or_default();
+        let expected = match (binary.arch(), go.release().0) {
+            (Arch::Aarch64, _) => "after",
+            (Arch::X86_64, 21..) => "push",
+            (Arch::X86_64, _) => "jbe",
+        };
+        assert!(of(expected) > of("none"), "{path}: {kinds:?}");
+        // Only one form of check exists in a release.
+        let checks = of("push") + of("jbe") + of("after");
+        assert!(of(expected) * 100 >= checks * 99, "{path}: {kinds:?}");
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn sp_is_back_at_returns() {
+    each(|path, _, go| {
+        for f in go.functions().filter(|f| !f.is_assembly()) {
+            let returns = f.returns();
+            assert_eq!(returns.unreadable_at, None, "{path}: {}", f.name());
+            assert!(returns.refused.is_empty(), "{path}: {}", f.name());
+            for site in returns.sites {
+                // Before Go 1.17 assembly is not marked; some of it moves SP in ways that the table does not tell.
+                let delta = f.sp_delta(site);
+                assert!(
+                    delta == Some(0) || go.release().0 < 17,
+                    "{path}: {} at {site:#x}: {delta:?}",
+                    f.name()
+                );
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn every_function_has_lines_and_frames() {
+    each(|path, _, go| {
+        for f in go.functions().step_by(7) {
+            let frames = f.frames(f.entry());
+            assert_eq!(frames.last().map(|frame| frame.name), Some(f.name()), "{path}");
+            if !f.is_assembly() && !f.name().starts_with("go:") {
+                assert!(f.line(f.entry()).is_some(), "{path}: {}", f.name());
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn a_wildcard_counts_a_call_once() {
+    each(|path, _, go| {
+        let all = go.matching(&inspect::glob::Glob::new("*"));
+        let entries: Vec<u64> = all.iter().map(GoFunc::entry).collect();
+        for f in &all {
+            match f.role() {
+                Role::AbiWrapper { target } | Role::MethodWrapper { target: Some(target) } => {
+                    assert!(!entries.contains(&target), "{path}: {} and its target", f.name());
+                }
+                Role::Body => {}
+                Role::MethodWrapper { target: None } | Role::GoStatementWrapper => {
+                    panic!("{path}: {} only forwards", f.name());
+                }
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn damaged_copies_do_no_harm() {
+    const SEED: u64 = 0x2545_f491_4f6c_dd1d;
+    println!("seed {SEED:#x}");
+    let mut state = SEED;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below usize")
+    };
+    for (path, binary) in binaries() {
+        let whole = binary.image().bytes();
+        let table = binary.go().ok().flatten().and_then(|go| binary.file_offset(go.table_vaddr()));
+        let table = table.and_then(|at| usize::try_from(at).ok()).expect("the table is in the file");
+        for round in 0..8 {
+            let mut bytes = whole.to_vec();
+            if round == 0 {
+                bytes.truncate(random(whole.len()));
+            } else {
+                // Headers and the start of the table: what everything else depends on.
+                for _ in 0..round * 4 {
+                    let at = [random(1024), table + random(1 << 16), random(whole.len())][random(3)];
+                    if let Some(byte) = bytes.get_mut(at) {
+                        *byte = u8::try_from(random(256)).expect("a byte");
+                    }
+                }
+            }
+            let Ok(binary) = Binary::from_bytes(bytes, &path) else { continue };
+            let Ok(Some(go)) = binary.go() else { continue };
+            let count =
+                go.functions().map(|f| (f.entry_site(), f.returns().sites.len(), f.frames(f.entry()).len()));
+            let _ = (count.count(), go.tls_offset(), go.inlined_into("sync.(*Mutex).Lock").len());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Probes on perf events: `interval` and `profile` (the `cpu-clock` software event) and tracepoints. Links with perf events need
+//! Linux 5.15.
+
+use super::{Attached, Failure};
+use crate::sys::perf::{self, Rate};
+use crate::sys::{clock, link};
+use inspect::tracefs::Tracefs;
+use lang::env::Tracepoint;
+use lang::hir::Period;
+use std::os::fd::BorrowedFd;
+
+fn rate(period: Period) -> Rate {
+    match period {
+        Period::Hertz(hertz) => Rate::Hertz(hertz),
+        Period::Nanos(nanos) => Rate::Nanos(nanos),
+    }
+}
+
+/// On one CPU, each period. A rate is turned into its period: the kernel adapts the sampling of a frequency, and an interval
+/// must not wander.
+pub(super) fn interval(program: BorrowedFd<'_>, period: Period, attached: &mut Attached) -> Result<(), Failure> {
+    let nanos = match period {
+        Period::Hertz(hertz) => 1_000_000_000 / hertz.max(1),
+        Period::Nanos(nanos) => nanos,
+    };
+    let cpu = online()?.into_iter().next().unwrap_or(0);
+    timer(program, cpu, Rate::Nanos(nanos), attached)?;
+    attached.sites += 1;
+    Ok(())
+}
+
+/// On every CPU, each period.
+pub(super) fn profile(program: BorrowedFd<'_>, period: Period, attached: &mut Attached) -> Result<(), Failure> {
+    for cpu in online()? {
+        timer(program, cpu, rate(period), attached)?;
+    }
+    attached.sites += 1;
+    Ok(())
+}
+
+fn online() -> Result<Vec<u32>, Failure> {
+    clock::online_cpus().map_err(|e| Failure::new("the list of CPUs cannot be read", &e))
+}
+
+fn timer(program: BorrowedFd<'_>, cpu: u32, rate: Rate, attached: &mut Attached) -> Result<(), Failure> {
+    let event = perf::cpu_clock(cpu, rate).map_err(|e| {
+        let mut failure = Failure::new("the timer was refused", &e);
+        if e.raw_os_error() == Some(libc::EINVAL) {
+            failure.help = Some("kernel.perf_event_max_sample_rate limits the frequency".into());
+        }
+        failure
+    })?;
+    add(program, event, attached)
+}
+
+/// A kernel tracepoint.
+pub(super) fn tracepoint(
+    program: BorrowedFd<'_>,
+    tracepoint: &Tracepoint,
+    attached: &mut Attached,
+) -> Result<(), Failure> {
+    let format = Tracefs::find()
+        .and_then(|t| t.format(&tracepoint.category, &tracepoint.name))
+        .map_err(|e| Failure { what: e.to_string(), help: None })?;
+    let event =
+        perf::tracepoint(u64::from(format.id)).map_err(|e| Failure::new("the tracepoint was refused", &e))?;
+    add(program, event, attached)?;
+    attached.sites += 1;
+    Ok(())
+}
+
+fn add(program: BorrowedFd<'_>, event: std::os::fd::OwnedFd, attached: &mut Attached) -> Result<(), Failure> {
+    use std::os::fd::AsFd;
+    let link = link::perf_event(program, event.as_fd(), 0).map_err(|e| Failure::new("the program was refused", &e))?;
+    // The link goes first: closing it waits for running programs.
+    attached.links.extend([link, event]);
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Answers the checker's questions about this machine ([`lang::env::Env`]) from real binaries and the kernel's files.
+
+mod library;
+mod tracepoint;
+mod uprobe;
+
+use inspect::elf::Binary;
+use lang::arch::Arch;
+use lang::env::{Env, EnvError, Match};
+use lang::probe::{AttachKind, AttachPoint};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Greatest number of names that an error suggests.
+const SUGGESTIONS: usize = 3;
+
+/// The machine that gotrace runs on.
+#[derive(Default)]
+pub struct Host {
+    child: Option<u32>,
+    params: Vec<String>,
+    /// Binaries that were looked at, by the name in the script.
+    binaries: RefCell<HashMap<String, Rc<Binary>>>,
+}
+
+impl Host {
+    /// With the process that `-c` or `-p` names and the script's arguments.
+    #[must_use]
+    pub fn new(child: Option<u32>, params: Vec<String>) -> Host {
+        Host { child, params, binaries: RefCell::default() }
+    }
+
+    /// Opens a binary by path, program name or library name, once.
+    ///
+    /// # Errors
+    /// It is not found, not readable or no ELF file.
+    pub fn binary(&self, name: &str) -> Result<Rc<Binary>, EnvError> {
+        if let Some(known) = self.binaries.borrow().get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let path = library::locate(name)?;
+        let binary = Rc::new(Binary::open(&path).map_err(|e| open_error(&path, &e))?);
+        self.binaries.borrow_mut().insert(name.to_owned(), Rc::clone(&binary));
+        Ok(binary)
+    }
+}
+
+fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
+    let help = match error {
+        inspect::Error::NotElf { .. } => Some("name the program itself, not a script that starts it".to_owned()),
+        inspect::Error::NotFound { .. } => Some(format!("there is no file {}", path.display())),
+        inspect::Error::Permission { .. } => Some("run gotrace as root, or make the file readable".to_owned()),
+        _ => None,
+    };
+    EnvError { message: error.to_string(), help, ..EnvError::default() }
+}
+
+impl Env for Host {
+    fn arch(&self) -> Arch {
+        host_arch()
+    }
+
+    fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError> {
+        match &point.kind {
+            AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
+            AttachKind::Uprobe { binary, target, ret } => {
+                let file = self.binary(binary)?;
+                uprobe::resolve(binary, &file, target, *ret)
+            }
+            AttachKind::Begin | AttachKind::End | AttachKind::Interval(_) | AttachKind::Profile(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn symbol_address(&self, binary: &str, symbol: &str) -> Result<u64, EnvError> {
+        let file = self.binary(binary)?;
+        let Some(found) = file.symbol(symbol) else {
+            return Err(EnvError {
+                message: format!("no symbol \"{symbol}\" in {binary}"),
+                help: Some("stripped binaries have no symbols of variables".into()),
+                ..EnvError::default()
+            });
+        };
+        if file.is_pie() {
+            return Err(EnvError {
+                message: format!("{binary} is position-independent: the address of \"{symbol}\" differs in every process"),
+                ..EnvError::default()
+            });
+        }
+        Ok(found.addr)
+    }
+
+    fn child(&self) -> Option<u32> {
+        self.child
+    }
+
+    fn params(&self) -> &[String] {
+        &self.params
+    }
+}
+
+/// The instruction set that this program was built for, which is the one it traces.
+#[must_use]
+pub fn host_arch() -> Arch {
+    if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 }
+}
+
+/// An absolute path without symbolic links, as the kernel will see it.
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The nearest of many names, best first.
+fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let limit = name.len() / 3 + 1;
+    let mut near: Vec<(usize, &str)> = known
+        .filter(|k| k.len().abs_diff(name.len()) <= limit)
+        .map(|k| (lang::diag::edit_distance(name, k), k))
+        .filter(|(distance, _)| *distance <= limit)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().take(SUGGESTIONS).map(|(_, k)| k.to_owned()).collect()
+}

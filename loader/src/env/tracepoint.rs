@@ -1,0 +1,108 @@
+//! Tracepoints of the running kernel as the checker wants them.
+
+use inspect::glob::Glob;
+use inspect::tracefs::{Field as RawField, Shape, Tracefs};
+use lang::env::{EnvError, Match, Tracepoint};
+use lang::types::{AddrSpace, Field, Struct, Type};
+
+/// All tracepoints of a category and event, wildcards expanded.
+pub(super) fn resolve(category: &str, event: &str) -> Result<Vec<Match>, EnvError> {
+    let tracefs = Tracefs::find().map_err(|e| unreadable(&e))?;
+    let (categories, events) = (Glob::new(category), Glob::new(event));
+    let names = match (categories.literal(), events.literal()) {
+        // One file instead of a listing of two thousand folders.
+        (Some(category), Some(event)) if tracefs.format(category, event).is_ok() => {
+            return Ok(vec![one(&tracefs, category, event)?]);
+        }
+        _ => tracefs.events().map_err(|e| unreadable(&e))?,
+    };
+    let matches: Vec<Match> = names
+        .iter()
+        .filter(|n| categories.matches(&n.category) && events.matches(&n.event))
+        .map(|n| one(&tracefs, &n.category, &n.event))
+        .collect::<Result<_, _>>()?;
+    if !matches.is_empty() {
+        return Ok(matches);
+    }
+    let full: Vec<String> = names.iter().map(|n| format!("{}:{}", n.category, n.event)).collect();
+    let wanted = format!("{category}:{event}");
+    let mut similar = super::similar(&wanted, full.iter().map(String::as_str));
+    if similar.is_empty() {
+        let other = names.iter().find(|n| n.event == event);
+        similar.extend(other.map(|n| format!("{}:{}", n.category, n.event)));
+    }
+    let plain = !wanted.contains('*');
+    Err(EnvError {
+        message: format!("{} tracepoint {}\"{wanted}\"", "no", if plain { "" } else { "matches " }),
+        similar,
+        help: Some(format!("`gotrace list 'tracepoint:{category}:*'` lists what there is")),
+        ..EnvError::default()
+    })
+}
+
+fn unreadable(error: &inspect::Error) -> EnvError {
+    EnvError {
+        message: error.to_string(),
+        help: Some("tracepoints are described in tracefs, which root can read".into()),
+        ..EnvError::default()
+    }
+}
+
+fn one(tracefs: &Tracefs, category: &str, event: &str) -> Result<Match, EnvError> {
+    let format = tracefs.format(category, event).map_err(|e| unreadable(&e))?;
+    let space = address_space(category);
+    let fields: Vec<Field> = format.fields.iter().filter_map(|f| field(f, space)).collect();
+    let size = format.fields.iter().map(|f| f.offset + f.size).max().unwrap_or(0);
+    let args = Struct { name: format!("{category}:{event}"), size, align: 8, fields };
+    Ok(Match::Tracepoint(Tracepoint { category: category.to_owned(), name: event.to_owned(), args }))
+}
+
+/// Pointers among the arguments of a system call are the process's; other tracepoints record kernel addresses.
+fn address_space(category: &str) -> AddrSpace {
+    if category == "syscalls" { AddrSpace::User } else { AddrSpace::Kernel }
+}
+
+fn field(raw: &RawField, space: AddrSpace) -> Option<Field> {
+    let is_char = matches!(raw.c_type.trim_start_matches("const ").trim(), "char" | "unsigned char" | "u8" | "__u8");
+    let (ty, data_loc) = match raw.shape {
+        Shape::Scalar => (scalar(raw, space)?, false),
+        Shape::Array(n) if raw.c_type == "char" => (Type::Str(n), false),
+        Shape::Array(n) => (Type::Array(Box::new(integer(raw.size.checked_div(n)?, raw.signed)?), n), false),
+        // The checker puts its own limit on the length.
+        Shape::DataLoc if is_char => (Type::Str(lang::Config::default().max_strlen), true),
+        Shape::DataLoc => {
+            let to = Box::new(element(&raw.c_type).unwrap_or(Type::Void));
+            (Type::Ptr { to, space: AddrSpace::Kernel }, true)
+        }
+        Shape::RelLoc => return None,
+    };
+    Some(Field { name: raw.name.clone(), offset: raw.offset, ty, data_loc })
+}
+
+fn scalar(raw: &RawField, space: AddrSpace) -> Option<Type> {
+    let Some(target) = raw.c_type.trim_end().strip_suffix('*') else {
+        return integer(raw.size, raw.signed);
+    };
+    let to = Box::new(element(target).unwrap_or(Type::Void));
+    Some(Type::Ptr { to, space })
+}
+
+/// The integer type of a C name, for what pointers point to.
+fn element(c_type: &str) -> Option<Type> {
+    let words: Vec<&str> = c_type.split_whitespace().filter(|w| !matches!(*w, "const" | "struct" | "__user")).collect();
+    Some(match words.as_slice() {
+        ["char"] => Type::Int { bits: 8, signed: true },
+        ["unsigned", "char"] | ["u8" | "__u8"] => Type::Int { bits: 8, signed: false },
+        ["u16" | "__u16"] | ["unsigned", "short"] => Type::Int { bits: 16, signed: false },
+        ["int" | "s32"] => Type::I32,
+        ["unsigned", "int"] | ["u32" | "__u32" | "unsigned"] => Type::U32,
+        ["long"] | ["s64"] => Type::I64,
+        ["unsigned", "long"] | ["u64" | "__u64" | "size_t"] => Type::U64,
+        [.., "*"] => Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User },
+        _ => return None,
+    })
+}
+
+fn integer(bytes: u32, signed: bool) -> Option<Type> {
+    matches!(bytes, 1 | 2 | 4 | 8).then_some(Type::Int { bits: bytes as u8 * 8, signed })
+}

@@ -1,0 +1,278 @@
+//! Sites of user-space probes: functions by name and pattern, offsets, addresses, in Go and other binaries.
+//!
+//! On a Go binary a function's entry is the site that fires once per call, and its returns are its return instructions;
+//! [`inspect::go`] finds both. C code in the same binary (cgo) and other binaries have the first instruction and the
+//! kernel's uretprobe.
+
+use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
+use inspect::glob::Glob;
+use inspect::go::{GoBinary, GoFunc, abi, version::Release};
+use inspect::uprobe::{Treatment, is_boundary, treatment};
+use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, Stop, UprobeClass, UprobeMatch};
+use lang::probe::UprobeSpec;
+use std::collections::HashSet;
+
+/// Names spelled out in a warning about many functions.
+const NAMED_IN_WARNING: usize = 3;
+
+/// Everything that a uprobe attach point stands for in a binary.
+pub(super) fn resolve(name: &str, file: &Binary, spec: &UprobeSpec, ret: bool) -> Result<Vec<Match>, EnvError> {
+    let go = file.go().map_err(|e| EnvError { message: e.to_string(), ..EnvError::default() })?;
+    let mut sites = Sites::new(name, file, go);
+    match spec {
+        UprobeSpec::Function(pattern) => sites.functions(pattern, ret)?,
+        UprobeSpec::Offset(function, offset) => sites.inside(function, *offset)?,
+        UprobeSpec::Address(vaddr) => sites.address(*vaddr)?,
+    }
+    Ok(sites.finish())
+}
+
+/// What was left out of a match, by reason.
+#[derive(Default)]
+struct LeftOut {
+    reason: String,
+    functions: Vec<String>,
+}
+
+struct Sites<'a> {
+    name: &'a str,
+    file: &'a Binary,
+    go: Option<&'a GoBinary>,
+    groups: Vec<(UprobeClass, Vec<NamedSite>)>,
+    left_out: Vec<LeftOut>,
+}
+
+impl<'a> Sites<'a> {
+    fn new(name: &'a str, file: &'a Binary, go: Option<&'a GoBinary>) -> Sites<'a> {
+        Sites { name, file, go, groups: Vec::new(), left_out: Vec::new() }
+    }
+
+    fn add(&mut self, class: UprobeClass, function: &str, vaddr: u64) {
+        let Some(offset) = self.file.file_offset(vaddr) else {
+            return self.leave_out("it has no code in the file", function);
+        };
+        let site = NamedSite { function: function.to_owned(), offset };
+        match self.groups.iter_mut().find(|(c, _)| *c == class) {
+            Some((_, sites)) => sites.push(site),
+            None => self.groups.push((class, vec![site])),
+        }
+    }
+
+    fn leave_out(&mut self, reason: &str, function: &str) {
+        match self.left_out.iter_mut().find(|l| l.reason == reason) {
+            Some(l) => l.functions.push(function.to_owned()),
+            None => self.left_out.push(LeftOut { reason: reason.to_owned(), functions: vec![function.to_owned()] }),
+        }
+    }
+
+    fn functions(&mut self, pattern: &str, ret: bool) -> Result<(), EnvError> {
+        let glob = Glob::new(pattern);
+        let in_go = self.go.map(|go| go.matching(&glob)).unwrap_or_default();
+        for function in &in_go {
+            if ret { self.go_returns(function) } else { self.go_entry(function) }
+        }
+        if in_go.is_empty() || glob.literal().is_none() {
+            self.native(&glob, ret);
+        }
+        if self.groups.is_empty() {
+            return Err(self.nothing(pattern, ret));
+        }
+        Ok(())
+    }
+
+    fn go_entry(&mut self, function: &GoFunc<'_>) {
+        match function.entry_site() {
+            Ok(site) => {
+                let stop = if site.needs_flag_test { Stop::EntryAtStackCheck } else { Stop::Entry };
+                self.add(self.go_class(function, stop), function.name(), site.addr);
+            }
+            Err(why) => self.leave_out(&why.to_string(), function.name()),
+        }
+    }
+
+    fn go_returns(&mut self, function: &GoFunc<'_>) {
+        let returns = function.returns();
+        let class = self.go_class(function, Stop::ReturnInsn);
+        for site in &returns.sites {
+            self.add(class.clone(), function.name(), *site);
+        }
+        for (_, refusal) in &returns.refused {
+            self.leave_out(&format!("the kernel accepts no probe on a return of it ({refusal})"), function.name());
+        }
+        if let Some(jump) = returns.tail_jumps.first() {
+            let target = jump.target.and_then(|t| self.go?.function_at(t));
+            let to = target.map_or_else(|| "another function".to_owned(), |t| t.name().to_owned());
+            self.leave_out(&format!("it leaves by a jump to {to}, which returns in its place"), function.name());
+        } else if returns.unreadable_at.is_some() {
+            self.leave_out("its code cannot be decoded", function.name());
+        } else if returns.sites.is_empty() && returns.refused.is_empty() {
+            self.leave_out("it never returns", function.name());
+        }
+    }
+
+    fn go_class(&self, function: &GoFunc<'_>, stop: Stop) -> UprobeClass {
+        let in_registers = function.abi() == abi::Abi::Registers;
+        UprobeClass {
+            abi: if in_registers { Abi::GoRegisters } else { Abi::GoStack },
+            stop,
+            goroutine: self.go.map(|go| goroutine(go, in_registers)),
+            result_offset: None,
+        }
+    }
+
+    /// Functions of the symbol tables that are not Go's.
+    fn native(&mut self, glob: &Glob, ret: bool) {
+        let file = self.file;
+        let mut seen = HashSet::new();
+        let matching = |s: &Symbol<'_>| s.kind == SymbolKind::Function && glob.matches(s.name);
+        for symbol in file.functions().filter(matching) {
+            let in_go = self.go.is_some_and(|go| go.function_at(symbol.addr).is_some());
+            // Aliases name one function: it is counted once.
+            if !in_go && seen.insert(symbol.addr) {
+                self.native_site(symbol.name, symbol.addr, ret);
+            }
+        }
+    }
+
+    fn native_site(&mut self, name: &str, vaddr: u64, ret: bool) {
+        if let Some(Treatment::Refused(why)) = self.file.read(vaddr, 16).map(|code| treatment(self.file.arch(), code)) {
+            return self.leave_out(&format!("the kernel accepts no probe on its first instruction ({why})"), name);
+        }
+        self.add(self.native_class(if ret { Stop::KernelReturn } else { Stop::Entry }), name, vaddr);
+    }
+
+    fn native_class(&self, stop: Stop) -> UprobeClass {
+        // C code under cgo runs for a goroutine too; the g register is not its own there.
+        let goroutine = self.go.map(|go| goroutine(go, false));
+        UprobeClass { abi: Abi::C, stop, goroutine, result_offset: None }
+    }
+
+    fn inside(&mut self, name: &str, offset: u64) -> Result<(), EnvError> {
+        let go_function = self.go.and_then(|go| go.find(name));
+        let (entry, code, class) = match go_function {
+            Some(f) => (f.entry(), f.code(), self.go_class(&f, if offset == 0 { Stop::Entry } else { Stop::Inside })),
+            None => {
+                let symbol = self.file.functions().find(|s| s.name == name);
+                let symbol = symbol.ok_or_else(|| self.nothing(name, false))?;
+                let stop = if offset == 0 { Stop::Entry } else { Stop::Inside };
+                let code = self.file.read(symbol.addr, symbol.size as usize).unwrap_or_default();
+                (symbol.addr, code, self.native_class(stop))
+            }
+        };
+        if offset >= code.len() as u64 {
+            return Err(EnvError {
+                message: format!("{name} has {} bytes: there is no instruction at +{offset}", code.len()),
+                ..EnvError::default()
+            });
+        }
+        let vaddr = entry + offset;
+        if is_boundary(self.file.arch(), code, entry, vaddr) == Some(false) {
+            return Err(EnvError {
+                message: format!("{name}+{offset} is in the middle of an instruction"),
+                help: Some("a breakpoint there would change what the program does; `objdump -d` shows the boundaries".into()),
+                ..EnvError::default()
+            });
+        }
+        let rest = code.get(offset as usize..).unwrap_or_default();
+        if let Treatment::Refused(why) = treatment(self.file.arch(), rest) {
+            return Err(EnvError {
+                message: format!("the kernel accepts no probe at {name}+{offset} ({why})"),
+                ..EnvError::default()
+            });
+        }
+        self.add(class, name, vaddr);
+        Ok(())
+    }
+
+    fn address(&mut self, vaddr: u64) -> Result<(), EnvError> {
+        let function = self.go.and_then(|go| go.function_at(vaddr));
+        if let Some(f) = function {
+            return self.inside(f.name(), vaddr - f.entry());
+        }
+        match self.file.symbolize(vaddr) {
+            Some(symbol) if symbol.kind == SymbolKind::Function => self.inside(symbol.name, vaddr - symbol.addr),
+            _ => Err(EnvError {
+                message: format!("there is no function at {vaddr:#x} in {}", self.name),
+                ..EnvError::default()
+            }),
+        }
+    }
+
+    /// Why nothing matched.
+    fn nothing(&self, pattern: &str, ret: bool) -> EnvError {
+        if let Some(left_out) = self.left_out.first() {
+            let what = if ret { "a return of " } else { "" };
+            return EnvError {
+                message: format!("{what}{} cannot be probed: {}", left_out.functions[0], left_out.reason),
+                ..EnvError::default()
+            };
+        }
+        let plain = !pattern.contains('*');
+        if let Some(callers) = plain.then(|| self.go?.is_inlined_only(pattern)).flatten() {
+            let shown: Vec<&str> = callers.iter().take(NAMED_IN_WARNING).map(|c| &**c).collect();
+            return EnvError {
+                message: format!("{pattern} is inlined into {} and has no code of its own", shown.join(", ")),
+                help: Some("probe the function it is inlined into, or build with `//go:noinline` before it".into()),
+                ..EnvError::default()
+            };
+        }
+        let mut known: Vec<&str> = self.go.map(|go| go.functions().map(|f| f.name()).collect()).unwrap_or_default();
+        known.extend(self.file.functions().map(|s| s.name));
+        let mut error = EnvError {
+            message: format!("no function {}\"{pattern}\" in {}", if plain { "" } else { "matches " }, self.name),
+            help: Some(format!("`gotrace list 'uprobe:{}:*'` lists its functions", self.name)),
+            ..EnvError::default()
+        };
+        if known.is_empty() {
+            error.notes.push("the file has no symbols and no Go function table".into());
+            error.help = None;
+        } else if plain {
+            error.similar = super::similar(pattern, known.into_iter());
+        }
+        error
+    }
+
+    fn finish(mut self) -> Vec<Match> {
+        let path = super::absolute(self.file.path()).to_string_lossy().into_owned();
+        let mut warnings: Vec<String> = self.left_out.iter().map(LeftOut::warning).collect();
+        self.groups
+            .drain(..)
+            .map(|(class, sites)| {
+                Match::Uprobe(UprobeMatch {
+                    binary: self.name.to_owned(),
+                    path: path.clone(),
+                    class,
+                    sites,
+                    // All belong to the attach point: they are told once.
+                    warnings: std::mem::take(&mut warnings),
+                })
+            })
+            .collect()
+    }
+}
+
+impl LeftOut {
+    fn warning(&self) -> String {
+        let shown = self.functions[..self.functions.len().min(NAMED_IN_WARNING)].join(", ");
+        let more = match self.functions.len().saturating_sub(NAMED_IN_WARNING) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        format!("left out {shown}{more}: {}", self.reason)
+    }
+}
+
+/// Where the current goroutine is found at sites of a binary.
+fn goroutine(go: &GoBinary, abi_registers: bool) -> Goroutine {
+    let offsets = go.goroutine_offsets();
+    // ABIInternal keeps g in a register; on arm64 so did all releases before.
+    let in_register = abi_registers || (go.arch() == Arch::Aarch64 && go.release() >= Release(0));
+    Goroutine {
+        in_register,
+        tls_offset: i32::try_from(go.tls_offset().offset).unwrap_or_default(),
+        goid: offsets.goid,
+        m: offsets.m,
+        curg: offsets.m_curg,
+        stack_hi: offsets.stack_hi,
+    }
+}

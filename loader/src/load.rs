@@ -1,0 +1,216 @@
+//! Puts a compiled script into the kernel: the ELF object is parsed and relocated by aya-obj, maps are made by aya, programs by
+//! our own `BPF_PROG_LOAD` (aya 0.14 knows neither the attach type of multi links nor how to show a rejection).
+//!
+//! A rejected program becomes a [`LoadError::Rejected`] that points at the script line.
+
+use crate::sys::bpf::{self, AttachType, Debug, ProgType};
+use aya::maps::MapData;
+use aya_obj::generated::bpf_insn;
+use codegen::object::{Object, Program, ProgramKind};
+use lang::span::Span;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// A script in the kernel, not attached yet.
+pub struct Loaded {
+    /// The maps, in the order of [`Object::maps`].
+    pub maps: Vec<MapData>,
+    /// The programs, in the order of [`Object::programs`].
+    pub programs: Vec<OwnedFd>,
+}
+
+impl Loaded {
+    /// Descriptor of a map.
+    #[must_use]
+    pub fn map(&self, index: usize) -> BorrowedFd<'_> {
+        self.maps[index].fd().as_fd()
+    }
+}
+
+/// Why a script was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The object could not be read back: a bug in the code generator.
+    #[error("the compiled object is not valid: {0}")]
+    Object(String),
+    /// A map could not be made.
+    #[error("cannot create the map {name}: {source}")]
+    Map {
+        /// Its name.
+        name: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The user may not load programs.
+    #[error("loading BPF programs needs root, or the capabilities CAP_BPF and CAP_PERFMON")]
+    Permission,
+    /// The verifier rejected a program.
+    #[error("the kernel's verifier rejected the program of this probe: {reason}")]
+    Rejected {
+        /// The last sentence of its log, or the error.
+        reason: String,
+        /// The statement it was looking at.
+        span: Span,
+        /// The last lines of the log.
+        tail: Vec<String>,
+        /// All of it.
+        log: String,
+    },
+}
+
+/// Lines of the verifier's log that a rejection shows.
+const LOG_TAIL: usize = 8;
+
+/// Loads an object.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn load(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<Loaded, LoadError> {
+    let mut parsed = aya_obj::Object::parse(elf).map_err(|e| LoadError::Object(e.to_string()))?;
+    let btf = kernel_btf(&mut parsed);
+    let shapes: HashMap<String, aya_obj::Map> = parsed.maps.clone();
+    let mut maps = Vec::new();
+    for def in &object.maps {
+        let shape = parsed
+            .maps
+            .remove(&def.name)
+            .ok_or_else(|| LoadError::Object(format!("map {} is missing", def.name)))?;
+        let map = MapData::create(shape, &def.name, btf.as_ref().map(AsFd::as_fd)).map_err(|e| map_error(&def.name, e))?;
+        maps.push(map);
+    }
+    relocate(&mut parsed, object, &maps, &shapes)?;
+    let programs = object
+        .programs
+        .iter()
+        .map(|program| load_program(&parsed, program, btf.as_ref(), uprobe_multi))
+        .collect::<Result<_, _>>()?;
+    Ok(Loaded { maps, programs })
+}
+
+/// Loads the object's type information; a kernel that cannot take it loses script lines in logs, nothing else.
+fn kernel_btf(parsed: &mut aya_obj::Object) -> Option<OwnedFd> {
+    let features = aya::features().btf()?;
+    let btf = parsed.fixup_and_sanitize_btf(features).ok()??;
+    bpf::btf_load(&btf.to_bytes()).ok()
+}
+
+fn map_error(name: &str, error: aya::maps::MapError) -> LoadError {
+    let source = match error {
+        aya::maps::MapError::CreateError { io_error, .. } => io_error,
+        other => io::Error::other(other.to_string()),
+    };
+    if source.raw_os_error() == Some(libc::EPERM) {
+        return LoadError::Permission;
+    }
+    LoadError::Map { name: name.to_owned(), source }
+}
+
+fn relocate(
+    parsed: &mut aya_obj::Object,
+    object: &Object,
+    maps: &[MapData],
+    shapes: &HashMap<String, aya_obj::Map>,
+) -> Result<(), LoadError> {
+    let sections: HashSet<usize> = parsed.functions.keys().map(|key| key.0).collect();
+    let named: Vec<(&str, i32, &aya_obj::Map)> = object
+        .maps
+        .iter()
+        .zip(maps)
+        .filter_map(|(def, map)| Some((def.name.as_str(), map.fd().as_fd().as_raw_fd(), shapes.get(&def.name)?)))
+        .collect();
+    parsed.relocate_maps(named.into_iter(), &sections).map_err(|e| LoadError::Object(e.to_string()))?;
+    parsed.relocate_calls(&sections).map_err(|e| LoadError::Object(e.to_string()))
+}
+
+fn load_program(
+    parsed: &aya_obj::Object,
+    program: &Program,
+    btf: Option<&OwnedFd>,
+    uprobe_multi: bool,
+) -> Result<OwnedFd, LoadError> {
+    let missing = || LoadError::Object(format!("program {} is missing", program.name));
+    let found = parsed.programs.get(&program.name).ok_or_else(missing)?;
+    let function = parsed.functions.get(&found.function_key()).ok_or_else(missing)?;
+    let insns: Vec<u8> = function.instructions.iter().flat_map(bytes).collect();
+    let (kind, attach) = match program.kind {
+        ProgramKind::RunOnce => (ProgType::RawTracepoint, AttachType::Unspecified),
+        ProgramKind::PerfEvent => (ProgType::PerfEvent, AttachType::Unspecified),
+        ProgramKind::Tracepoint => (ProgType::Tracepoint, AttachType::Unspecified),
+        ProgramKind::Uprobe if uprobe_multi => (ProgType::Kprobe, AttachType::UprobeMulti),
+        ProgramKind::Uprobe => (ProgType::Kprobe, AttachType::Unspecified),
+    };
+    let (func_info, line_info) = (function.func_info.func_info_bytes(), function.line_info.line_info_bytes());
+    let debug = btf.map(|btf| Debug {
+        btf: btf.as_fd(),
+        func_info: &func_info,
+        func_info_size: function.func_info_rec_size as u32,
+        line_info: &line_info,
+        line_info_size: function.line_info_rec_size as u32,
+    });
+    let load = bpf::Program { name: &program.name, kind, attach, insns: &insns, debug };
+    bpf::prog_load(&load).map_err(|rejected| rejection(program, &rejected.error, rejected.log))
+}
+
+/// The encoded form of an instruction.
+fn bytes(insn: &bpf_insn) -> [u8; 8] {
+    let (off, imm) = (insn.off.to_ne_bytes(), insn.imm.to_ne_bytes());
+    [insn.code, insn.dst_reg() | insn.src_reg() << 4, off[0], off[1], imm[0], imm[1], imm[2], imm[3]]
+}
+
+fn rejection(program: &Program, error: &io::Error, log: String) -> LoadError {
+    if log.is_empty() && error.raw_os_error() == Some(libc::EPERM) {
+        return LoadError::Permission;
+    }
+    // The log ends with statistics; before them stands the sentence that says why.
+    let lines: Vec<&str> = log.lines().filter(|l| !l.starts_with("processed ") && !l.trim().is_empty()).collect();
+    let reason = lines.last().map_or_else(|| error.to_string(), |l| (*l).to_owned());
+    let insn = lines.iter().rev().find_map(|l| instruction_of(l)).unwrap_or(0);
+    let at = program.lines.partition_point(|(start, _)| *start <= insn).saturating_sub(1);
+    let span = program.lines.get(at).map_or_else(Span::default, |(_, span)| *span);
+    let tail = lines[lines.len().saturating_sub(LOG_TAIL)..].iter().map(|l| (*l).to_owned()).collect();
+    LoadError::Rejected { reason, span, tail, log }
+}
+
+/// The number of the instruction that a line of the log shows: `12: (85) call bpf_…`.
+fn instruction_of(line: &str) -> Option<usize> {
+    let (number, rest) = line.split_once(": (")?;
+    (rest.len() > 2 && rest.as_bytes()[2] == b')').then(|| number.trim().parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejection_points_at_the_statement() {
+        let program = Program {
+            name: "uprobe_0".into(),
+            section: "uprobe",
+            kind: ProgramKind::Uprobe,
+            insns: Vec::new(),
+            map_refs: Vec::new(),
+            lines: vec![(0, Span::new(0, 5)), (10, Span::new(6, 20)), (30, Span::new(21, 30))],
+        };
+        let log = "0: (b7) r1 = 1\n; @x[1] = 2 @ t.gt:1\n12: (7b) *(u64 *)(r0 +0) = r1\nR0 invalid mem access 'map_value_or_null'\nprocessed 13 insns (limit 1000000)\n";
+        let error = rejection(&program, &io::Error::from_raw_os_error(libc::EACCES), log.into());
+        let LoadError::Rejected { reason, span, tail, .. } = error else { panic!("{error:?}") };
+        assert_eq!(reason, "R0 invalid mem access 'map_value_or_null'");
+        assert_eq!(span, Span::new(6, 20));
+        assert_eq!(tail.len(), 4);
+    }
+
+    #[test]
+    fn no_log_means_no_permission() {
+        let program = Program {
+            name: "p".into(),
+            section: "uprobe",
+            kind: ProgramKind::Uprobe,
+            insns: Vec::new(),
+            map_refs: Vec::new(),
+            lines: Vec::new(),
+        };
+        let error = rejection(&program, &io::Error::from_raw_os_error(libc::EPERM), String::new());
+        assert!(matches!(error, LoadError::Permission));
+    }
+}

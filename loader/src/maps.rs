@@ -1,0 +1,450 @@
+//! Contents of the script's maps: read whole, merged over the CPUs, decoded and sorted for the output; cleared and zeroed
+//! when the script asks for it.
+//!
+//! [`ScriptMap`] joins a kernel map with what code generation says about it. Layouts are those of [`codegen::layout`].
+
+use crate::sys::bpf;
+use crate::value::{DecodeError, Decoder, Int, Value};
+use codegen::layout;
+use codegen::object::{MapDef, UserMap};
+use lang::hir::{Agg, MapValue};
+use std::cmp::Ordering;
+use std::io;
+use std::os::fd::BorrowedFd;
+use thiserror::Error;
+
+/// An entry of a map, merged over the CPUs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its key; `None` in a scalar map.
+    pub key: Option<Value>,
+    /// What stands there.
+    pub result: MapResult,
+}
+
+/// What a map holds under a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MapResult {
+    /// A value that was assigned.
+    Value(Value),
+    /// Result of `count()`, `sum()`, `min()` or `max()`.
+    Number(Int),
+    /// Result of `avg()`.
+    Average(Mean),
+    /// Result of `stats()`.
+    Stats(Mean),
+    /// Counts of a power-of-two histogram.
+    Hist {
+        /// Logarithm of the number of buckets per power.
+        bits: u8,
+        /// One count per bucket, as [`codegen::layout::hist_bounds`] numbers them.
+        counts: Vec<u64>,
+    },
+    /// Counts of a linear histogram.
+    Lhist {
+        /// Lower bound of the first step.
+        min: i64,
+        /// Upper bound of the last step.
+        max: i64,
+        /// Width of a step.
+        step: i64,
+        /// Below, the steps, above.
+        counts: Vec<u64>,
+    },
+}
+
+impl MapResult {
+    /// What entries of the map are sorted by, if not by their keys: the number, the average, the number of values in
+    /// the histogram.
+    fn rank(&self) -> Option<i128> {
+        match self {
+            MapResult::Value(Value::Int(n)) | MapResult::Number(n) => Some(n.value()),
+            MapResult::Value(_) => None,
+            MapResult::Average(mean) | MapResult::Stats(mean) => Some(mean.average().value()),
+            MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => {
+                Some(counts.iter().map(|c| i128::from(*c)).sum())
+            }
+        }
+    }
+
+    /// Whether no value has been accounted (or the script has zeroed it). Of assigned values this cannot be told.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self {
+            MapResult::Value(_) => false,
+            MapResult::Number(n) => n.value() == 0,
+            MapResult::Average(mean) | MapResult::Stats(mean) => mean.count == 0,
+            MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => counts.iter().all(|c| *c == 0),
+        }
+    }
+}
+
+/// Count and total of some values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mean {
+    /// How many.
+    pub count: u64,
+    /// Their sum.
+    pub total: Int,
+}
+
+impl Mean {
+    /// The average, rounded to zero; 0 of no values.
+    #[must_use]
+    pub fn average(self) -> Int {
+        match self.total {
+            Int::Signed { value, bits } => {
+                let count = i64::try_from(self.count).unwrap_or(i64::MAX).max(1);
+                Int::Signed { value: value / count, bits }
+            }
+            Int::Unsigned { value, bits } => Int::Unsigned { value: value / self.count.max(1), bits },
+        }
+    }
+}
+
+/// Why a map could not be read or changed.
+#[derive(Debug, Error)]
+pub enum MapError {
+    /// The kernel refused.
+    #[error("cannot {what} {map}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The map, with its `@`.
+        map: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// An entry does not have the layout that it should have.
+    #[error("{map}: {source}")]
+    Decode {
+        /// The map, with its `@`.
+        map: String,
+        /// What is wrong.
+        source: DecodeError,
+    },
+}
+
+/// A map of the script in the kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct ScriptMap<'a> {
+    /// The kernel's map.
+    pub fd: BorrowedFd<'a>,
+    /// How it was created.
+    pub def: &'a MapDef,
+    /// What it means.
+    pub user: &'a UserMap,
+}
+
+impl ScriptMap<'_> {
+    /// All entries, sorted (see [`sort`]). A scalar map has exactly one.
+    ///
+    /// # Errors
+    /// [`MapError`].
+    pub fn read(&self, decoder: &Decoder) -> Result<Vec<Entry>, MapError> {
+        let raw = self.open().and_then(|map| self.pairs(&map)).map_err(|e| self.io("read", e))?;
+        let entries = raw.iter().map(|(key, value)| self.entry(key, value, decoder));
+        let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| self.decode(e))?;
+        sort(&mut entries);
+        Ok(entries)
+    }
+
+    /// What stands under a key whose bytes are given (without padding); `None` when there is no entry.
+    ///
+    /// # Errors
+    /// [`MapError`].
+    pub fn get(&self, key: &[u8], decoder: &Decoder) -> Result<Option<MapResult>, MapError> {
+        let io = |e| self.io("read", e);
+        let map = self.open().map_err(io)?;
+        let mut padded = key.to_vec();
+        padded.resize(map.key_size(), 0);
+        let Some(value) = map.lookup(&padded).map_err(io)? else { return Ok(None) };
+        self.result(&value, decoder).map(Some).map_err(|e| self.decode(e))
+    }
+
+    /// Removes all entries; a scalar map becomes zero.
+    ///
+    /// # Errors
+    /// [`MapError`].
+    pub fn clear(&self) -> Result<(), MapError> {
+        self.change("clear", |map, key| map.delete(key).map(|_| ()))
+    }
+
+    /// Sets the values of all entries to zero.
+    ///
+    /// # Errors
+    /// [`MapError`].
+    pub fn zero(&self) -> Result<(), MapError> {
+        self.change("zero", |map, key| map.update(key, &vec![0; map.value_size()]))
+    }
+
+    /// Does something to every entry. A place of an array cannot be removed and may hold other scalar maps too, so it is
+    /// written back with this map's part zeroed, whatever was asked. A program that stores into one of the others in
+    /// between is overwritten; there is no call that writes a part of a value.
+    fn change(
+        &self,
+        what: &'static str,
+        each: impl Fn(&bpf::Map<'_>, &[u8]) -> io::Result<()>,
+    ) -> Result<(), MapError> {
+        let change = || {
+            let map = self.open()?;
+            for (key, mut value) in self.pairs(&map)? {
+                if self.def.kind.is_array() {
+                    let (start, size) = (self.user.offset as usize, layout::value_size(&self.user.value) as usize);
+                    let whole = self.def.kind.is_per_cpu();
+                    value.iter_mut().skip(start).take(if whole { usize::MAX } else { size }).for_each(|b| *b = 0);
+                    map.update(&key, &value)?;
+                } else {
+                    each(&map, &key)?;
+                }
+            }
+            Ok(())
+        };
+        change().map_err(|e| self.io(what, e))
+    }
+
+    fn open(&self) -> io::Result<bpf::Map<'_>> {
+        bpf::Map::new(self.fd)
+    }
+
+    /// All keys and values as they are in memory: in one batch, or key by key where the kernel has no batches.
+    fn pairs(&self, map: &bpf::Map<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        map.lookup_batch().or_else(|_| one_by_one(map))
+    }
+
+    fn entry(&self, key: &[u8], value: &[u8], decoder: &Decoder) -> Result<Entry, DecodeError> {
+        let key = self.user.key.as_ref().map(|ty| decoder.value(ty, key)).transpose()?;
+        Ok(Entry { key, result: self.result(value, decoder)? })
+    }
+
+    /// Decodes a value; `bytes` has the parts of all CPUs one after the other.
+    fn result(&self, bytes: &[u8], decoder: &Decoder) -> Result<MapResult, DecodeError> {
+        match &self.user.value {
+            MapValue::Plain(ty) => {
+                let bytes = bytes.get(self.user.offset as usize..).unwrap_or(&[]);
+                decoder.value(ty, bytes).map(MapResult::Value)
+            }
+            MapValue::Agg(agg) => Ok(aggregate(*agg, bytes)),
+        }
+    }
+
+    fn io(&self, what: &'static str, source: io::Error) -> MapError {
+        MapError::Io { what, map: self.user.name.clone(), source }
+    }
+
+    fn decode(&self, source: DecodeError) -> MapError {
+        MapError::Decode { map: self.user.name.clone(), source }
+    }
+}
+
+/// Reads a map key by key. When a key is removed while the map is read the kernel starts over, so the number of steps is
+/// bounded, and keys that come twice count once.
+fn one_by_one(map: &bpf::Map<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut pairs = std::collections::BTreeMap::new();
+    let mut key = map.next_key(None)?;
+    for _ in 0..u64::from(map.max_entries()) * 2 {
+        let Some(at) = key else { break };
+        let next = map.next_key(Some(&at))?;
+        if let Some(value) = map.lookup(&at)? {
+            pairs.insert(at, value);
+        }
+        key = next;
+    }
+    Ok(pairs.into_iter().collect())
+}
+
+/// Merges the parts of the CPUs as the table in [`codegen::layout`] says.
+fn aggregate(agg: Agg, bytes: &[u8]) -> MapResult {
+    let words = layout::words(agg) as usize;
+    let mut merged = vec![0u64; words];
+    let greatest = matches!(agg, Agg::Min { .. } | Agg::Max { .. });
+    for part in bytes.chunks_exact(8 * words) {
+        for (to, word) in merged.iter_mut().zip(part.chunks_exact(8)) {
+            let mut raw = [0; 8];
+            raw.copy_from_slice(word);
+            let word = u64::from_ne_bytes(raw);
+            *to = if greatest { word.max(*to) } else { to.wrapping_add(word) };
+        }
+    }
+    let [first, second] = [0, 1].map(|i| merged.get(i).copied().unwrap_or(0));
+    let mean = |signed| Mean { count: first, total: Int::of_64(second, signed) };
+    // 0 means that there was no value; then the result is 0 as in bpftrace.
+    let extreme = |kept: u64, signed| {
+        Int::of_64(if first == 0 { 0 } else { layout::bias(kept, signed) }, signed)
+    };
+    match agg {
+        Agg::Count => MapResult::Number(Int::of_64(first, false)),
+        Agg::Sum { signed } => MapResult::Number(Int::of_64(first, signed)),
+        Agg::Max { signed } => MapResult::Number(extreme(first, signed)),
+        Agg::Min { signed } => MapResult::Number(extreme(!first, signed)),
+        Agg::Avg { signed } => MapResult::Average(mean(signed)),
+        Agg::Stats { signed } => MapResult::Stats(mean(signed)),
+        Agg::Hist { bits } => MapResult::Hist { bits, counts: merged },
+        Agg::Lhist { min, max, step } => MapResult::Lhist { min, max, step, counts: merged },
+    }
+}
+
+/// Brings entries into the order in which they are printed: numbers, averages and histograms ascending (so that the
+/// greatest stands last, next to the prompt), entries that are equal in that and all others by key.
+pub fn sort(entries: &mut [Entry]) {
+    let by_rank = |a: &Entry, b: &Entry| match (a.result.rank(), b.result.rank()) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => Ordering::Equal,
+    };
+    entries.sort_by(|a, b| by_rank(a, b).then_with(|| a.key.cmp(&b.key)));
+}
+
+/// The part that `print(@m, top)` shows: the last `top` of sorted entries, all for 0.
+#[must_use]
+pub fn top(entries: &[Entry], top: u32) -> &[Entry] {
+    let skip = if top == 0 { 0 } else { entries.len().saturating_sub(top as usize) };
+    entries.get(skip..).unwrap_or(&[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use codegen::object::MapKind;
+    use lang::hir::Program;
+    use lang::types::Type;
+    use std::os::fd::{AsFd, OwnedFd};
+
+    fn words(words: &[u64]) -> Vec<u8> {
+        words.iter().flat_map(|w| w.to_ne_bytes()).collect()
+    }
+
+    fn int(value: i64) -> Int {
+        Int::of_64(value.cast_unsigned(), true)
+    }
+
+    fn extremes(values: &[i64], max: bool) -> Vec<u64> {
+        let kept = |v: &i64| layout::bias(v.cast_unsigned(), true);
+        values.iter().map(|v| if max { kept(v) } else { !kept(v) }).collect()
+    }
+
+    #[test]
+    fn cpus_are_merged() {
+        assert_eq!(aggregate(Agg::Count, &words(&[3, 0, 4])), MapResult::Number(Int::of_64(7, false)));
+        let sum = words(&[(-5i64).cast_unsigned(), 3]);
+        assert_eq!(aggregate(Agg::Sum { signed: true }, &sum), MapResult::Number(int(-2)));
+        let max = words(&extremes(&[-4, -9], true));
+        assert_eq!(aggregate(Agg::Max { signed: true }, &max), MapResult::Number(int(-4)));
+        let min = words(&[extremes(&[-4, 7], false), vec![0]].concat());
+        assert_eq!(aggregate(Agg::Min { signed: true }, &min), MapResult::Number(int(-4)));
+        let none = MapResult::Number(Int::of_64(0, false));
+        assert_eq!(aggregate(Agg::Min { signed: false }, &words(&[0, 0])), none);
+        assert_eq!(aggregate(Agg::Max { signed: false }, &words(&[0, 0])), none);
+        let mean = Mean { count: 3, total: int(-7) };
+        let parts = words(&[1, (-9i64).cast_unsigned(), 2, 2]);
+        assert_eq!(aggregate(Agg::Stats { signed: true }, &parts), MapResult::Stats(mean));
+        assert_eq!(mean.average(), int(-2));
+        assert_eq!(
+            aggregate(Agg::Lhist { min: 0, max: 10, step: 10 }, &words(&[1, 0, 2, 4, 0, 8])),
+            MapResult::Lhist { min: 0, max: 10, step: 10, counts: vec![5, 0, 10] }
+        );
+    }
+
+    #[test]
+    fn order_of_entries() {
+        let entry = |key, result| Entry { key: Some(Value::Int(int(key))), result };
+        let number = |n| MapResult::Value(Value::Int(int(n)));
+        let keys = |entries: &[Entry]| -> Vec<i128> {
+            entries
+                .iter()
+                .map(|e| if let Some(Value::Int(n)) = &e.key { n.value() } else { 0 })
+                .collect()
+        };
+        let mut entries =
+            vec![entry(7, number(5)), entry(3, number(9)), entry(4, number(-1)), entry(1, number(5))];
+        sort(&mut entries);
+        assert_eq!(keys(&entries), [4, 1, 7, 3]);
+        assert_eq!(keys(top(&entries, 2)), [7, 3]);
+        assert_eq!(keys(top(&entries, 0)), [4, 1, 7, 3]);
+        assert_eq!(keys(top(&entries, 99)).len(), 4);
+        let mut texts = vec![entry(2, MapResult::Value(Value::Name("a".into())))];
+        texts.push(entry(-1, MapResult::Value(Value::Name("b".into()))));
+        sort(&mut texts);
+        assert_eq!(keys(&texts), [-1, 2]);
+        let stats = |count, total| MapResult::Stats(Mean { count, total: int(total) });
+        let mut means = vec![entry(5, stats(2, 12)), entry(1, stats(1, 5)), entry(0, stats(1, 5))];
+        sort(&mut means);
+        assert_eq!(keys(&means), [0, 1, 5]);
+    }
+
+    /// A map in the kernel; `None` (and a word on standard error) where bpf(2) is not permitted.
+    fn kernel_map(test: &str, def: &MapDef) -> Option<OwnedFd> {
+        let fd = bpf::map_create(def.kind as u32, def.key_size, def.value_size, def.max_entries);
+        fd.inspect_err(|e| eprintln!("{test}: skipped, no map can be made here: {e}")).ok()
+    }
+
+    fn def(kind: MapKind, key: Option<&Type>, value: &MapValue) -> MapDef {
+        let (key_size, value_size) = (layout::key_size(key), layout::value_size(value));
+        MapDef { name: "AT_x".into(), kind, key_size, value_size, max_entries: if key.is_some() { 100 } else { 1 } }
+    }
+
+    #[test]
+    fn a_map_is_read_cleared_and_zeroed() {
+        let value = MapValue::Agg(Agg::Count);
+        let user = UserMap { name: "@x".into(), map: 0, offset: 0, key: Some(Type::I32), value: value.clone() };
+        let def = def(MapKind::PerCpuHash, Some(&Type::I32), &value);
+        let Some(fd) = kernel_map("a_map_is_read_cleared_and_zeroed", &def) else { return };
+        let raw = bpf::Map::new(fd.as_fd()).unwrap();
+        let cpus = raw.value_size() / 8;
+        for key in [7u64, 3] {
+            raw.update(&key.to_ne_bytes(), &words(&vec![key; cpus])).unwrap();
+        }
+        let map = ScriptMap { fd: fd.as_fd(), def: &def, user: &user };
+        let decoder = Decoder::new(&Program::default());
+        let read = || -> Vec<(i128, i128)> {
+            let number = |e: Entry| match (e.key, e.result) {
+                (Some(Value::Int(k)), MapResult::Number(n)) => (k.value(), n.value()),
+                other => panic!("{other:?}"),
+            };
+            map.read(&decoder).unwrap().into_iter().map(number).collect()
+        };
+        let cpus = cpus as i128;
+        assert_eq!(read(), [(3, 3 * cpus), (7, 7 * cpus)]);
+        assert_eq!(one_by_one(&raw).unwrap().len(), 2);
+        let three = map.get(&3u32.to_ne_bytes(), &decoder).unwrap();
+        assert_eq!(three, Some(MapResult::Number(Int::of_64(3 * cpus as u64, false))));
+        assert_eq!(map.get(&4u32.to_ne_bytes(), &decoder).unwrap(), None);
+        map.zero().unwrap();
+        assert_eq!(read(), [(3, 0), (7, 0)]);
+        map.clear().unwrap();
+        assert_eq!(read(), []);
+    }
+
+    #[test]
+    fn scalar_maps_share_an_entry() {
+        let value = MapValue::Plain(Type::Str(16));
+        let user = |name: &str, offset| UserMap { name: name.into(), map: 0, offset, key: None, value: value.clone() };
+        let (first, second) = (user("@a", 0), user("@b", 16));
+        let mut def = def(MapKind::Array, None, &value);
+        def.value_size = 32;
+        let Some(fd) = kernel_map("scalar_maps_share_an_entry", &def) else { return };
+        let raw = b"hello\0\0\0\0\0\0\0\0\0\0\0you\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        bpf::Map::new(fd.as_fd()).unwrap().update(&[0; 4], raw).unwrap();
+        let [first, second] = [&first, &second].map(|user| ScriptMap { fd: fd.as_fd(), def: &def, user });
+        let decoder = Decoder::new(&Program::default());
+        let text = |bytes: &[u8]| {
+            let text = crate::value::Text { bytes: bytes.into(), cut: false };
+            vec![Entry { key: None, result: MapResult::Value(Value::Text(text)) }]
+        };
+        assert_eq!(first.read(&decoder).unwrap(), text(b"hello"));
+        assert_eq!(second.read(&decoder).unwrap(), text(b"you"));
+        first.clear().unwrap();
+        assert_eq!(first.read(&decoder).unwrap(), text(b""));
+        assert_eq!(second.read(&decoder).unwrap(), text(b"you"));
+    }
+
+    #[test]
+    fn a_ring_buffer_is_not_read() {
+        let value = MapValue::Plain(Type::I64);
+        let user = UserMap { name: "@r".into(), map: 0, offset: 0, key: None, value };
+        let def = MapDef { name: "r".into(), kind: MapKind::RingBuf, key_size: 0, value_size: 0, max_entries: 4096 };
+        let Some(fd) = kernel_map("a_ring_buffer_is_not_read", &def) else { return };
+        let map = ScriptMap { fd: fd.as_fd(), def: &def, user: &user };
+        let error = map.read(&Decoder::new(&Program::default())).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read @r: a map without keys and values");
+    }
+}

@@ -1,0 +1,324 @@
+//! Names for addresses: functions, offsets, inlined frames and source lines for stacks and symbols in the output.
+//!
+//! What `inspect` knows about binaries, processes and the kernel is put together and cached here. A process may be gone
+//! when its stack is printed, so the event loop calls [`Symbolizer::note_process`] as soon as it hears of one; its memory
+//! mappings are read and its binaries opened then, symbols are looked up only when something is printed.
+
+use crate::value::Side;
+use inspect::elf::Binary;
+use inspect::kallsyms::Kallsyms;
+use inspect::proc::{Mapping, Process};
+use inspect::process::AddressSpace;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A function (or one inlined into it) at an address.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Frame {
+    /// Name of the function; `None` when only the address is known.
+    pub function: Option<Arc<str>>,
+    /// Bytes from the start of the function.
+    pub offset: u64,
+    /// The code is inlined into the next frame's function.
+    pub inlined: bool,
+    /// File and line of the source.
+    pub source: Option<(Arc<str>, u32)>,
+    /// Binary or kernel module that holds the code; `None` for the kernel itself.
+    pub module: Option<Arc<str>>,
+}
+
+/// Gives names to addresses.
+pub trait Resolve {
+    /// The frames at an address, the innermost inlined function first; never empty.
+    ///
+    /// `caller` says that it is a return address, so that the call before it is meant.
+    fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Rc<[Frame]>;
+}
+
+/// Knows no names; for output that wants addresses only, and for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSymbols;
+
+impl Resolve for NoSymbols {
+    fn frames(&self, _: Side, _: u32, _: u64, _: bool) -> Rc<[Frame]> {
+        Rc::new([Frame::default()])
+    }
+}
+
+/// How long what is known about a process is taken as true before it is looked at again: it may have loaded a library or
+/// become another program. Bounds the work for stacks full of addresses that belong to nothing.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// Looks symbols up in the binaries that processes have mapped, and in the kernel's table.
+#[derive(Debug, Default)]
+pub struct Symbolizer {
+    processes: RefCell<HashMap<u32, Known>>,
+    /// Opened binaries by device and inode, as `/proc/PID/maps` gives them; `None` for files that cannot be read.
+    binaries: RefCell<HashMap<FileKey, Option<Rc<Module>>>>,
+    /// Binaries that are traced, for processes that are gone before anything is known about them.
+    traced: RefCell<Vec<Rc<Module>>>,
+    kernel: OnceCell<Option<Kallsyms>>,
+}
+
+type FileKey = ((u32, u32), u64);
+
+/// What is known about a process.
+#[derive(Debug)]
+struct Known {
+    space: AddressSpace,
+    program: Option<(u64, u64)>,
+    seen: Instant,
+}
+
+/// A binary, with the frames that have been looked up in it by address (vaddr) and whether it is that of a caller.
+#[derive(Debug)]
+struct Module {
+    binary: Binary,
+    name: Arc<str>,
+    frames: RefCell<HashMap<(u64, bool), Rc<[Frame]>>>,
+}
+
+impl Symbolizer {
+    /// One that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Symbolizer {
+        Symbolizer::default()
+    }
+
+    /// Learns the mappings of a process while it is there. Cheap when it is known already.
+    pub fn note_process(&self, pid: u32) {
+        let fresh = |known: &Known| known.seen.elapsed() < FRESH;
+        if self.processes.borrow().get(&pid).is_some_and(fresh) {
+            return;
+        }
+        let process = Process::new(pid);
+        let program = program_id(&process);
+        let mut processes = self.processes.borrow_mut();
+        if let Some(known) = processes.get_mut(&pid) {
+            known.seen = Instant::now();
+            // Gone, or still the same program: what is known stays true.
+            if program.is_none() || program == known.program {
+                return;
+            }
+        }
+        if let Some(known) = self.learn(&process, program) {
+            processes.insert(pid, known);
+        }
+    }
+
+    /// Forgets a process: it is about to become another program.
+    pub fn forget_process(&self, pid: u32) {
+        self.processes.borrow_mut().remove(&pid);
+    }
+
+    /// Names a binary that is traced. Addresses of processes that ended too soon are looked up in it when it is always
+    /// loaded at the same place, as Go programs are unless they are built otherwise.
+    pub fn note_binary(&self, path: &Path) {
+        if let Some(module) = open(path, path.to_string_lossy().into()) {
+            self.traced.borrow_mut().push(Rc::new(module));
+        }
+    }
+
+    /// Reads the mappings of a process and opens its binaries.
+    fn learn(&self, process: &Process, program: Option<(u64, u64)>) -> Option<Known> {
+        let mappings = process.maps().ok()?;
+        for mapping in mappings.iter().filter(|m| m.executable && m.is_file()) {
+            self.module(process, mapping);
+        }
+        Some(Known { space: AddressSpace::new(mappings), program, seen: Instant::now() })
+    }
+
+    /// The binary of a mapping, opened through the process as long as that is there: it may see other files under the
+    /// same path.
+    fn module(&self, process: &Process, mapping: &Mapping) -> Option<Rc<Module>> {
+        let key = (mapping.device, mapping.inode);
+        if let Some(known) = self.binaries.borrow().get(&key) {
+            return known.clone();
+        }
+        let own_path = mapping.path.as_deref()?;
+        let seen_here = || -> Option<PathBuf> {
+            let same = std::fs::metadata(own_path).is_ok_and(|meta| meta.ino() == mapping.inode);
+            same.then(|| own_path.into())
+        };
+        let through_process = process.mapped_file(mapping).filter(|path| path.exists());
+        let path = through_process.or_else(seen_here);
+        let module = path.and_then(|path| open(&path, own_path.into())).map(Rc::new);
+        self.binaries.borrow_mut().insert(key, module.clone());
+        module
+    }
+
+    fn user(&self, pid: u32, address: u64, caller: bool) -> Rc<[Frame]> {
+        self.note_process(pid);
+        // The instruction before a return address is in the function that called.
+        let looked_up = address.wrapping_sub(caller.into());
+        self.mapped(pid, looked_up, caller).unwrap_or_else(|| self.anywhere(address, caller))
+    }
+
+    /// Looks in what the process has mapped there; reads its mappings again when there is nothing.
+    fn mapped(&self, pid: u32, address: u64, caller: bool) -> Option<Rc<[Frame]>> {
+        let process = Process::new(pid);
+        let mut processes = self.processes.borrow_mut();
+        let known = processes.get_mut(&pid)?;
+        if known.space.mapping(address).is_none() && known.seen.elapsed() > Duration::ZERO {
+            self.refresh(known, &process);
+        }
+        let place = known.space.locate(address)?;
+        let unknown = |name: &str| Frame { module: Some(name.into()), ..Frame::default() };
+        let Some(module) = self.module(&process, place.mapping) else {
+            return Some(Rc::new([unknown(place.mapping.path.as_deref().unwrap_or("[unknown]"))]));
+        };
+        let vaddr = module.binary.vaddr_of_offset(place.offset)?;
+        Some(module.at(vaddr.wrapping_add(caller.into()), caller))
+    }
+
+    /// Reads the mappings again, unless that has been done just now.
+    fn refresh(&self, known: &mut Known, process: &Process) {
+        if known.seen.elapsed() >= FRESH
+            && let Some(new) = self.learn(process, program_id(process))
+        {
+            *known = new;
+        }
+    }
+
+    /// Looks in the traced binaries that are never moved.
+    fn anywhere(&self, address: u64, caller: bool) -> Rc<[Frame]> {
+        let traced = self.traced.borrow();
+        let fixed = traced.iter().filter(|m| !m.binary.is_pie());
+        let named = |frames: &Rc<[Frame]>| frames.iter().any(|f| f.function.is_some());
+        let found = fixed.map(|m| m.at(address, caller)).find(named);
+        found.unwrap_or_else(|| Rc::new([Frame::default()]))
+    }
+
+    fn kernel(&self, address: u64, caller: bool) -> Rc<[Frame]> {
+        let table = self.kernel.get_or_init(|| Kallsyms::load().ok());
+        let looked_up = address.wrapping_sub(caller.into());
+        let found = table.as_ref().and_then(|t| t.lookup(looked_up));
+        let frame = found.map_or_else(Frame::default, |(symbol, _)| Frame {
+            function: Some(symbol.name.into()),
+            offset: address.wrapping_sub(symbol.addr),
+            module: symbol.module.map(Arc::from),
+            ..Frame::default()
+        });
+        Rc::new([frame])
+    }
+}
+
+impl Resolve for Symbolizer {
+    fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Rc<[Frame]> {
+        match side {
+            Side::User => self.user(pid, address, caller),
+            Side::Kernel => self.kernel(address, caller),
+        }
+    }
+}
+
+/// Device and inode of the program that a process runs.
+fn program_id(process: &Process) -> Option<(u64, u64)> {
+    std::fs::metadata(process.exe()).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+fn open(path: &Path, name: Arc<str>) -> Option<Module> {
+    Some(Module { binary: Binary::open(path).ok()?, name, frames: RefCell::default() })
+}
+
+impl Module {
+    /// The frames at an address (vaddr).
+    fn at(&self, vaddr: u64, caller: bool) -> Rc<[Frame]> {
+        let mut frames = self.frames.borrow_mut();
+        frames.entry((vaddr, caller)).or_insert_with(|| self.look_up(vaddr, caller)).clone()
+    }
+
+    fn look_up(&self, vaddr: u64, caller: bool) -> Rc<[Frame]> {
+        let looked_up = vaddr.wrapping_sub(caller.into());
+        if let Ok(Some(go)) = self.binary.go()
+            && let Some(function) = go.function_at(looked_up)
+        {
+            let frames = function.frames(looked_up);
+            let offset = vaddr.wrapping_sub(function.entry());
+            let frames = frames.iter().map(|frame| Frame {
+                function: Some(frame.name.into()),
+                offset: if frame.inlined { 0 } else { offset },
+                inlined: frame.inlined,
+                source: frame.line.map(|l| (l.file.into(), l.line)),
+                module: Some(self.name.clone()),
+            });
+            let frames: Rc<[Frame]> = frames.collect();
+            if !frames.is_empty() {
+                return frames;
+            }
+        }
+        let symbol = self.binary.symbolize(looked_up);
+        Rc::new([Frame {
+            function: symbol.map(|s| s.name.into()),
+            offset: symbol.map_or(0, |s| vaddr.wrapping_sub(s.addr)),
+            module: Some(self.name.clone()),
+            ..Frame::default()
+        }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    #[inline(never)]
+    fn somewhere(n: u64) -> u64 {
+        black_box(n) + 1
+    }
+
+    #[test]
+    fn own_code_has_a_name() {
+        let symbols = Symbolizer::new();
+        let me = std::process::id();
+        let address = somewhere as *const () as u64;
+        let frames = symbols.frames(Side::User, me, address, false);
+        let name = frames[0].function.as_deref().unwrap_or_default();
+        assert!(name.contains("somewhere"), "{frames:?}");
+        assert_eq!(frames[0].offset, 0);
+        // A return address right behind the function would belong to the next one but for the step back.
+        let frames = symbols.frames(Side::User, me, address + 1, true);
+        assert!(frames[0].function.as_deref().is_some_and(|n| n.contains("somewhere")), "{frames:?}");
+        assert_eq!(frames[0].offset, 1);
+        assert!(frames[0].module.as_deref().is_some_and(|m| m.starts_with('/')));
+    }
+
+    #[test]
+    fn addresses_of_nothing_have_none() {
+        let symbols = Symbolizer::new();
+        assert_eq!(*symbols.frames(Side::User, std::process::id(), 1, false), [Frame::default()]);
+        assert_eq!(*symbols.frames(Side::User, u32::MAX, 0x40_0000, true), [Frame::default()]);
+        assert_eq!(*symbols.frames(Side::Kernel, 0, 1, true), [Frame::default()]);
+    }
+
+    #[test]
+    fn a_process_that_ended_is_remembered() {
+        let symbols = Symbolizer::new();
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let pid = child.id();
+        // Until exec has happened it is still this program.
+        let name = || Process::new(pid).comm().unwrap_or_default();
+        while name() != "sleep" {
+            std::thread::yield_now();
+        }
+        symbols.note_process(pid);
+        let start = {
+            let processes = symbols.processes.borrow();
+            let files = processes[&pid].space.executable_files(&Process::new(pid));
+            assert!(files.iter().any(|f| f.ends_with("sleep") || f.ends_with("coreutils")), "{files:?}");
+            Process::new(pid).maps().unwrap().iter().find(|m| m.executable && m.is_file()).unwrap().start
+        };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let frames = symbols.frames(Side::User, pid, start, false);
+        assert!(frames[0].module.is_some(), "{frames:?}");
+        symbols.forget_process(pid);
+        let frames = symbols.frames(Side::User, pid, start, false);
+        assert_eq!(*frames, [Frame::default()]);
+    }
+}

@@ -1,0 +1,147 @@
+//! perf_event_open(2): clocks, tracepoints and single uprobes that BPF programs are linked to.
+//!
+//! `struct perf_event_attr` is filled in at the offsets of include/uapi/linux/perf_event.h, in the size of its fifth
+//! version (112 bytes), which every supported kernel knows.
+
+use super::new_fd;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::OwnedFd;
+
+const ATTR_SIZE: usize = 112;
+const TYPE_SOFTWARE: u32 = 1;
+const TYPE_TRACEPOINT: u32 = 2;
+/// `PERF_COUNT_SW_CPU_CLOCK`
+const CPU_CLOCK: u64 = 0;
+/// Bit `freq` of the flags: the period is a frequency.
+const FLAG_FREQ: u64 = 1 << 10;
+/// `PERF_FLAG_FD_CLOEXEC`
+const CLOEXEC: libc::c_ulong = 8;
+/// Bit of `config` that makes a probe of the uprobe PMU a return probe
+/// (`/sys/bus/event_source/devices/uprobe/format/retprobe`).
+const UPROBE_RETURN: u64 = 1;
+/// First of the bits of `config` that hold the offset of a semaphore (`…/format/ref_ctr_offset`).
+const UPROBE_REF_CTR_SHIFT: u32 = 32;
+
+#[repr(C, align(8))]
+struct Attr([u8; ATTR_SIZE]);
+
+impl Attr {
+    fn new(kind: u32, config: u64) -> Attr {
+        let size_and_type = u64::from(kind) | (ATTR_SIZE as u64) << 32;
+        Attr([0; ATTR_SIZE]).u64(0, size_and_type).u64(8, config)
+    }
+
+    /// (All targets are little-endian, so a pair of `u32` is a `u64`.)
+    fn u64(mut self, offset: usize, value: u64) -> Attr {
+        self.0[offset..offset + 8].copy_from_slice(&value.to_ne_bytes());
+        self
+    }
+
+    fn period(self, period: u64) -> Attr {
+        self.u64(16, period)
+    }
+
+    fn flags(self, flags: u64) -> Attr {
+        self.u64(40, flags)
+    }
+
+    /// Opens the event for a process on any CPU, or for all processes on one CPU.
+    ///
+    /// # Safety
+    /// An address in the attributes must be that of a live NUL-terminated string.
+    unsafe fn open(&self, pid: Option<u32>, cpu: Option<u32>) -> io::Result<OwnedFd> {
+        let id = |n: Option<u32>| n.map_or(-1, u32::cast_signed);
+        // SAFETY: the attributes are valid for the size that stands in them; for the address the caller vouches.
+        new_fd(unsafe {
+            libc::syscall(libc::SYS_perf_event_open, self.0.as_ptr(), id(pid), id(cpu), -1, CLOEXEC)
+        })
+    }
+}
+
+/// How often a clock fires.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rate {
+    /// Every so many nanoseconds.
+    Nanos(u64),
+    /// So many times a second.
+    Hertz(u64),
+}
+
+/// A timer on one CPU (software event `cpu-clock`).
+///
+/// # Errors
+/// As the system call; a frequency above `kernel.perf_event_max_sample_rate` is `EINVAL`.
+pub fn cpu_clock(cpu: u32, rate: Rate) -> io::Result<OwnedFd> {
+    let attr = Attr::new(TYPE_SOFTWARE, CPU_CLOCK);
+    let attr = match rate {
+        Rate::Nanos(n) => attr.period(n),
+        Rate::Hertz(n) => attr.period(n).flags(FLAG_FREQ),
+    };
+    // SAFETY: there are no addresses in the attributes.
+    unsafe { attr.open(None, Some(cpu)) }
+}
+
+/// The tracepoint with that id (`events/CATEGORY/NAME/id` in tracefs). A BPF program that is linked to it runs on all
+/// CPUs, whatever the process.
+///
+/// # Errors
+/// As the system call.
+pub fn tracepoint(id: u64) -> io::Result<OwnedFd> {
+    // SAFETY: there are no addresses in the attributes.
+    unsafe { Attr::new(TYPE_TRACEPOINT, id).period(1).open(None, Some(0)) }
+}
+
+/// A place in a binary.
+#[derive(Clone, Copy, Debug)]
+pub struct Uprobe<'a> {
+    /// The binary.
+    pub path: &'a CStr,
+    /// File offset of the instruction.
+    pub offset: u64,
+    /// File offset of a USDT semaphore; 0 for none.
+    pub ref_ctr: u32,
+    /// Fires when the function returns; must not be used on Go code, whose stacks move.
+    pub ret: bool,
+    /// Only in this process.
+    pub pid: Option<u32>,
+}
+
+/// A uprobe.
+///
+/// # Errors
+/// As the system call, or the kernel has no uprobe PMU.
+pub fn uprobe(probe: &Uprobe<'_>) -> io::Result<OwnedFd> {
+    let config =
+        u64::from(probe.ref_ctr) << UPROBE_REF_CTR_SHIFT | if probe.ret { UPROBE_RETURN } else { 0 };
+    // config1 is the path, config2 the offset.
+    let attr = Attr::new(uprobe_type()?, config).u64(56, probe.path.as_ptr() as u64).u64(64, probe.offset);
+    let cpu = if probe.pid.is_some() { None } else { Some(0) };
+    // SAFETY: the path is a live NUL-terminated string.
+    unsafe { attr.open(probe.pid, cpu) }
+}
+
+/// Type number of the uprobe PMU.
+fn uprobe_type() -> io::Result<u32> {
+    let file = "/sys/bus/event_source/devices/uprobe/type";
+    let text = std::fs::read_to_string(file)?;
+    text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{file}: no number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_laid_out_as_the_kernel_has_them() {
+        let attr = Attr::new(2, 0x1122).period(7).flags(FLAG_FREQ);
+        assert_eq!(attr.0[..24], [2, 0, 0, 0, 112, 0, 0, 0, 0x22, 0x11, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(attr.0[40..48], [0, 4, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_probe_in_a_missing_file_is_an_error() {
+        let path = c"/nonexistent/binary";
+        assert!(uprobe(&Uprobe { path, offset: 0, ref_ctr: 0, ret: false, pid: None }).is_err());
+    }
+}

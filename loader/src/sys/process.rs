@@ -1,0 +1,349 @@
+//! The child that `-c` starts: forked early, so that probes can be attached to its process id, and held before `exec`
+//! until they are.
+//!
+//! [`std::process::Command`] cannot do this, because it waits in the parent for the child's `exec`.
+
+use super::{check, signal};
+use std::ffi::{CString, OsStr, OsString};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+/// Exit code of a child whose program could not be executed, as in shells.
+const NOT_EXECUTED: i32 = 127;
+/// How long a child may take to end after `SIGTERM` before it gets `SIGKILL`.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A child process, held or running. Dropping it ends it.
+#[derive(Debug)]
+pub struct Child {
+    pid: u32,
+    pidfd: OwnedFd,
+    program: PathBuf,
+    /// A byte through it lets the child go; closing it without one makes the child exit. `None` once it runs.
+    gate: Option<PipeWriter>,
+    /// The error number of a failed `exec` comes through it; it is closed by a successful one.
+    failure: PipeReader,
+    status: Option<ExitStatus>,
+}
+
+impl Child {
+    /// Forks a child that will run `arguments` (the first is the program, searched in `PATH`) when it is released.
+    ///
+    /// # Errors
+    /// The program is not found or is not executable, an argument has a NUL byte, or a system call fails.
+    pub fn start(arguments: &[OsString]) -> io::Result<Child> {
+        let program = arguments.first().ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let program = find(program)?;
+        let path = CString::new(program.as_os_str().as_bytes())?;
+        let argv = arguments.iter().map(|a| CString::new(a.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+        let mut pointers: Vec<_> = argv.iter().map(|a| a.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        let (held, gate) = io::pipe()?;
+        let (failure, report) = io::pipe()?;
+        // SAFETY: the child calls async-signal-safe functions only (see `run_child`), on memory made before the fork, and
+        // never returns into the caller's code.
+        let pid = match check(unsafe { libc::fork() }.into())? {
+            0 => {
+                // In the child our end of the gate must be closed, or it would wait for itself.
+                drop(gate);
+                // SAFETY: `path` and the arguments are NUL-terminated, and the list ends with a null pointer.
+                unsafe { run_child(held.as_raw_fd(), report.as_raw_fd(), &path, &pointers) }
+            }
+            pid => pid as u32,
+        };
+        drop((held, report));
+        match signal::pidfd(pid) {
+            Ok(pidfd) => Ok(Child { pid, pidfd, program, gate: Some(gate), failure, status: None }),
+            Err(e) => {
+                // A child whose gate is closed exits by itself.
+                drop(gate);
+                reap(pid, 0)?;
+                Err(e)
+            }
+        }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Path of the program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Lets it run its program and waits until it does.
+    ///
+    /// # Errors
+    /// The program could not be executed; the child has ended then.
+    pub fn release(&mut self) -> io::Result<()> {
+        let Some(mut gate) = self.gate.take() else { return Ok(()) };
+        gate.write_all(&[1])?;
+        drop(gate);
+        let mut code = [0; 4];
+        match self.failure.read_exact(&mut code) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(e) => Err(e),
+            Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(code))),
+        }
+    }
+
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// As `waitpid(2)`.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            self.status = reap(self.pid, libc::WNOHANG)?;
+        }
+        Ok(self.status)
+    }
+
+    /// Ends it, first kindly, and waits for it.
+    ///
+    /// # Errors
+    /// As the system calls.
+    pub fn terminate(&mut self) -> io::Result<ExitStatus> {
+        // A held child exits when its gate closes.
+        if self.gate.take().is_none() && self.try_wait()?.is_none() {
+            signal::send(self.pidfd.as_fd(), libc::SIGTERM)?;
+        }
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Ok(status);
+            }
+            let Some(left) = patience.checked_duration_since(Instant::now()) else { break };
+            wait_readable(self.pidfd.as_fd(), left)?;
+        }
+        signal::send(self.pidfd.as_fd(), libc::SIGKILL)?;
+        let status = reap(self.pid, 0)?;
+        self.status = status;
+        status.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
+    }
+}
+
+/// Readable when the child has ended.
+impl AsFd for Child {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            let _ = self.terminate();
+        }
+    }
+}
+
+fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<()> {
+    let set = super::epoll::Epoll::new()?;
+    set.add(fd, 0)?;
+    set.wait(Some(timeout)).map(|_| ())
+}
+
+/// What the child does: waits at the gate, runs the program, reports why it could not.
+///
+/// # Safety
+/// `path` and the elements of `argv` are NUL-terminated and `argv` ends with a null pointer. To be called only in a
+/// forked child: it never returns.
+unsafe fn run_child(held: i32, report: i32, path: &CString, argv: &[*const libc::c_char]) -> ! {
+    signal::reset_for_exec();
+    let mut byte = 0u8;
+    // SAFETY: read, execv, write and _exit are async-signal-safe and get valid memory; `errno` belongs to this thread.
+    unsafe {
+        if libc::read(held, (&raw mut byte).cast(), 1) != 1 {
+            libc::_exit(NOT_EXECUTED);
+        }
+        libc::execv(path.as_ptr(), argv.as_ptr());
+        let code = (*libc::__errno_location()).to_ne_bytes();
+        libc::write(report, code.as_ptr().cast(), code.len());
+        libc::_exit(NOT_EXECUTED)
+    }
+}
+
+/// `waitpid(2)`; `None` when the child has not ended (with `WNOHANG`).
+fn reap(pid: u32, flags: i32) -> io::Result<Option<ExitStatus>> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is a valid place for the result.
+        let result = unsafe { libc::waitpid(pid.cast_signed(), &raw mut status, flags) };
+        match check(result.into()) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some(ExitStatus::from_raw(status))),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// The file that a command name means: itself with a slash in it, else the first executable one in `PATH`.
+fn find(name: &OsStr) -> io::Result<PathBuf> {
+    let executable = |path: &Path| -> io::Result<()> {
+        let meta = path.metadata()?;
+        let denied = meta.is_dir() || meta.permissions().mode() & 0o111 == 0;
+        if denied { Err(io::Error::from_raw_os_error(libc::EACCES)) } else { Ok(()) }
+    };
+    if name.as_bytes().contains(&b'/') {
+        executable(Path::new(name))?;
+        return Ok(name.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let mut error = io::Error::from_raw_os_error(libc::ENOENT);
+    for folder in path.into_vec().split(|b| *b == b':') {
+        let folder = if folder.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(folder) };
+        let candidate = Path::new(folder).join(name);
+        match executable(&candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => error = e,
+            Err(_) => {}
+        }
+    }
+    Err(error)
+}
+
+/// The process that `-p` names: becomes readable when it ends.
+///
+/// # Errors
+/// As [`signal::pidfd`].
+pub fn watch(pid: u32) -> io::Result<OwnedFd> {
+    signal::pidfd(pid)
+}
+
+/// Raises the soft limit of open files to the hard one: links and perf events take a descriptor each.
+///
+/// # Errors
+/// As the system calls.
+pub fn raise_file_limit() -> io::Result<()> {
+    raise_limit(|limit| limit.rlim_cur = limit.rlim_max, libc::RLIMIT_NOFILE)
+}
+
+/// Lifts the limit of locked memory, which kernels before 5.11 charge maps to.
+///
+/// # Errors
+/// As the system calls; newer kernels do not need it, so that an error can be ignored.
+pub fn lift_memory_limit() -> io::Result<()> {
+    let lift = |limit: &mut libc::rlimit| {
+        limit.rlim_cur = libc::RLIM_INFINITY;
+        limit.rlim_max = libc::RLIM_INFINITY;
+    };
+    raise_limit(lift, libc::RLIMIT_MEMLOCK)
+}
+
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
+fn raise_limit(change: impl Fn(&mut libc::rlimit), resource: Resource) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the result.
+    check(unsafe { libc::getrlimit(resource, &raw mut limit) }.into())?;
+    change(&mut limit);
+    // SAFETY: `limit` is live and only read.
+    check(unsafe { libc::setrlimit(resource, &raw const limit) }.into()).map(|_| ())
+}
+
+/// Whether the process has the user id of root, which bpf(2), perf and tracefs want on most systems.
+#[must_use]
+pub fn is_root() -> bool {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Whether a descriptor is a terminal is [`std::io::IsTerminal`]'s to say; whether a process is there, this: it exists,
+/// even if it belongs to another user.
+#[must_use]
+pub fn exists(pid: u32) -> bool {
+    // SAFETY: signal 0 sends nothing.
+    let result = unsafe { libc::kill(pid.cast_signed(), 0) };
+    result == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(of: &[&str]) -> Vec<OsString> {
+        of.iter().map(OsString::from).collect()
+    }
+
+    fn finished(child: &mut Child) -> ExitStatus {
+        wait_readable(child.as_fd(), Duration::from_secs(10)).unwrap();
+        child.try_wait().unwrap().unwrap()
+    }
+
+    fn command_name(pid: u32) -> String {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim().into()
+    }
+
+    #[test]
+    fn a_child_waits_for_its_release() {
+        let ours = command_name(std::process::id());
+        let mut child = Child::start(&arguments(&["sh", "-c", "exit 7"])).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(child.try_wait().unwrap(), None);
+        // It has not become another program; its thread is named after the test.
+        assert_ne!(command_name(child.pid()), "sh", "{ours}");
+        child.release().unwrap();
+        assert_eq!(finished(&mut child).code(), Some(7));
+        assert_eq!(child.terminate().unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn reasons_why_a_program_does_not_run() {
+        let code = |of: &[&str]| Child::start(&arguments(of)).unwrap_err().raw_os_error();
+        assert_eq!(code(&["no-such-program-anywhere"]), Some(libc::ENOENT));
+        assert_eq!(code(&["/etc/passwd"]), Some(libc::EACCES));
+        assert_eq!(code(&["/"]), Some(libc::EACCES));
+        assert_eq!(code(&[]), Some(libc::EINVAL));
+        // Executable, but not a program: only exec finds out.
+        let file = std::env::temp_dir().join(format!("gotrace-test-{}", std::process::id()));
+        std::fs::write(&file, "\x7fELF?").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut child = Child::start(&[file.clone().into()]).unwrap();
+        let error = child.release().unwrap_err();
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOEXEC));
+        assert_eq!(finished(&mut child).code(), Some(NOT_EXECUTED));
+    }
+
+    #[test]
+    fn a_held_child_ends_with_us() {
+        let mut child = Child::start(&arguments(&["sleep", "100"])).unwrap();
+        let pid = child.pid();
+        assert!(child.terminate().unwrap().code().is_some());
+        assert!(!exists(pid));
+    }
+
+    #[test]
+    fn a_running_child_is_ended() {
+        let mut child = Child::start(&arguments(&["sleep", "100"])).unwrap();
+        child.release().unwrap();
+        assert_eq!(child.terminate().unwrap().signal(), Some(libc::SIGTERM));
+        let child = Child::start(&arguments(&["sleep", "100"])).unwrap();
+        let pid = child.pid();
+        drop(child);
+        assert!(!exists(pid));
+    }
+
+    #[test]
+    fn the_child_has_ordinary_signals() {
+        let _blocked = signal::Signals::block(&signal::ENDING).unwrap();
+        let script = "grep -E 'Sig(Blk|Ign)' /proc/self/status | grep -v -q 0000000000000000; test $? = 1";
+        let mut child = Child::start(&arguments(&["sh", "-c", script])).unwrap();
+        child.release().unwrap();
+        assert_eq!(finished(&mut child).code(), Some(0));
+    }
+}

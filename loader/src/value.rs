@@ -1,0 +1,472 @@
+//! Values of a script in user space: decoded from the bytes of a ring-buffer record, a map key or a map value.
+//!
+//! [`Decoder`] follows the layout that [`lang::types::Type`] defines and never reads outside the bytes it is given. It
+//! resolves what only needs the program (`func`, `probe`); addresses stay addresses until they are printed, because
+//! symbols are looked up by [`crate::symbolize`] and only for what reaches the output.
+
+use lang::hir::{Attach, Probe, Program};
+use lang::types::{StackKind, StackMode, Struct, Type};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A value of the language.
+///
+/// Values of one type are ordered as entries of a map are printed: integers by value, text by bytes, composed values
+/// member by member.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Value {
+    /// `bool`
+    Bool(bool),
+    /// Any integer.
+    Int(Int),
+    /// A string.
+    Text(Text),
+    /// The bytes of a `buf()`.
+    Buffer(Vec<u8>),
+    /// A pointer.
+    Pointer(u64),
+    /// Elements of an array.
+    Array(Vec<Value>),
+    /// Members of a structure, in declaration order.
+    Struct(Vec<(Arc<str>, Value)>),
+    /// Members of a tuple.
+    Tuple(Vec<Value>),
+    /// A stack trace.
+    Stack(Stack),
+    /// A kernel address that prints as a symbol.
+    KernelSymbol(u64),
+    /// A user address that prints as a symbol.
+    UserSymbol {
+        /// The address.
+        address: u64,
+        /// Process whose address it is.
+        pid: u32,
+    },
+    /// Name of a function or of an attach point.
+    Name(Arc<str>),
+    /// A time that prints by a `strftime` format.
+    Timestamp {
+        /// Nanoseconds since boot.
+        nanos: u64,
+        /// The format.
+        format: Arc<str>,
+    },
+}
+
+/// An integer that knows its width, which `%x` and `%u` of a negative number depend on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Int {
+    /// Two's complement.
+    Signed {
+        /// The number.
+        value: i64,
+        /// Width in bits.
+        bits: u8,
+    },
+    /// Without sign.
+    Unsigned {
+        /// The number.
+        value: u64,
+        /// Width in bits.
+        bits: u8,
+    },
+}
+
+impl Int {
+    /// A 64-bit integer: `raw` are its bits.
+    #[must_use]
+    pub fn of_64(raw: u64, signed: bool) -> Int {
+        if signed {
+            Int::Signed { value: raw.cast_signed(), bits: 64 }
+        } else {
+            Int::Unsigned { value: raw, bits: 64 }
+        }
+    }
+
+    /// The number, whatever its type.
+    #[must_use]
+    pub fn value(self) -> i128 {
+        match self {
+            Int::Signed { value, .. } => value.into(),
+            Int::Unsigned { value, .. } => value.into(),
+        }
+    }
+
+    /// Width in bits.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        match self {
+            Int::Signed { bits, .. } | Int::Unsigned { bits, .. } => bits,
+        }
+    }
+
+    /// The number divided, rounded to zero; a divisor of 0 counts as 1.
+    #[must_use]
+    pub fn divided(self, by: u32) -> Int {
+        let by = by.max(1);
+        match self {
+            Int::Signed { value, bits } => Int::Signed { value: value / i64::from(by), bits },
+            Int::Unsigned { value, bits } => Int::Unsigned { value: value / u64::from(by), bits },
+        }
+    }
+}
+
+impl PartialOrd for Int {
+    fn partial_cmp(&self, other: &Int) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Int {
+    fn cmp(&self, other: &Int) -> Ordering {
+        self.value().cmp(&other.value()).then(self.bits().cmp(&other.bits()))
+    }
+}
+
+/// A string as it was read.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Text {
+    /// Its bytes without the NUL; not always UTF-8.
+    pub bytes: Vec<u8>,
+    /// It filled its place, so there was (or may have been) more of it.
+    pub cut: bool,
+}
+
+/// A stack trace before its addresses are given names.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Stack {
+    /// Return addresses, innermost first.
+    pub frames: Vec<u64>,
+    /// Process that was running.
+    pub pid: u32,
+    /// Whose stack.
+    pub kind: Side,
+    /// How it prints.
+    pub mode: Mode,
+}
+
+/// Which side of the system call boundary an address is on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Side {
+    /// The traced process.
+    User,
+    /// The kernel.
+    Kernel,
+}
+
+/// Print form of a stack.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mode {
+    /// `symbol+offset`
+    Symbols,
+    /// Address, symbol, offset and module.
+    Perf,
+    /// Addresses.
+    Raw,
+}
+
+/// Bytes that are not what their type says.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum DecodeError {
+    /// The bytes end before the value does.
+    #[error("a {ty} needs {need} bytes, only {have} are there")]
+    Short {
+        /// Name of the type.
+        ty: String,
+        /// Its size.
+        need: usize,
+        /// What was left.
+        have: usize,
+    },
+    /// A type that has no values.
+    #[error("a value of type {0} cannot be shown")]
+    NoValue(String),
+}
+
+/// Turns bytes into [`Value`]s for one program.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    functions: Vec<FunctionNames>,
+    probes: Vec<ProbeNames>,
+    max_strlen: u32,
+}
+
+/// What a function is called by `func` and by `probe`.
+#[derive(Clone, Debug)]
+struct FunctionNames {
+    name: Arc<str>,
+    with_binary: String,
+}
+
+/// The names that a probe's `probe` can have.
+#[derive(Clone, Debug)]
+struct ProbeNames {
+    written: Arc<str>,
+    /// `uprobe` or `uretprobe`, for attach points that stand for many functions.
+    family: Option<&'static str>,
+}
+
+impl ProbeNames {
+    fn of(probe: &Probe) -> ProbeNames {
+        let family = match probe.attach {
+            Attach::Uprobe { ret: false, .. } => Some("uprobe"),
+            Attach::Uprobe { ret: true, .. } => Some("uretprobe"),
+            _ => None,
+        };
+        ProbeNames { written: probe.name.as_str().into(), family }
+    }
+}
+
+impl Decoder {
+    /// A decoder for the values that `program` sends and keeps.
+    #[must_use]
+    pub fn new(program: &Program) -> Decoder {
+        let functions = program.functions.iter().map(|f| FunctionNames {
+            name: f.name.as_str().into(),
+            with_binary: format!("{}:{}", f.binary, f.name),
+        });
+        Decoder {
+            functions: functions.collect(),
+            probes: program.probes.iter().map(ProbeNames::of).collect(),
+            max_strlen: program.config.max_strlen,
+        }
+    }
+
+    /// Decodes the value of type `ty` at the start of `bytes`.
+    ///
+    /// # Errors
+    /// [`DecodeError::Short`] when `bytes` is shorter than the type, [`DecodeError::NoValue`] for `void`.
+    pub fn value(&self, ty: &Type, bytes: &[u8]) -> Result<Value, DecodeError> {
+        let size = ty.size() as usize;
+        let bytes = bytes.get(..size).ok_or_else(|| DecodeError::Short {
+            ty: ty.to_string(),
+            need: size,
+            have: bytes.len(),
+        })?;
+        Ok(match ty {
+            Type::Void => return Err(DecodeError::NoValue(ty.to_string())),
+            Type::Bool => Value::Bool(number(bytes) != 0),
+            Type::Int { bits, signed } => Value::Int(integer(bytes, *bits, *signed)),
+            Type::Str(capacity) => Value::Text(self.text(bytes, *capacity)),
+            Type::Buf(capacity) => {
+                let len = number(take(bytes, 0, 4)).min(u64::from(*capacity)) as usize;
+                Value::Buffer(take(bytes, 4, len).to_vec())
+            }
+            Type::Ptr { .. } => Value::Pointer(number(bytes)),
+            Type::Array(of, n) => self.array(of, *n, bytes)?,
+            Type::Struct(def) => self.structure(def, bytes)?,
+            Type::Tuple(of) => {
+                let members = ty.tuple_offsets().into_iter().zip(of);
+                let members = members.map(|(at, t)| self.value(t, bytes.get(at as usize..).unwrap_or(&[])));
+                Value::Tuple(members.collect::<Result<_, _>>()?)
+            }
+            Type::Stack { kind, mode, limit } => Value::Stack(stack(bytes, *kind, *mode, *limit)),
+            Type::KSym => Value::KernelSymbol(number(bytes)),
+            Type::USym => Value::UserSymbol {
+                address: number(take(bytes, 0, 8)),
+                pid: number(take(bytes, 8, 8)) as u32,
+            },
+            Type::FuncName => Value::Name(self.function(number(bytes))),
+            Type::ProbeName => Value::Name(self.probe(number(bytes))),
+            Type::Timestamp(format) => Value::Timestamp { nanos: number(bytes), format: format.clone() },
+        })
+    }
+
+    /// A string counts as cut only where the script could not have had more of it: strings are as large as `max_strlen`
+    /// unless the script or the program's types say how long they are.
+    fn text(&self, bytes: &[u8], capacity: u32) -> Text {
+        let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+        let full = end + 1 >= capacity as usize;
+        Text { bytes: take(bytes, 0, end).to_vec(), cut: full && capacity >= self.max_strlen }
+    }
+
+    fn array(&self, of: &Type, n: u32, bytes: &[u8]) -> Result<Value, DecodeError> {
+        let size = of.size() as usize;
+        let elements = (0..n as usize).map(|i| self.value(of, bytes.get(i * size..).unwrap_or(&[])));
+        Ok(Value::Array(elements.collect::<Result<_, _>>()?))
+    }
+
+    fn structure(&self, def: &Struct, bytes: &[u8]) -> Result<Value, DecodeError> {
+        let members = def.fields.iter().map(|field| {
+            // The data of a `__data_loc` member is not part of the structure's bytes; its locator is all there is.
+            let ty = if field.data_loc { &Type::U32 } else { &field.ty };
+            let value = self.value(ty, bytes.get(field.offset as usize..).unwrap_or(&[]))?;
+            Ok((Arc::from(field.name.as_str()), value))
+        });
+        Ok(Value::Struct(members.collect::<Result<_, _>>()?))
+    }
+
+    /// Name of the function with that index; the number itself when there is none.
+    fn function(&self, index: u64) -> Arc<str> {
+        match usize::try_from(index).ok().and_then(|i| self.functions.get(i)) {
+            Some(function) => function.name.clone(),
+            None => index.to_string().into(),
+        }
+    }
+
+    /// Name of an attach point: as it is written, or with the function in place of the pattern.
+    fn probe(&self, raw: u64) -> Arc<str> {
+        let (probe, function) = ((raw >> 32) as usize, raw as u32 as usize);
+        match (self.probes.get(probe), self.functions.get(function)) {
+            (Some(ProbeNames { family: Some(family), .. }), Some(function)) => {
+                format!("{family}:{}", function.with_binary).into()
+            }
+            (Some(probe), _) => probe.written.clone(),
+            (None, _) => raw.to_string().into(),
+        }
+    }
+}
+
+/// `len` bytes from `at`, as many of them as there are.
+fn take(bytes: &[u8], at: usize, len: usize) -> &[u8] {
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    rest.get(..len).unwrap_or(rest)
+}
+
+/// The bytes as a little-endian number; those after the eighth do not count. (All targets are little-endian.)
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).rev().fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+fn integer(bytes: &[u8], bits: u8, signed: bool) -> Int {
+    let raw = number(bytes);
+    if signed {
+        let unused = 64 - u32::from(bits.clamp(1, 64));
+        Int::Signed { value: (raw << unused).cast_signed() >> unused, bits }
+    } else {
+        Int::Unsigned { value: raw, bits }
+    }
+}
+
+/// See [`Type::stack_size`] for the layout.
+fn stack(bytes: &[u8], kind: StackKind, mode: StackMode, limit: u16) -> Stack {
+    let count = number(take(bytes, 4, 4)).min(u64::from(limit)) as usize;
+    Stack {
+        frames: take(bytes, 8, 8 * count).chunks_exact(8).map(number).collect(),
+        pid: number(take(bytes, 0, 4)) as u32,
+        kind: match kind {
+            StackKind::User => Side::User,
+            StackKind::Kernel => Side::Kernel,
+        },
+        mode: match mode {
+            StackMode::Bpftrace => Mode::Symbols,
+            StackMode::Perf => Mode::Perf,
+            StackMode::Raw => Mode::Raw,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lang::env::{Abi, Stop, UprobeClass};
+    use lang::hir::Function;
+    use lang::types::{AddrSpace, Field};
+
+    fn decoder() -> Decoder {
+        let mut program = Program::default();
+        program.config.max_strlen = 16;
+        program.functions = vec![Function { binary: "./web".into(), name: "main.(*T).f[go.shape.int]".into() }];
+        let probe = |name: &str, attach| Probe {
+            attach,
+            name: name.into(),
+            span: Default::default(),
+            predicate: None,
+            body: Vec::new(),
+            vars: Vec::new(),
+        };
+        let class = UprobeClass { abi: Abi::C, stop: Stop::Entry, goroutine: None, result_offset: None };
+        program.probes = vec![
+            probe("BEGIN", Attach::Begin),
+            probe("uprobe:./web:main.*", Attach::Uprobe { class, ret: false, targets: Vec::new() }),
+        ];
+        Decoder::new(&program)
+    }
+
+    fn int(value: i64, bits: u8) -> Value {
+        Value::Int(Int::Signed { value, bits })
+    }
+
+    #[test]
+    fn integers_keep_width_and_sign() {
+        let d = decoder();
+        assert_eq!(d.value(&Type::I32, &[0xfe, 0xff, 0xff, 0xff, 9]), Ok(int(-2, 32)));
+        let u8_ = Type::Int { bits: 8, signed: false };
+        assert_eq!(d.value(&u8_, &[0xfe]), Ok(Value::Int(Int::Unsigned { value: 254, bits: 8 })));
+        assert_eq!(d.value(&Type::U64, &[0xff; 8]), Ok(Value::Int(Int::of_64(u64::MAX, false))));
+        assert_eq!(d.value(&Type::Bool, &[1]), Ok(Value::Bool(true)));
+    }
+
+    #[test]
+    fn too_few_bytes_are_an_error() {
+        let error = decoder().value(&Type::I64, &[0; 7]).unwrap_err();
+        assert_eq!(error.to_string(), "a int64 needs 8 bytes, only 7 are there");
+        assert!(decoder().value(&Type::Void, &[]).is_err());
+    }
+
+    #[test]
+    fn a_string_that_fills_its_place_was_cut() {
+        let d = decoder();
+        let text = |ty: u32, bytes: &[u8]| match d.value(&Type::Str(ty), bytes) {
+            Ok(Value::Text(t)) => (String::from_utf8(t.bytes).unwrap(), t.cut),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text(16, b"0123456789abcde\0"), ("0123456789abcde".into(), true));
+        assert_eq!(text(16, b"0123456789abcd\0x"), ("0123456789abcd".into(), false));
+        // A literal of seven bytes is whole.
+        assert_eq!(text(8, b"seven77\0"), ("seven77".into(), false));
+    }
+
+    #[test]
+    fn composed_values() {
+        let d = decoder();
+        let byte = Type::Int { bits: 8, signed: true };
+        let tuple = Type::Tuple(vec![byte.clone(), Type::I64]);
+        let bytes = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(d.value(&tuple, &bytes), Ok(Value::Tuple(vec![int(1, 8), int(2, 64)])));
+        let array = Type::Array(Box::new(byte), 3);
+        assert_eq!(d.value(&array, &[1, 255, 3]), Ok(Value::Array(vec![int(1, 8), int(-1, 8), int(3, 8)])));
+        let field = |name: &str, offset, ty| Field { name: name.into(), offset, ty, data_loc: false };
+        let ptr = Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User };
+        let fields = vec![field("a", 0, Type::I32), field("p", 8, ptr)];
+        let def = Struct { name: "S".into(), size: 16, align: 8, fields };
+        assert_eq!(
+            d.value(&Type::Struct(def.into()), &bytes),
+            Ok(Value::Struct(vec![("a".into(), int(1, 32)), ("p".into(), Value::Pointer(2))]))
+        );
+    }
+
+    #[test]
+    fn lengths_in_the_data_are_not_trusted() {
+        let d = decoder();
+        let buffer = [0xff, 0xff, 0xff, 0xff, b'a', b'b', b'c', b'd'];
+        assert_eq!(d.value(&Type::Buf(4), &buffer), Ok(Value::Buffer(b"abcd".to_vec())));
+        let ty = Type::Stack { kind: StackKind::User, mode: StackMode::Bpftrace, limit: 2 };
+        let mut bytes = vec![7, 0, 0, 0, 0xff, 0xff, 0, 0];
+        bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        let Ok(Value::Stack(stack)) = d.value(&ty, &bytes) else { panic!("no stack") };
+        assert_eq!((stack.pid, stack.frames), (7, vec![1, 2]));
+    }
+
+    #[test]
+    fn names_of_functions_and_probes() {
+        let d = decoder();
+        let name = |ty: Type, raw: u64| match d.value(&ty, &raw.to_le_bytes()) {
+            Ok(Value::Name(name)) => name.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name(Type::FuncName, 0), "main.(*T).f[go.shape.int]");
+        assert_eq!(name(Type::FuncName, 5), "5");
+        assert_eq!(name(Type::ProbeName, u64::from(u32::MAX)), "BEGIN");
+        assert_eq!(name(Type::ProbeName, 1 << 32), "uprobe:./web:main.(*T).f[go.shape.int]");
+        assert_eq!(name(Type::ProbeName, 1 << 32 | u64::from(u32::MAX)), "uprobe:./web:main.*");
+    }
+
+    #[test]
+    fn order_of_keys() {
+        let mut keys = vec![int(3, 8), int(-4, 8), int(0, 8)];
+        keys.sort();
+        assert_eq!(keys, [int(-4, 8), int(0, 8), int(3, 8)]);
+    }
+}
