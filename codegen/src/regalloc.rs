@@ -224,7 +224,7 @@ fn scan(intervals: &[Interval], hints: &[Hint], clobbers: &Clobbers, pool: Mask)
     let mut spills = 0;
     for v in order {
         let interval = intervals[v];
-        active.retain(|(a, _)| intervals[*a].end > interval.start);
+        active.retain(|(a, _)| intervals[*a].end >= interval.start);
         let busy = active.iter().fold(0, |m, (_, r)| m | bit(*r));
         let allowed = clobbers.allowed(interval) & pool;
         let hint = match hints[v] {

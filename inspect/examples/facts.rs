@@ -1,7 +1,7 @@
 //! Prints what the crate knows about a binary: `facts BINARY [COMMAND [ARGUMENT]]`.
 //!
-//! Commands: `info` (default), `functions`, `sites`, `returns`, `frames` (addresses
-//! from standard input), `inlined NAME`, `match
+//! Commands: `info` (default), `functions`, `sites`, `returns`, `frames` and `treatment` (of
+//! addresses from standard input), `inlined NAME`, `match
 //! PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites` and `returns` is one line per
 //! function, made to be compared with other tools.
 
@@ -64,6 +64,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             .functions()
             .try_for_each(|f| writeln!(out, "{:#x} {} {:x?}", f.entry(), f.name(), f.returns()))?,
         "frames" => frames(&mut out, go)?,
+        "treatment" => {
+            for address in io::stdin().lines() {
+                let address = u64::from_str_radix(&address?, 16)?;
+                let code = binary.image().tail(address).unwrap_or_default();
+                writeln!(out, "{address:x} {:?}", inspect::uprobe::treatment(binary.arch(), code))?;
+            }
+        }
         "inlined" => writeln!(out, "{:?}", go.is_inlined_only(argument))?,
         "match" => {
             for f in go.matching(&Glob::new(argument)) {

@@ -2,9 +2,13 @@
 
 pub mod arch;
 pub mod ast;
+pub mod builtin;
+mod check;
 pub mod config;
 pub mod diag;
+mod dump;
 pub mod env;
+pub mod fold;
 pub mod format;
 pub mod hir;
 pub mod lexer;
@@ -15,5 +19,6 @@ pub mod span;
 pub mod token;
 pub mod types;
 
+pub use check::{ProbeKind, check};
 pub use config::Config;
 pub use parse::parse;

@@ -28,7 +28,7 @@ lalrpop_mod!(
 );
 
 /// Greatest height of an expression and number of `else if`: the checker and the code generator recurse over both.
-const MAX_HEIGHT: u32 = 128;
+pub(crate) const MAX_HEIGHT: u32 = 128;
 
 /// Parses a script. The tree holds everything that could be understood; it is fit for [`crate::check`] only when the
 /// problems hold no error.

@@ -221,7 +221,9 @@ fn split(text: &str, span: Span, params: &[String]) -> Result<Vec<Part>, Box<Pro
     Ok(parts)
 }
 
-fn find_kind(name: &str) -> Option<&'static KindInfo> {
+/// The kind of a full or short name.
+#[must_use]
+pub fn find_kind(name: &str) -> Option<&'static KindInfo> {
     let lower = name.to_ascii_lowercase();
     KINDS.iter().find(|k| k.short == Some(name) || k.name == lower)
 }

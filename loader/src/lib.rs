@@ -1,10 +1,14 @@
 //! Loading, attaching and watching: everything of gotrace that changes or observes the machine.
 
 pub mod attach;
+pub mod cli;
 pub mod env;
+pub mod events;
 pub mod load;
 pub mod maps;
 pub mod output;
+pub mod run;
 pub mod symbolize;
 pub mod sys;
+pub mod target;
 pub mod value;

@@ -67,6 +67,21 @@ const LOG_TAIL: usize = 8;
 /// # Errors
 /// [`LoadError`].
 pub fn load(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<Loaded, LoadError> {
+    let (parsed, maps, btf) = prepare(elf, object)?;
+    let programs = object
+        .programs
+        .iter()
+        .map(|program| {
+            with_program(&parsed, program, btf.as_ref(), uprobe_multi, |load| {
+                bpf::prog_load(load).map_err(|rejected| rejection(program, &rejected.error, rejected.log))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Loaded { maps, programs })
+}
+
+/// Parses the object, makes its maps, and fills their descriptors into the instructions.
+fn prepare(elf: &[u8], object: &Object) -> Result<(aya_obj::Object, Vec<MapData>, Option<OwnedFd>), LoadError> {
     let mut parsed = aya_obj::Object::parse(elf).map_err(|e| LoadError::Object(e.to_string()))?;
     let btf = kernel_btf(&mut parsed);
     let shapes: HashMap<String, aya_obj::Map> = parsed.maps.clone();
@@ -80,12 +95,24 @@ pub fn load(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<Loaded, L
         maps.push(map);
     }
     relocate(&mut parsed, object, &maps, &shapes)?;
-    let programs = object
-        .programs
-        .iter()
-        .map(|program| load_program(&parsed, program, btf.as_ref(), uprobe_multi))
-        .collect::<Result<_, _>>()?;
-    Ok(Loaded { maps, programs })
+    Ok((parsed, maps, btf))
+}
+
+/// What the verifier says about every program (`-d verifier`).
+///
+/// # Errors
+/// [`LoadError`].
+pub fn verifier_logs(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<String, LoadError> {
+    let (parsed, _maps, btf) = prepare(elf, object)?;
+    let mut out = String::new();
+    for program in &object.programs {
+        let log = with_program(&parsed, program, btf.as_ref(), uprobe_multi, |load| match bpf::prog_load_logged(load) {
+            Ok((_, log)) => Ok(log),
+            Err(rejected) => Err(rejection(program, &rejected.error, rejected.log)),
+        })?;
+        out.push_str(&format!("{}:\n{log}", program.name));
+    }
+    Ok(out)
 }
 
 /// Loads the object's type information; a kernel that cannot take it loses script lines in logs, nothing else.
@@ -123,12 +150,14 @@ fn relocate(
     parsed.relocate_calls(&sections).map_err(|e| LoadError::Object(e.to_string()))
 }
 
-fn load_program(
+/// Calls `load` with a program in the form that the system call takes.
+fn with_program<T>(
     parsed: &aya_obj::Object,
     program: &Program,
     btf: Option<&OwnedFd>,
     uprobe_multi: bool,
-) -> Result<OwnedFd, LoadError> {
+    load: impl FnOnce(&bpf::Program<'_>) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
     let missing = || LoadError::Object(format!("program {} is missing", program.name));
     let found = parsed.programs.get(&program.name).ok_or_else(missing)?;
     let function = parsed.functions.get(&found.function_key()).ok_or_else(missing)?;
@@ -148,8 +177,7 @@ fn load_program(
         line_info: &line_info,
         line_info_size: function.line_info_rec_size as u32,
     });
-    let load = bpf::Program { name: &program.name, kind, attach, insns: &insns, debug };
-    bpf::prog_load(&load).map_err(|rejected| rejection(program, &rejected.error, rejected.log))
+    load(&bpf::Program { name: &program.name, kind, attach, insns: &insns, debug })
 }
 
 /// The encoded form of an instruction.

@@ -1,2 +1,7 @@
-//! (to come)
-fn main() {}
+//! The `gotrace` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loader::cli::main()
+}

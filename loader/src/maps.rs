@@ -74,7 +74,9 @@ impl MapResult {
             MapResult::Value(_) => false,
             MapResult::Number(n) => n.value() == 0,
             MapResult::Average(mean) | MapResult::Stats(mean) => mean.count == 0,
-            MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => counts.iter().all(|c| *c == 0),
+            MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => {
+                counts.iter().all(|c| *c == 0)
+            }
         }
     }
 }
@@ -175,7 +177,7 @@ impl ScriptMap<'_> {
     /// # Errors
     /// [`MapError`].
     pub fn zero(&self) -> Result<(), MapError> {
-        self.change("zero", |map, key| map.update(key, &vec![0; map.value_size()]))
+        self.change("zero", |map, key| map.replace(key, &vec![0; map.value_size()]).map(|_| ()))
     }
 
     /// Does something to every entry. A place of an array cannot be removed and may hold other scalar maps too, so it is
@@ -188,11 +190,16 @@ impl ScriptMap<'_> {
     ) -> Result<(), MapError> {
         let change = || {
             let map = self.open()?;
+            let (start, len) = match &self.user.value {
+                MapValue::Plain(_) => {
+                    (self.user.offset as usize, layout::value_size(&self.user.value) as usize)
+                }
+                // The parts of all CPUs.
+                MapValue::Agg(_) => (0, map.value_size()),
+            };
             for (key, mut value) in self.pairs(&map)? {
                 if self.def.kind.is_array() {
-                    let (start, size) = (self.user.offset as usize, layout::value_size(&self.user.value) as usize);
-                    let whole = self.def.kind.is_per_cpu();
-                    value.iter_mut().skip(start).take(if whole { usize::MAX } else { size }).for_each(|b| *b = 0);
+                    value.iter_mut().skip(start).take(len).for_each(|byte| *byte = 0);
                     map.update(&key, &value)?;
                 } else {
                     each(&map, &key)?;
@@ -269,9 +276,8 @@ fn aggregate(agg: Agg, bytes: &[u8]) -> MapResult {
     let [first, second] = [0, 1].map(|i| merged.get(i).copied().unwrap_or(0));
     let mean = |signed| Mean { count: first, total: Int::of_64(second, signed) };
     // 0 means that there was no value; then the result is 0 as in bpftrace.
-    let extreme = |kept: u64, signed| {
-        Int::of_64(if first == 0 { 0 } else { layout::bias(kept, signed) }, signed)
-    };
+    let extreme =
+        |kept: u64, signed| Int::of_64(if first == 0 { 0 } else { layout::bias(kept, signed) }, signed);
     match agg {
         Agg::Count => MapResult::Number(Int::of_64(first, false)),
         Agg::Sum { signed } => MapResult::Number(Int::of_64(first, signed)),
@@ -349,10 +355,7 @@ mod tests {
         let entry = |key, result| Entry { key: Some(Value::Int(int(key))), result };
         let number = |n| MapResult::Value(Value::Int(int(n)));
         let keys = |entries: &[Entry]| -> Vec<i128> {
-            entries
-                .iter()
-                .map(|e| if let Some(Value::Int(n)) = &e.key { n.value() } else { 0 })
-                .collect()
+            entries.iter().map(|e| if let Some(Value::Int(n)) = &e.key { n.value() } else { 0 }).collect()
         };
         let mut entries =
             vec![entry(7, number(5)), entry(3, number(9)), entry(4, number(-1)), entry(1, number(5))];
@@ -379,13 +382,20 @@ mod tests {
 
     fn def(kind: MapKind, key: Option<&Type>, value: &MapValue) -> MapDef {
         let (key_size, value_size) = (layout::key_size(key), layout::value_size(value));
-        MapDef { name: "AT_x".into(), kind, key_size, value_size, max_entries: if key.is_some() { 100 } else { 1 } }
+        MapDef {
+            name: "AT_x".into(),
+            kind,
+            key_size,
+            value_size,
+            max_entries: if key.is_some() { 100 } else { 1 },
+        }
     }
 
     #[test]
     fn a_map_is_read_cleared_and_zeroed() {
         let value = MapValue::Agg(Agg::Count);
-        let user = UserMap { name: "@x".into(), map: 0, offset: 0, key: Some(Type::I32), value: value.clone() };
+        let user =
+            UserMap { name: "@x".into(), map: 0, offset: 0, key: Some(Type::I32), value: value.clone() };
         let def = def(MapKind::PerCpuHash, Some(&Type::I32), &value);
         let Some(fd) = kernel_map("a_map_is_read_cleared_and_zeroed", &def) else { return };
         let raw = bpf::Map::new(fd.as_fd()).unwrap();
@@ -417,7 +427,13 @@ mod tests {
     #[test]
     fn scalar_maps_share_an_entry() {
         let value = MapValue::Plain(Type::Str(16));
-        let user = |name: &str, offset| UserMap { name: name.into(), map: 0, offset, key: None, value: value.clone() };
+        let user = |name: &str, offset| UserMap {
+            name: name.into(),
+            map: 0,
+            offset,
+            key: None,
+            value: value.clone(),
+        };
         let (first, second) = (user("@a", 0), user("@b", 16));
         let mut def = def(MapKind::Array, None, &value);
         def.value_size = 32;
@@ -441,7 +457,13 @@ mod tests {
     fn a_ring_buffer_is_not_read() {
         let value = MapValue::Plain(Type::I64);
         let user = UserMap { name: "@r".into(), map: 0, offset: 0, key: None, value };
-        let def = MapDef { name: "r".into(), kind: MapKind::RingBuf, key_size: 0, value_size: 0, max_entries: 4096 };
+        let def = MapDef {
+            name: "r".into(),
+            kind: MapKind::RingBuf,
+            key_size: 0,
+            value_size: 0,
+            max_entries: 4096,
+        };
         let Some(fd) = kernel_map("a_ring_buffer_is_not_read", &def) else { return };
         let map = ScriptMap { fd: fd.as_fd(), def: &def, user: &user };
         let error = map.read(&Decoder::new(&Program::default())).unwrap_err();

@@ -32,12 +32,15 @@ pub struct Frame {
     pub module: Option<Arc<str>>,
 }
 
+/// The frames at one address; shared, because the same addresses come again and again.
+pub type Frames = Rc<[Frame]>;
+
 /// Gives names to addresses.
 pub trait Resolve {
     /// The frames at an address, the innermost inlined function first; never empty.
     ///
     /// `caller` says that it is a return address, so that the call before it is meant.
-    fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Rc<[Frame]>;
+    fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Frames;
 }
 
 /// Knows no names; for output that wants addresses only, and for tests.
@@ -45,7 +48,7 @@ pub trait Resolve {
 pub struct NoSymbols;
 
 impl Resolve for NoSymbols {
-    fn frames(&self, _: Side, _: u32, _: u64, _: bool) -> Rc<[Frame]> {
+    fn frames(&self, _: Side, _: u32, _: u64, _: bool) -> Frames {
         Rc::new([Frame::default()])
     }
 }
@@ -71,8 +74,12 @@ type FileKey = ((u32, u32), u64);
 #[derive(Debug)]
 struct Known {
     space: AddressSpace,
+    /// When the mappings were read.
+    read: Instant,
+    /// Device and inode of the program.
     program: Option<(u64, u64)>,
-    seen: Instant,
+    /// When it was last made sure that this still is the program.
+    checked: Instant,
 }
 
 /// A binary, with the frames that have been looked up in it by address (vaddr) and whether it is that of a caller.
@@ -80,7 +87,7 @@ struct Known {
 struct Module {
     binary: Binary,
     name: Arc<str>,
-    frames: RefCell<HashMap<(u64, bool), Rc<[Frame]>>>,
+    frames: RefCell<HashMap<(u64, bool), Frames>>,
 }
 
 impl Symbolizer {
@@ -92,7 +99,7 @@ impl Symbolizer {
 
     /// Learns the mappings of a process while it is there. Cheap when it is known already.
     pub fn note_process(&self, pid: u32) {
-        let fresh = |known: &Known| known.seen.elapsed() < FRESH;
+        let fresh = |known: &Known| known.checked.elapsed() < FRESH;
         if self.processes.borrow().get(&pid).is_some_and(fresh) {
             return;
         }
@@ -100,7 +107,7 @@ impl Symbolizer {
         let program = program_id(&process);
         let mut processes = self.processes.borrow_mut();
         if let Some(known) = processes.get_mut(&pid) {
-            known.seen = Instant::now();
+            known.checked = Instant::now();
             // Gone, or still the same program: what is known stays true.
             if program.is_none() || program == known.program {
                 return;
@@ -130,7 +137,8 @@ impl Symbolizer {
         for mapping in mappings.iter().filter(|m| m.executable && m.is_file()) {
             self.module(process, mapping);
         }
-        Some(Known { space: AddressSpace::new(mappings), program, seen: Instant::now() })
+        let now = Instant::now();
+        Some(Known { space: AddressSpace::new(mappings), read: now, program, checked: now })
     }
 
     /// The binary of a mapping, opened through the process as long as that is there: it may see other files under the
@@ -152,7 +160,7 @@ impl Symbolizer {
         module
     }
 
-    fn user(&self, pid: u32, address: u64, caller: bool) -> Rc<[Frame]> {
+    fn user(&self, pid: u32, address: u64, caller: bool) -> Frames {
         self.note_process(pid);
         // The instruction before a return address is in the function that called.
         let looked_up = address.wrapping_sub(caller.into());
@@ -160,11 +168,11 @@ impl Symbolizer {
     }
 
     /// Looks in what the process has mapped there; reads its mappings again when there is nothing.
-    fn mapped(&self, pid: u32, address: u64, caller: bool) -> Option<Rc<[Frame]>> {
+    fn mapped(&self, pid: u32, address: u64, caller: bool) -> Option<Frames> {
         let process = Process::new(pid);
         let mut processes = self.processes.borrow_mut();
         let known = processes.get_mut(&pid)?;
-        if known.space.mapping(address).is_none() && known.seen.elapsed() > Duration::ZERO {
+        if known.space.mapping(address).is_none() {
             self.refresh(known, &process);
         }
         let place = known.space.locate(address)?;
@@ -178,7 +186,7 @@ impl Symbolizer {
 
     /// Reads the mappings again, unless that has been done just now.
     fn refresh(&self, known: &mut Known, process: &Process) {
-        if known.seen.elapsed() >= FRESH
+        if known.read.elapsed() >= FRESH
             && let Some(new) = self.learn(process, program_id(process))
         {
             *known = new;
@@ -186,15 +194,15 @@ impl Symbolizer {
     }
 
     /// Looks in the traced binaries that are never moved.
-    fn anywhere(&self, address: u64, caller: bool) -> Rc<[Frame]> {
+    fn anywhere(&self, address: u64, caller: bool) -> Frames {
         let traced = self.traced.borrow();
         let fixed = traced.iter().filter(|m| !m.binary.is_pie());
-        let named = |frames: &Rc<[Frame]>| frames.iter().any(|f| f.function.is_some());
+        let named = |frames: &Frames| frames.iter().any(|f| f.function.is_some());
         let found = fixed.map(|m| m.at(address, caller)).find(named);
         found.unwrap_or_else(|| Rc::new([Frame::default()]))
     }
 
-    fn kernel(&self, address: u64, caller: bool) -> Rc<[Frame]> {
+    fn kernel(&self, address: u64, caller: bool) -> Frames {
         let table = self.kernel.get_or_init(|| Kallsyms::load().ok());
         let looked_up = address.wrapping_sub(caller.into());
         let found = table.as_ref().and_then(|t| t.lookup(looked_up));
@@ -209,7 +217,7 @@ impl Symbolizer {
 }
 
 impl Resolve for Symbolizer {
-    fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Rc<[Frame]> {
+    fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Frames {
         match side {
             Side::User => self.user(pid, address, caller),
             Side::Kernel => self.kernel(address, caller),
@@ -228,12 +236,12 @@ fn open(path: &Path, name: Arc<str>) -> Option<Module> {
 
 impl Module {
     /// The frames at an address (vaddr).
-    fn at(&self, vaddr: u64, caller: bool) -> Rc<[Frame]> {
+    fn at(&self, vaddr: u64, caller: bool) -> Frames {
         let mut frames = self.frames.borrow_mut();
         frames.entry((vaddr, caller)).or_insert_with(|| self.look_up(vaddr, caller)).clone()
     }
 
-    fn look_up(&self, vaddr: u64, caller: bool) -> Rc<[Frame]> {
+    fn look_up(&self, vaddr: u64, caller: bool) -> Frames {
         let looked_up = vaddr.wrapping_sub(caller.into());
         if let Ok(Some(go)) = self.binary.go()
             && let Some(function) = go.function_at(looked_up)
@@ -247,7 +255,7 @@ impl Module {
                 source: frame.line.map(|l| (l.file.into(), l.line)),
                 module: Some(self.name.clone()),
             });
-            let frames: Rc<[Frame]> = frames.collect();
+            let frames: Frames = frames.collect();
             if !frames.is_empty() {
                 return frames;
             }
@@ -301,20 +309,19 @@ mod tests {
         let symbols = Symbolizer::new();
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         let pid = child.id();
-        // Until exec has happened it is still this program.
-        let name = || Process::new(pid).comm().unwrap_or_default();
-        while name() != "sleep" {
-            std::thread::yield_now();
-        }
-        symbols.note_process(pid);
-        let start = {
-            let processes = symbols.processes.borrow();
-            let files = processes[&pid].space.executable_files(&Process::new(pid));
-            assert!(files.iter().any(|f| f.ends_with("sleep") || f.ends_with("coreutils")), "{files:?}");
-            Process::new(pid).maps().unwrap().iter().find(|m| m.executable && m.is_file()).unwrap().start
+        // Until exec has happened it still has the mappings of this program.
+        let program =
+            |m: &Mapping| m.path.as_deref().is_some_and(|p| p.ends_with("sleep") || p.ends_with("coreutils"));
+        let code = || {
+            let maps = Process::new(pid).maps().unwrap_or_default();
+            maps.into_iter().find(|m| m.executable && program(m)).map(|m| m.start)
         };
+        let limit = Instant::now() + Duration::from_secs(10);
+        let start = std::iter::repeat_with(code).find(|c| c.is_some() || Instant::now() > limit).flatten();
+        symbols.note_process(pid);
         child.kill().unwrap();
         child.wait().unwrap();
+        let start = start.expect("the code of sleep");
         let frames = symbols.frames(Side::User, pid, start, false);
         assert!(frames[0].module.is_some(), "{frames:?}");
         symbols.forget_process(pid);

@@ -367,7 +367,8 @@ mod tests {
     fn decoder() -> Decoder {
         let mut program = Program::default();
         program.config.max_strlen = 16;
-        program.functions = vec![Function { binary: "./web".into(), name: "main.(*T).f[go.shape.int]".into() }];
+        program.functions =
+            vec![Function { binary: "./web".into(), name: "main.(*T).f[go.shape.int]".into() }];
         let probe = |name: &str, attach| Probe {
             attach,
             name: name.into(),

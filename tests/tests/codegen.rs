@@ -5,7 +5,8 @@
 use codegen::Target;
 use lang::arch::Arch;
 use lang::hir::{
-    Agg, Attach, BinOp, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp, Var, VarId,
+    Agg, Attach, BinOp, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp,
+    Var, VarId,
 };
 use lang::span::Span;
 use lang::types::Type;
@@ -21,7 +22,8 @@ fn expr(kind: ExprKind, ty: Type) -> Expr {
 
 /// Types of the variables `$v0` …: all widths and signs.
 fn var_type(n: u32) -> Type {
-    let (bits, signed) = [(64, true), (64, false), (32, true), (16, false), (8, true), (32, false)][n as usize];
+    let (bits, signed) =
+        [(64, true), (64, false), (32, true), (16, false), (8, true), (32, false)][n as usize];
     Type::Int { bits, signed }
 }
 
@@ -32,7 +34,21 @@ fn cast(e: Expr, ty: Type) -> Expr {
 /// Interesting 64-bit numbers and any others.
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![
-        prop::sample::select(vec![0, 1, 2, 7, 63, 64, 255, 256, 0x7fff_ffff, 0x8000_0000, u64::MAX, 1 << 63, i64::MAX as u64]),
+        prop::sample::select(vec![
+            0,
+            1,
+            2,
+            7,
+            63,
+            64,
+            255,
+            256,
+            0x7fff_ffff,
+            0x8000_0000,
+            u64::MAX,
+            1 << 63,
+            i64::MAX as u64
+        ]),
         any::<u64>(),
         0..1000u64,
     ]
@@ -77,8 +93,9 @@ fn integer(depth: u32, signed: bool) -> BoxedStrategy<Expr> {
     };
     let chosen = {
         let ty = ty.clone();
-        (condition(depth - 1), integer(depth - 1, signed), integer(depth - 1, signed))
-            .prop_map(move |(c, a, b)| expr(ExprKind::Ternary(Box::new(c), Box::new(a), Box::new(b)), ty.clone()))
+        (condition(depth - 1), integer(depth - 1, signed), integer(depth - 1, signed)).prop_map(
+            move |(c, a, b)| expr(ExprKind::Ternary(Box::new(c), Box::new(a), Box::new(b)), ty.clone()),
+        )
     };
     let unary = {
         let ty = ty.clone();
@@ -108,12 +125,14 @@ fn condition(depth: u32) -> BoxedStrategy<Expr> {
 }
 
 fn statement(depth: u32) -> BoxedStrategy<Stmt> {
-    let set = (0..VARS, any::<bool>())
-        .prop_flat_map(|(v, signed)| integer(3, signed).prop_map(move |e| StmtKind::SetVar(VarId(v), cast(e, var_type(v)))));
-    let step = (0..VARS, any::<bool>(), any::<bool>(), -3..4i64, 0..VARS).prop_map(|(v, prefix, _, delta, to)| {
-        let inc = expr(ExprKind::IncVar { var: VarId(v), delta, prefix }, var_type(v));
-        StmtKind::SetVar(VarId(to), cast(inc, var_type(to)))
+    let set = (0..VARS, any::<bool>()).prop_flat_map(|(v, signed)| {
+        integer(3, signed).prop_map(move |e| StmtKind::SetVar(VarId(v), cast(e, var_type(v))))
     });
+    let step =
+        (0..VARS, any::<bool>(), any::<bool>(), -3..4i64, 0..VARS).prop_map(|(v, prefix, _, delta, to)| {
+            let inc = expr(ExprKind::IncVar { var: VarId(v), delta, prefix }, var_type(v));
+            StmtKind::SetVar(VarId(to), cast(inc, var_type(to)))
+        });
     let kind = if depth == 0 {
         prop_oneof![4 => set, 1 => step].boxed()
     } else {
@@ -259,7 +278,8 @@ fn words(bytes: &[u8]) -> Vec<u64> {
 /// Loads and runs the object's only program in the kernel; gives the scalar maps.
 fn run_in_kernel(object: &codegen::Object) -> Vec<u64> {
     let elf = codegen::elf::write(object).expect("the object is written");
-    let loaded = loader::load::load(&elf, object, true).unwrap_or_else(|e| panic!("{e:?}\n{}", listing(object)));
+    let loaded =
+        loader::load::load(&elf, object, true).unwrap_or_else(|e| panic!("{e:?}\n{}", listing(object)));
     loader::sys::bpf::test_run(loaded.programs[0].as_fd(), &[]).expect("the program runs");
     let index = object.map_index(codegen::object::SCALARS).expect("scalar maps");
     let map = loader::sys::bpf::Map::new(loaded.map(index)).expect("an array");
@@ -318,8 +338,10 @@ proptest! {
 /// Aggregations keep what the layout module says, for numbers around every bucket border.
 #[test]
 fn histogram_buckets_agree_with_the_layout() {
-    let numbers: Vec<i64> =
-        (0..63).flat_map(|p| [-1, 0, 1].map(|d| (1i64 << p) + d)).chain([i64::MAX, i64::MIN, -7, 0, 5, 99, 100]).collect();
+    let numbers: Vec<i64> = (0..63)
+        .flat_map(|p| [-1, 0, 1].map(|d| (1i64 << p) + d))
+        .chain([i64::MAX, i64::MIN, -7, 0, 5, 99, 100])
+        .collect();
     let lhist = Agg::Lhist { min: -10, max: 100, step: 7 };
     let aggs: Vec<Agg> = (0..=5).map(|bits| Agg::Hist { bits }).chain([lhist]).collect();
     for agg in aggs {
@@ -330,8 +352,14 @@ fn histogram_buckets_agree_with_the_layout() {
         };
         let map = Map { name: "@h".into(), key: None, value: MapValue::Agg(agg), lru: false, span: SPAN };
         let body = numbers.iter().map(update).collect();
-        let probe =
-            Probe { attach: Attach::Begin, name: "begin".into(), span: SPAN, predicate: None, body, vars: Vec::new() };
+        let probe = Probe {
+            attach: Attach::Begin,
+            name: "begin".into(),
+            span: SPAN,
+            predicate: None,
+            body,
+            vars: Vec::new(),
+        };
         let program = Program { probes: vec![probe], maps: vec![map], ..Program::default() };
         let object = codegen::compile(&program, &Target::recent(Arch::X86_64, 4)).expect("it compiles");
         let elf = codegen::elf::write(&object).expect("the object is written");

@@ -76,6 +76,23 @@ impl Maps {
         &self.list[id.0 as usize]
     }
 
+    /// Whether the map is known to have keys.
+    pub fn is_keyed(&self, id: MapId) -> bool {
+        matches!(self.get(id).key, Some((Key::Keyed(_), _)))
+    }
+
+    /// Whether the map is known to have no keys.
+    pub fn is_scalar(&self, id: MapId) -> bool {
+        matches!(self.get(id).key, Some((Key::Scalar, _)))
+    }
+
+    /// Whether the map holds one stack.
+    pub fn is_stack(&self, id: MapId) -> bool {
+        let info = self.get(id);
+        self.is_scalar(id)
+            && matches!(&info.value, Some((Value::Plain(i), _)) if matches!(i.ty, Type::Stack { .. }))
+    }
+
     /// Takes note of a key and brings it to the type of the map's keys.
     pub fn key(&mut self, id: MapId, key: Option<Expr>, span: Span) -> Result<Option<Expr>, Conflict> {
         let info = &mut self.list[id.0 as usize];

@@ -70,7 +70,12 @@ pub fn linear_buckets(counts: &[u64], min: i64, max: i64, step: i64) -> Vec<Buck
         } else if high == low + 1 {
             Bucket { low: Some(low), high: Some(high), label: format!("[{}]", name(low)), count }
         } else {
-            Bucket { low: Some(low), high: Some(high), label: format!("[{}, {})", name(low), name(high)), count }
+            Bucket {
+                low: Some(low),
+                high: Some(high),
+                label: format!("[{}, {})", name(low), name(high)),
+                count,
+            }
         }
     };
     used(counts).map(bucket).collect()

@@ -126,12 +126,23 @@ pub fn map(name: &str, entries: &[Entry], div: u32, cx: &Context) -> Option<Json
     let scalar = entries.iter().find(|e| e.key.is_none());
     let content = match scalar {
         Some(entry) => result(&entry.result, div, cx),
-        None => {
-            let members = entries.iter().filter_map(|e| Some((key(e.key.as_ref()?, cx), result(&e.result, div, cx))));
-            Json::Object(members.collect())
-        }
+        None => Json::Object(members(entries, div, cx)),
     };
     Some(line(kind, object([(name, content)])))
+}
+
+/// The entries of a map with keys. Different keys can look the same (addresses in one function, the same stack in two
+/// processes), but an object with equal names loses all but one in most readers: the second `f` becomes `f (2)`.
+fn members(entries: &[Entry], div: u32, cx: &Context) -> Map<String, Json> {
+    let mut members = Map::new();
+    for entry in entries {
+        let Some(k) = &entry.key else { continue };
+        let name = key(k, cx);
+        let numbered = (2..).map(|n| format!("{name} ({n})"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !members.contains_key(name));
+        members.insert(free.unwrap_or(name), result(&entry.result, div, cx));
+    }
+    members
 }
 
 /// `{"type": kind, "data": data}`
@@ -238,6 +249,19 @@ mod tests {
         let entries = [entry(Some(user_stack(&[0x1000, 0x55cc], Mode::Symbols)), value(1))];
         let want = r#"{"type": "map", "data": {"@u": {"\n        main.f+12\n        0x55cc\n": 1}}}"#;
         assert_eq!(shown_map("@u", &entries, 1), want);
+    }
+
+    #[test]
+    fn keys_that_look_the_same_stay_apart() {
+        let symbol = |address| Some(Value::UserSymbol { address, pid: 1 });
+        let value = |n| MapResult::Value(int(n));
+        let entries = [
+            entry(symbol(0x1000), value(1)),
+            entry(symbol(0x1000), value(2)),
+            entry(symbol(0x1000), value(3)),
+        ];
+        let want = r#"{"type": "map", "data": {"@f": {"main.f": 1, "main.f (2)": 2, "main.f (3)": 3}}}"#;
+        assert_eq!(shown_map("@f", &entries, 1), want);
     }
 
     #[test]

@@ -7,9 +7,11 @@
 pub mod hist;
 pub mod json;
 pub mod printf;
+pub mod report;
 pub mod sink;
 pub mod strftime;
 pub mod text;
+pub mod writer;
 
 use crate::symbolize::Resolve;
 use crate::sys::clock::WallClock;

@@ -41,7 +41,9 @@ fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
             let shown: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
             pad(out, spec, shown.join(" ").as_bytes());
         }
-        (Conv::Text | Conv::Buffer | Conv::BufferHex | Conv::BufferHexSpaced, _) => own_form(out, spec, arg, cx),
+        (Conv::Text | Conv::Buffer | Conv::BufferHex | Conv::BufferHexSpaced, _) => {
+            own_form(out, spec, arg, cx);
+        }
         (_, arg) => match as_integer(arg) {
             Some(n) => number(out, spec, n),
             None => own_form(out, spec, arg, cx),
@@ -180,11 +182,8 @@ mod tests {
     }
 
     fn show(conversion: &str, arg: &Value) -> String {
-        let pieces = vec![
-            Piece::Text(b"[".to_vec()),
-            Piece::Conv(spec(conversion)),
-            Piece::Text(b"]".to_vec()),
-        ];
+        let pieces =
+            vec![Piece::Text(b"[".to_vec()), Piece::Conv(spec(conversion)), Piece::Text(b"]".to_vec())];
         let mut out = Vec::new();
         format(&mut out, &Format { pieces }, std::slice::from_ref(arg), &context());
         String::from_utf8_lossy(&out).into_owned()
@@ -213,7 +212,9 @@ mod tests {
             ("08.3d", "[     005]"),
             ("u", "[5]"),
         ];
-        table.iter().for_each(|(conversion, want)| assert_eq!(show(conversion, &five), *want, "{conversion}"));
+        table
+            .iter()
+            .for_each(|(conversion, want)| assert_eq!(show(conversion, &five), *want, "{conversion}"));
         assert_eq!(show("05d", &int(-5)), "[-0005]");
         assert_eq!(show(".0d", &int(0)), "[]");
         assert_eq!(show("d", &int(i64::MIN)), "[-9223372036854775808]");

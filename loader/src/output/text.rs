@@ -179,10 +179,13 @@ pub(crate) mod tests {
 
     impl Resolve for Table {
         fn frames(&self, side: Side, _: u32, address: u64, _: bool) -> Rc<[Frame]> {
-            let frame = |name: &str, offset| Frame { function: Some(name.into()), offset, ..Frame::default() };
+            let frame =
+                |name: &str, offset| Frame { function: Some(name.into()), offset, ..Frame::default() };
             let frames = match (side, address) {
                 (Side::Kernel, 0xffff_ffff_8140_0005) => vec![frame("vfs_read", 5)],
-                (Side::User, 0x1000) => vec![Frame { module: Some("/bin/web".into()), ..frame("main.f", 12) }],
+                (Side::User, 0x1000) => {
+                    vec![Frame { module: Some("/bin/web".into()), ..frame("main.f", 12) }]
+                }
                 (Side::User, 0x2000) => {
                     let source = |line| Some(("web.go".into(), line));
                     vec![
@@ -266,7 +269,8 @@ pub(crate) mod tests {
         let want = "\n\t1000 main.f+12 (/bin/web)\n\t55cc 0x55cc ([unknown])\n";
         assert_eq!(shown(&user_stack(&[0x1000, 0x55cc], Mode::Perf)), want);
         assert_eq!(shown(&user_stack(&frames, Mode::Raw)), "\n1000\n2000\n55cc\n");
-        let kernel = Stack { frames: vec![0xffff_ffff_8140_0005], pid: 1, kind: Side::Kernel, mode: Mode::Perf };
+        let kernel =
+            Stack { frames: vec![0xffff_ffff_8140_0005], pid: 1, kind: Side::Kernel, mode: Mode::Perf };
         assert_eq!(shown(&Value::Stack(kernel)), "\n\tffffffff81400005 vfs_read+5\n");
         assert_eq!(shown(&user_stack(&[], Mode::Symbols)), "\n");
     }

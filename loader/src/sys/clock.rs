@@ -68,9 +68,8 @@ pub fn strftime(format: &str, unix_seconds: i64) -> Vec<u8> {
     loop {
         let mut out = vec![0u8; room];
         // SAFETY: `out` has `room` writable bytes, `marked` is NUL-terminated and `fields` was filled in.
-        let len = unsafe {
-            libc::strftime(out.as_mut_ptr().cast(), room, marked.as_ptr(), &raw const fields)
-        };
+        let len =
+            unsafe { libc::strftime(out.as_mut_ptr().cast(), room, marked.as_ptr(), &raw const fields) };
         if len > 0 {
             out.truncate(len - 1);
             return out;

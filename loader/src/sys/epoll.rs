@@ -40,7 +40,8 @@ impl Epoll {
     pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         let (set, fd) = (self.0.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: since Linux 2.6.9 the event may be null here.
-        check(unsafe { libc::epoll_ctl(set, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) }.into()).map(|_| ())
+        check(unsafe { libc::epoll_ctl(set, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) }.into())
+            .map(|_| ())
     }
 
     /// Waits until there is input or the time is over, and gives the tokens of the descriptors with input; none after
@@ -53,7 +54,8 @@ impl Epoll {
         let millis = timeout.map_or(-1, |t| t.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i32);
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
         // SAFETY: there is room for `BATCH` events.
-        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), BATCH as i32, millis) };
+        let count =
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), BATCH as i32, millis) };
         match check(count.into()) {
             Ok(count) => Ok(events.iter().take(count as usize).map(|e| e.u64).collect()),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),

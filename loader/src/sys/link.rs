@@ -1,6 +1,6 @@
 //! BPF links: what keeps a program attached. Dropping the descriptor detaches it.
 
-use super::bpf::{Attr, AttachType, Command};
+use super::bpf::{AttachType, Attr, Command};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -61,4 +61,86 @@ pub fn uprobe_multi(program: BorrowedFd<'_>, places: &UprobeMulti<'_>) -> io::Re
         .u32(56, places.pid.unwrap_or(0));
     // SAFETY: the path is NUL-terminated and the lists have `count` elements or are absent; all are live and only read.
     unsafe { attr.call_fd(Command::LinkCreate) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::tests::source;
+    use crate::sys::bpf::ProgType;
+    use crate::sys::perf::{self, Uprobe};
+    use crate::sys::process::Child;
+    use aya::maps::{MapData, RingBuf};
+    use inspect::elf::Binary;
+    use std::ffi::CString;
+    use std::os::fd::AsFd;
+    use std::os::unix::ffi::OsStrExt;
+
+    /// A held child that runs `true`, and the place of its first instruction, which each run passes once.
+    fn child_and_entry() -> (Child, CString, u64) {
+        let child = Child::start(&["true".into()]).unwrap();
+        // `e_entry` of the ELF header.
+        let bytes = std::fs::read(child.program()).unwrap();
+        let entry = u64::from_le_bytes(bytes[24..32].try_into().unwrap());
+        let offset = Binary::open(child.program()).unwrap().file_offset(entry).unwrap();
+        let path = CString::new(child.program().as_os_str().as_bytes()).unwrap();
+        (child, path, offset)
+    }
+
+    /// Runs `true` once more elsewhere, lets the child go, and counts the records.
+    fn hits(mut child: Child, mut ring: RingBuf<MapData>) -> usize {
+        assert!(std::process::Command::new("true").status().unwrap().success());
+        child.release().unwrap();
+        while child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        std::iter::from_fn(|| ring.next().map(drop)).count()
+    }
+
+    #[test]
+    fn many_probes_of_a_held_child() {
+        let test = "many_probes_of_a_held_child";
+        let Some((ring, program)) = source(test, ProgType::Kprobe, AttachType::UprobeMulti) else { return };
+        let (child, path, offset) = child_and_entry();
+        let places = UprobeMulti {
+            path: &path,
+            offsets: &[offset],
+            cookies: &[7],
+            ref_ctrs: &[],
+            ret: false,
+            pid: Some(child.pid()),
+        };
+        let _link = uprobe_multi(program.as_fd(), &places).unwrap();
+        assert_eq!(hits(child, ring), 1);
+        let uneven = UprobeMulti { cookies: &[1, 2], ..places };
+        assert_eq!(uprobe_multi(program.as_fd(), &uneven).unwrap_err().raw_os_error(), Some(libc::EINVAL));
+    }
+
+    #[test]
+    fn a_single_probe_of_a_held_child() {
+        let test = "a_single_probe_of_a_held_child";
+        let Some((ring, program)) = source(test, ProgType::Kprobe, AttachType::Unspecified) else { return };
+        let (child, path, offset) = child_and_entry();
+        let probe = Uprobe { path: &path, offset, ref_ctr: 0, ret: false, pid: Some(child.pid()) };
+        let event = perf::uprobe(&probe).unwrap();
+        let _link = perf_event(program.as_fd(), event.as_fd(), 7).unwrap();
+        assert_eq!(hits(child, ring), 1);
+    }
+
+    #[test]
+    fn a_clock() {
+        let Some((mut ring, program)) = source("a_clock", ProgType::PerfEvent, AttachType::Unspecified)
+        else {
+            return;
+        };
+        let event = perf::cpu_clock(0, perf::Rate::Nanos(1_000_000)).unwrap();
+        let _link = perf_event(program.as_fd(), event.as_fd(), 0).unwrap();
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let mut ticks = 0;
+        while ticks < 3 && std::time::Instant::now() < limit {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            ticks += std::iter::from_fn(|| ring.next().map(drop)).count();
+        }
+        assert!(ticks >= 3, "{ticks}");
+    }
 }

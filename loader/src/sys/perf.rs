@@ -112,8 +112,7 @@ pub struct Uprobe<'a> {
 /// # Errors
 /// As the system call, or the kernel has no uprobe PMU.
 pub fn uprobe(probe: &Uprobe<'_>) -> io::Result<OwnedFd> {
-    let config =
-        u64::from(probe.ref_ctr) << UPROBE_REF_CTR_SHIFT | if probe.ret { UPROBE_RETURN } else { 0 };
+    let config = u64::from(probe.ref_ctr) << UPROBE_REF_CTR_SHIFT | if probe.ret { UPROBE_RETURN } else { 0 };
     // config1 is the path, config2 the offset.
     let attr = Attr::new(uprobe_type()?, config).u64(56, probe.path.as_ptr() as u64).u64(64, probe.offset);
     let cpu = if probe.pid.is_some() { None } else { Some(0) };
@@ -135,7 +134,10 @@ mod tests {
     #[test]
     fn attributes_are_laid_out_as_the_kernel_has_them() {
         let attr = Attr::new(2, 0x1122).period(7).flags(FLAG_FREQ);
-        assert_eq!(attr.0[..24], [2, 0, 0, 0, 112, 0, 0, 0, 0x22, 0x11, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            attr.0[..24],
+            [2, 0, 0, 0, 112, 0, 0, 0, 0x22, 0x11, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]
+        );
         assert_eq!(attr.0[40..48], [0, 4, 0, 0, 0, 0, 0, 0]);
     }
 

@@ -117,7 +117,8 @@ fn load(kind: ProgType, attach: AttachType, insns: &[u8]) -> io::Result<std::os:
 fn helper(kind: ProgType, id: u32) -> io::Result<()> {
     let [a, b, c, d] = id.to_ne_bytes();
     let insns = [0x85, 0, 0, 0, a, b, c, d, 0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    let program = Program { name: "probe", kind, attach: AttachType::Unspecified, insns: &insns, debug: None };
+    let program =
+        Program { name: "probe", kind, attach: AttachType::Unspecified, insns: &insns, debug: None };
     match bpf::prog_load(&program) {
         Err(rejected) if rejected.log.contains("invalid func") || rejected.log.contains("unknown func") => {
             Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
@@ -131,14 +132,8 @@ fn helper(kind: ProgType, id: u32) -> io::Result<()> {
 /// say `EINVAL`.
 fn uprobe_multi() -> io::Result<()> {
     let program = load(ProgType::Kprobe, AttachType::UprobeMulti, &RETURN_0)?;
-    let places = link::UprobeMulti {
-        path: c"/",
-        offsets: &[0],
-        cookies: &[],
-        ref_ctrs: &[],
-        ret: false,
-        pid: None,
-    };
+    let places =
+        link::UprobeMulti { path: c"/", offsets: &[0], cookies: &[], ref_ctrs: &[], ret: false, pid: None };
     match link::uprobe_multi(program.as_fd(), &places) {
         Err(e) if e.raw_os_error() == Some(libc::EBADF) => Ok(()),
         Err(e) => Err(e),

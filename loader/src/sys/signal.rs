@@ -131,15 +131,20 @@ pub fn send(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Sends a signal to this thread, which should have it blocked.
+    pub(crate) fn raise(signal: i32) {
+        // SAFETY: the call takes no memory.
+        unsafe { libc::raise(signal) };
+    }
 
     #[test]
     fn blocked_signals_are_read() {
         let mut signals = Signals::block(&[libc::SIGUSR1]).unwrap();
         assert_eq!(signals.read().unwrap(), None);
-        // SAFETY: the signal goes to this thread, which has it blocked.
-        unsafe { libc::raise(libc::SIGUSR1) };
+        raise(libc::SIGUSR1);
         assert_eq!(signals.read().unwrap(), Some(libc::SIGUSR1));
         assert_eq!(signals.read().unwrap(), None);
     }

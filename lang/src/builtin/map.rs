@@ -1,0 +1,142 @@
+//! Maps as a whole, and their entries.
+
+use super::{Builtin, EVERYWHERE, Form};
+use crate::ast::{Expr as Ast, ExprKind as AstKind, Name};
+use crate::check::{Call, Checked, Checker, Outcome, with_article};
+use crate::diag::Problem;
+use crate::hir::{Action, Expr, ExprKind, MapId, StmtKind};
+use crate::types::Type;
+
+pub(super) const ENTRIES: &[Builtin] = &[
+    Builtin {
+        name: "clear",
+        form: Form::Statement,
+        args: (1, 1),
+        signature: "clear(@map)",
+        doc: "Removes all entries of a map.",
+        example: "interval:s:1 { print(@); clear(@); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| whole(checker, call, Action::Clear),
+    },
+    Builtin {
+        name: "zero",
+        form: Form::Statement,
+        args: (1, 1),
+        signature: "zero(@map)",
+        doc: "Sets all values of a map to zero; the keys stay.",
+        example: "interval:s:1 { print(@); zero(@); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| whole(checker, call, Action::Zero),
+    },
+    Builtin {
+        name: "delete",
+        form: Form::Function,
+        args: (1, 2),
+        signature: "delete(@map, KEY)",
+        doc: "Removes an entry and gives whether there was one. Without a key, sets a map that has none to zero. The older \
+              form `delete(@map[KEY])` means the same.",
+        example: "uretprobe:./web:main.f { delete(@start, callid); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: delete,
+    },
+    Builtin {
+        name: "has_key",
+        form: Form::Function,
+        args: (2, 2),
+        signature: "has_key(@map, KEY)",
+        doc: "Whether a map has an entry, also one whose value is zero.",
+        example: "uretprobe:./web:main.f /has_key(@start, callid)/ { @returned = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: has_key,
+    },
+    Builtin {
+        name: "len",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "len(@map) or len(STACK)",
+        doc: "The number of entries of a map, or of frames of a stack, as `int64`.",
+        example: "interval:s:1 { printf(\"%d open\\n\", len(@start)); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: len,
+    },
+];
+
+fn whole(checker: &mut Checker<'_>, call: &Call<'_>, action: fn(MapId) -> Action) -> Checked<Outcome> {
+    let [map] = call.args else { return checker.no_arguments(call) };
+    let (map, name) = checker.map_arg(map)?;
+    checker.assigned(map, &name)?;
+    Ok(Outcome::Effect(vec![StmtKind::Emit { action: action(map), args: Vec::new() }]))
+}
+
+/// The map and key of `f(@m, k)`, or of the older `f(@m[k])`.
+fn entry(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(MapId, Name, Option<Expr>)> {
+    let [map, rest @ ..] = call.args else { return checker.no_arguments(call) };
+    let AstKind::Map { name, keys } = &map.kind else {
+        return checker.fail(Problem::error(map.span, "this must be a map, such as `@x`"));
+    };
+    let key = match (keys.as_slice(), rest) {
+        ([], []) => None,
+        ([], [key, ..]) => Some(checker.expr(key)?),
+        ([key], []) => Some(checker.expr(key)?),
+        (keys, []) => {
+            let span = map.span;
+            let tuple = Ast { kind: AstKind::Tuple(keys.to_vec()), span, height: map.height };
+            Some(checker.expr(&tuple)?)
+        }
+        (_, [surplus, ..]) => {
+            return checker.fail(
+                Problem::error(surplus.span, "the key is given twice").help(format!("write `{}({}, …)`", call.name.text, name.text)),
+            );
+        }
+    };
+    let id = checker.maps.id(name);
+    if key.is_none() && checker.maps.is_keyed(id) {
+        let problem = Problem::error(map.span, format!("`{}` has keys: which entry?", name.text))
+            .help(format!("`{0}({1}, KEY)`; `clear({1})` removes all", call.name.text, name.text));
+        return checker.fail(problem);
+    }
+    let key = checker.map_key(id, name, key, map.span)?;
+    checker.assigned(id, name)?;
+    Ok((id, name.clone(), key))
+}
+
+fn delete(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let (map, _, key) = entry(checker, call)?;
+    let kind = ExprKind::Delete { map, key: key.map(Box::new) };
+    Ok(Outcome::Value(Expr::new(kind, Type::Bool, call.span)))
+}
+
+fn has_key(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let (map, name, key) = entry(checker, call)?;
+    let Some(key) = key else {
+        return checker.fail(Problem::error(call.span, format!("`{}` has no keys", name.text)));
+    };
+    let kind = ExprKind::HasKey { map, key: Box::new(key) };
+    Ok(Outcome::Value(Expr::new(kind, Type::Bool, call.span)))
+}
+
+fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [what] = call.args else { return checker.no_arguments(call) };
+    if matches!(&what.kind, AstKind::Map { keys, .. } if keys.is_empty()) {
+        let (map, name) = checker.map_arg(what)?;
+        checker.assigned(map, &name)?;
+        if !checker.maps.is_stack(map) {
+            if checker.maps.is_scalar(map) {
+                let problem = Problem::error(what.span, format!("`{}` has no keys, so it has no length", name.text));
+                return checker.fail(problem);
+            }
+            return Ok(Outcome::Value(Expr::new(ExprKind::MapLen(map), Type::I64, call.span)));
+        }
+    }
+    let value = checker.expr(what)?;
+    if matches!(value.ty, Type::Stack { .. }) {
+        return Ok(Outcome::Value(Expr::new(ExprKind::StackLen(Box::new(value)), Type::I64, call.span)));
+    }
+    let message = format!("len() counts entries of a map or frames of a stack, this is {}", with_article(&value.ty));
+    checker.fail(Problem::error(what.span, message))
+}

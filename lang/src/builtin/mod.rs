@@ -1,0 +1,156 @@
+//! The builtins: one entry each, with everything that is known about it.
+//!
+//! The checker looks names up here, messages take signatures and nearest names from here, and the reference manual is
+//! made from the texts. A new builtin is an entry in one of the files below; a new file is a row of [`GROUPS`].
+
+mod aggregation;
+mod goroutine;
+mod machine;
+mod map;
+mod memory;
+mod output;
+mod process;
+mod site;
+mod stack;
+mod symbol;
+mod time;
+
+use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
+
+/// How a builtin is used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Form {
+    /// A value, with or without parentheses.
+    Variable,
+    /// A call that gives a value.
+    Function,
+    /// A call that does something and gives no value.
+    Statement,
+    /// A call that stands right of `@map =`.
+    MapValue,
+}
+
+/// A builtin variable or function.
+pub struct Builtin {
+    /// The name. `argN` stands for `arg0`, `arg1` and so on.
+    pub name: &'static str,
+    /// How it is used.
+    pub form: Form,
+    /// Least and greatest number of arguments.
+    pub args: (usize, usize),
+    /// How a call looks; what may be left out stands in brackets.
+    pub signature: &'static str,
+    /// What it is, in a sentence or two of the manual.
+    pub doc: &'static str,
+    /// A script that shows it.
+    pub example: &'static str,
+    /// The kinds of probe it is available in.
+    pub probes: &'static [ProbeKind],
+    /// What to use in other kinds of probe.
+    pub elsewhere: Option<&'static str>,
+    /// Checks and translates a use; the number of arguments is right already.
+    pub(crate) check: fn(&mut Checker<'_>, &Call<'_>) -> Checked<Outcome>,
+}
+
+impl std::fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builtin").field("name", &self.name).field("signature", &self.signature).finish_non_exhaustive()
+    }
+}
+
+/// All kinds of probe.
+const EVERYWHERE: &[ProbeKind] = &[
+    ProbeKind::Begin,
+    ProbeKind::End,
+    ProbeKind::Interval,
+    ProbeKind::Profile,
+    ProbeKind::Tracepoint,
+    ProbeKind::Uprobe,
+    ProbeKind::Uretprobe,
+];
+/// Probes in a traced program.
+const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe];
+/// Probes at the entry of a function.
+const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
+/// Probes at the return of a function.
+const AT_RETURN: &[ProbeKind] = &[ProbeKind::Uretprobe];
+
+/// The builtins by subject.
+pub const GROUPS: &[(&str, &[Builtin])] = &[
+    ("Process and thread", process::ENTRIES),
+    ("Time", time::ENTRIES),
+    ("Machine", machine::ENTRIES),
+    ("The traced function", site::ENTRIES),
+    ("Goroutines", goroutine::ENTRIES),
+    ("Stacks", stack::ENTRIES),
+    ("Memory", memory::ENTRIES),
+    ("Symbols", symbol::ENTRIES),
+    ("Output", output::ENTRIES),
+    ("Maps", map::ENTRIES),
+    ("Aggregation", aggregation::ENTRIES),
+];
+
+/// All builtins.
+pub fn all() -> impl Iterator<Item = &'static Builtin> {
+    GROUPS.iter().flat_map(|(_, entries)| *entries)
+}
+
+/// The names of all builtins.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|b| b.name)
+}
+
+/// The builtin of that name; `arg3` finds `argN`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    let family = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let numbered = family.len() < name.len();
+    all().find(|b| b.name == name || (numbered && b.name.strip_suffix('N') == Some(family)))
+}
+
+/// The number in `arg3`.
+fn numbered(call: &Call<'_>) -> Option<u32> {
+    let name = &call.name.text;
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.parse().ok()
+}
+
+/// Names that bpftrace has and gotrace does not have yet.
+const NOT_YET: &[&str] = &[
+    "username", "pcomm", "leader_comm", "ppid", "leader_tid", "jiffies", "ncpus", "numaid", "curtask", "cgroup",
+    "probetype", "dw_ustack", "ctx", "has_cpid", "usermode", "config", "errorf", "warnf", "debugf", "fail",
+    "static_assert", "assert", "find", "is_scalar", "strlen", "strcap", "strncmp", "strstr", "strcontains",
+    "str_concat", "memcmp", "cat", "system", "kaddr", "percpu_kaddr", "kptr", "uptr", "path", "ntop", "pton",
+    "macaddr", "cgroupid", "cgroup_path", "signal", "signal_thread", "override", "write_user", "skboutput",
+    "socket_cookie", "bswap", "strerror", "signal_name", "syscall_name", "offsetof", "typeof", "typeinfo",
+    "container_of", "getopt", "is_err", "is_str", "is_ptr", "is_array", "is_integer", "kfunc_exist", "kfunc_allowed",
+    "unwatch", "tseries", "curg", "gofunc", "gotype", "goerr", "cap",
+];
+
+/// Whether bpftrace has a builtin of that name, or the language of gotrace will have one.
+#[must_use]
+pub fn not_yet(name: &str) -> bool {
+    NOT_YET.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_complete_and_unique() {
+        for b in all() {
+            assert_eq!(names().filter(|n| *n == b.name).count(), 1, "{}", b.name);
+            assert!(b.signature.starts_with(b.name.trim_end_matches('N')), "{}", b.name);
+            assert!(b.doc.ends_with('.') && b.args.0 <= b.args.1 && !b.probes.is_empty(), "{}", b.name);
+            assert!(!not_yet(b.name), "{}", b.name);
+        }
+    }
+
+    #[test]
+    fn numbered_names() {
+        assert_eq!(find("arg12").map(|b| b.name), Some("argN"));
+        assert_eq!(find("sarg0").map(|b| b.name), Some("sargN"));
+        assert!(find("arg").is_none() && find("pid1").is_none() && find("12").is_none());
+    }
+}

@@ -1,0 +1,216 @@
+//! Output, and the end of the run.
+
+use super::{Builtin, EVERYWHERE, Form};
+use crate::ast::{Expr as Ast, ExprKind as AstKind};
+use crate::check::{Call, Checked, Checker, Outcome, Value, agg_name, with_article};
+use crate::diag::Problem;
+use crate::format::{Conv, Format};
+use crate::hir::{Action, Agg, Expr, ExprKind, StmtKind};
+use crate::span::Span;
+use crate::types::Type;
+
+pub(super) const ENTRIES: &[Builtin] = &[
+    Builtin {
+        name: "printf",
+        form: Form::Statement,
+        args: (1, usize::MAX),
+        signature: "printf(FORMAT [, VALUE, …])",
+        doc: "Prints by a format: `%d %i %u %o %x %X %c %p` for numbers, `%s` for any value, `%r %rx %rh` for buffers, with \
+              flags, width and precision as in C.",
+        example: "uprobe:./web:main.f { printf(\"%-16s %6d %s\\n\", comm, pid, func); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: printf,
+    },
+    Builtin {
+        name: "print",
+        form: Form::Statement,
+        args: (1, 3),
+        signature: "print(VALUE) or print(@map [, TOP [, DIVISOR]])",
+        doc: "Prints a value, a map, or an entry of a map. For a map, only the TOP greatest entries, each divided by \
+              DIVISOR.",
+        example: "interval:s:1 { print(@bytes, 10, 1024); clear(@bytes); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: print,
+    },
+    Builtin {
+        name: "join",
+        form: Form::Statement,
+        args: (1, 2),
+        signature: "join(STRINGS [, SEPARATOR])",
+        doc: "Prints an array of strings such as `argv`, the first 16 of them, with a separator (a space).",
+        example: "tracepoint:syscalls:sys_enter_execve { join(args.argv); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: join,
+    },
+    Builtin {
+        name: "exit",
+        form: Form::Statement,
+        args: (0, 1),
+        signature: "exit([CODE])",
+        doc: "Ends the run, after the maps are printed; the code becomes the exit status of gotrace.",
+        example: "interval:s:10 { exit(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: exit,
+    },
+];
+
+/// Most values of one printf.
+const MAX_VALUES: usize = 128;
+/// Most strings that join() prints.
+const JOIN_STRINGS: u64 = 16;
+/// Longest string that join() prints, its end included.
+const JOIN_STRING_SIZE: u32 = 256;
+
+fn emit(action: Action, args: Vec<Expr>) -> Checked<Outcome> {
+    Ok(Outcome::Effect(vec![StmtKind::Emit { action, args }]))
+}
+
+fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [format_arg, values @ ..] = call.args else { return checker.no_arguments(call) };
+    let format = parse_format(checker, format_arg);
+    let checked: Vec<Checked<Expr>> = values.iter().map(|v| checker.expr(v)).collect();
+    let format = format?;
+    if values.len() > MAX_VALUES {
+        return checker.fail(Problem::error(call.span, format!("printf() takes at most {MAX_VALUES} values")));
+    }
+    let wanted = format.specs().count();
+    if wanted != values.len() {
+        let problem = Problem::error(call.span, format!("the format has {wanted} conversions, but {} values follow", values.len()));
+        return checker.fail(match values.get(wanted) {
+            Some(surplus) => problem.label(surplus.span, "no conversion prints this"),
+            None => problem.label(format_arg.span, "a conversion has no value"),
+        });
+    }
+    let values = checked.into_iter().collect::<Checked<Vec<Expr>>>()?;
+    let mut fits = Ok(());
+    for (spec, value) in format.specs().zip(&values) {
+        if let Err(stop) = check_conversion(checker, spec.conv, value) {
+            fits = Err(stop);
+        }
+    }
+    fits?;
+    emit(Action::Printf(format), values)
+}
+
+fn parse_format(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Format> {
+    let AstKind::Str(bytes) = &arg.kind else {
+        let text = checker.text_arg(arg, "the format")?;
+        return Format::parse(text.as_bytes()).or_else(|e| checker.fail(Problem::error(arg.span, e.message)));
+    };
+    Format::parse(bytes).or_else(|error| {
+        // Without escapes the offset in the bytes is the offset in the script.
+        let plain = arg.span.range().len() == bytes.len() + 2;
+        let start = arg.span.start as usize + 1 + error.at;
+        let span = if plain { Span::new(start, (start + 2).min(arg.span.end as usize)) } else { arg.span };
+        checker.fail(Problem::error(span, error.message))
+    })
+}
+
+fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Checked<()> {
+    let ty = &value.ty;
+    let number = matches!(ty, Type::Int { .. } | Type::Bool | Type::Ptr { .. });
+    let (right, name, wants) = match conv {
+        Conv::Signed => (number, "%d", "a number"),
+        Conv::Unsigned => (number, "%u", "a number"),
+        Conv::Octal => (number, "%o", "a number"),
+        Conv::HexLower => (number, "%x", "a number"),
+        Conv::HexUpper => (number, "%X", "a number"),
+        Conv::Char => (number, "%c", "a number"),
+        Conv::Pointer => (number, "%p", "an address"),
+        Conv::Text => (*ty != Type::Void && !matches!(ty, Type::Tuple(l) if l.is_empty()), "%s", "a value"),
+        Conv::Buffer => (matches!(ty, Type::Buf(_)), "%r", "a buffer"),
+        Conv::BufferHex => (matches!(ty, Type::Buf(_)), "%rx", "a buffer"),
+        Conv::BufferHexSpaced => (matches!(ty, Type::Buf(_)), "%rh", "a buffer"),
+    };
+    if right {
+        return Ok(());
+    }
+    let problem = Problem::error(value.span, format!("`{name}` prints {wants}, this is {}", with_article(ty)));
+    checker.fail(match (wants, ty) {
+        (_, Type::Void) => problem,
+        ("a buffer", Type::Int { .. } | Type::Ptr { .. }) => problem.help("`buf(ADDRESS, LENGTH)` reads one"),
+        _ => problem.help("`%s` prints it"),
+    })
+}
+
+fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [what, rest @ ..] = call.args else { return checker.no_arguments(call) };
+    if let AstKind::Map { name, keys } = &what.kind {
+        if keys.is_empty() {
+            let (map, name) = checker.map_arg(what)?;
+            checker.assigned(map, &name)?;
+            let mut number = |arg: Option<&Ast>, what: &str| -> Checked<u32> {
+                let Some(arg) = arg else { return Ok(0) };
+                let n = checker.constant(arg, what)?;
+                match u32::try_from(n) {
+                    Ok(n) => Ok(n),
+                    Err(_) => checker.fail(Problem::error(arg.span, format!("{what} is a number from 0 to {}", u32::MAX))),
+                }
+            };
+            let top = number(rest.first(), "the number of entries");
+            let div = number(rest.get(1), "the divisor");
+            return emit(Action::PrintMap { map, top: top?, div: div? }, Vec::new());
+        }
+        if let [surplus, ..] = rest {
+            return checker.fail(Problem::error(surplus.span, "only whole maps have a top and a divisor"));
+        }
+        let id = checker.maps.id(name);
+        if let Some((Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. }, _)) =
+            &checker.maps.get(id).value
+        {
+            let problem = Problem::error(what.span, format!("one entry of a {}() cannot be printed yet", agg_name(*agg)))
+                .help(format!("print them all: `print({})`", name.text));
+            return checker.fail(problem);
+        }
+        let value = checker.expr(what)?;
+        let ExprKind::MapGet { map, key: Some(key) } = &value.kind else {
+            return emit(Action::Print, vec![value]);
+        };
+        let (map, key) = (*map, (**key).clone());
+        return emit(Action::PrintEntry(map), vec![key, value]);
+    }
+    if let [surplus, ..] = rest {
+        return checker.fail(Problem::error(surplus.span, "only maps have a top and a divisor"));
+    }
+    let value = checker.expr(what)?;
+    check_conversion(checker, Conv::Text, &value)?;
+    emit(Action::Print, vec![value])
+}
+
+fn join(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [strings, rest @ ..] = call.args else { return checker.no_arguments(call) };
+    let separator = match rest.first() {
+        Some(arg) => checker.text_arg(arg, "the separator"),
+        None => Ok(" ".into()),
+    };
+    let (address, space) = checker.address_arg(strings)?;
+    let separator = separator?;
+    let (set, array) = checker.hidden_var(address)?;
+    let size = JOIN_STRING_SIZE.min(checker.max_string());
+    let mut args = Vec::new();
+    for i in 0..JOIN_STRINGS {
+        let entry = checker.offset(array.clone(), i * 8);
+        let load = ExprKind::Load { addr: Box::new(entry), space };
+        let addr = Box::new(Expr::new(load, Type::U64, strings.span));
+        args.push(Expr::new(ExprKind::ReadStr { addr, len: None, space }, Type::Str(size), strings.span));
+    }
+    Ok(Outcome::Effect(vec![set, StmtKind::Emit { action: Action::Join(separator), args }]))
+}
+
+fn exit(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let code = match call.args {
+        [] => checker.number(0, call.span),
+        [code, ..] => checker.number_arg(code)?,
+    };
+    if code.literal().is_some_and(|c| c > 255) {
+        let span = call.args.first().map_or(call.span, |a| a.span);
+        checker.warn(Problem::warning(span, "an exit status has 8 bits: 0 to 255"));
+    }
+    let code = checker.cast_to(code, &Type::I64);
+    // The rest of the block is not run.
+    Ok(Outcome::Effect(vec![StmtKind::Emit { action: Action::Exit, args: vec![code] }, StmtKind::Return]))
+}

@@ -1,0 +1,134 @@
+//! The traced function: its name, arguments, results and registers.
+
+use super::{AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_PROGRAMS, numbered};
+use crate::check::{Call, Checked, Checker, Outcome};
+use crate::diag::Problem;
+use crate::env::{Abi, Stop};
+use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
+use crate::types::Type;
+
+pub(super) const ENTRIES: &[Builtin] = &[
+    Builtin {
+        name: "probe",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "probe",
+        doc: "The attach point that fired, in full: `uprobe:./web:main.f`. It is printed, kept, and compared with a string.",
+        example: "uprobe:./web:main.* { @[probe] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |_, call| value(call, Node::Probe, Type::ProbeName),
+    },
+    Builtin {
+        name: "func",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "func",
+        doc: "The traced function's full name. It is printed, kept, and compared with a string.",
+        example: "uprobe:./web:main.* /func != \"main.init\"/ { printf(\"%s\\n\", func); }",
+        probes: IN_PROGRAMS,
+        elsewhere: Some("`probe` names the attach point"),
+        check: |_, call| value(call, Node::Func, Type::FuncName),
+    },
+    Builtin {
+        name: "argN",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "arg0, arg1, …",
+        doc: "An argument of the function, as `uint64`: by the C calling convention, in Go programs the same as `sargN`.",
+        example: "uprobe:libc:malloc { @bytes = hist(arg0); }",
+        probes: AT_ENTRY,
+        elsewhere: Some("keep it at the entry, in a map: `@arg[tid] = arg0;`, in Go programs `@arg[callid] = arg0;`"),
+        check: argument,
+    },
+    Builtin {
+        name: "sargN",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "sarg0, sarg1, …",
+        doc: "An argument word of the function in source order, as `uint64`. In Go programs it is found wherever the \
+              calling convention of their release keeps it; a string takes two words, a slice three. In other programs \
+              it is the word on the stack.",
+        example: "uprobe:./web:main.prepareAnswer { printf(\"%s %d\\n\", gostr(sarg0, sarg1), sarg2); }",
+        probes: AT_ENTRY,
+        elsewhere: Some("keep it at the entry, in a map: `@arg[callid] = sarg0;`"),
+        check: argument,
+    },
+    Builtin {
+        name: "args",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "args.NAME",
+        doc: "An argument of a tracepoint by name, with its type. `gotrace list -v` shows the names.",
+        example: "tracepoint:syscalls:sys_enter_openat { printf(\"%s\\n\", str(args.filename)); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| checker.no_args(call.span, call.span),
+    },
+    Builtin {
+        name: "retval",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "retval",
+        doc: "The first result word of the function, as `uint64`. Cast it for negative numbers: `(int64)retval`.",
+        example: "uretprobe:libc:read { @bytes = hist((int64)retval); }",
+        probes: AT_RETURN,
+        elsewhere: Some("use a `uretprobe`"),
+        check: |_, call| value(call, Node::Retval, Type::U64),
+    },
+    Builtin {
+        name: "reg",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "reg(NAME)",
+        doc: "A register of the traced program, as `uint64`: \"sp\", \"ip\", \"ax\" and so on.",
+        example: "uprobe:./web:main.f { printf(\"%p\\n\", reg(\"sp\")); }",
+        probes: IN_PROGRAMS,
+        elsewhere: None,
+        check: register,
+    },
+];
+
+/// Greatest number of an argument: nothing has more, and a mistyped one is found out.
+const MAX_ARGUMENT: u32 = 63;
+
+fn value(call: &Call<'_>, node: Node, ty: Type) -> Checked<Outcome> {
+    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(node), ty, call.span)))
+}
+
+fn argument(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let Some(n) = numbered(call).filter(|n| *n <= MAX_ARGUMENT) else {
+        let message = format!("`{}` is no argument: they go up to {MAX_ARGUMENT}", call.name.text);
+        return checker.fail(Problem::error(call.span, message));
+    };
+    if checker.site_stop() == Some(Stop::Inside) && is_go(checker) {
+        let problem = Problem::warning(call.span, format!("`{}` may be gone inside the function", call.name.text))
+            .note("registers that held arguments are used for other things behind the entry");
+        checker.warn(problem);
+    }
+    let n = n as u8;
+    let stack = call.name.text.starts_with('s');
+    value(call, if stack { Node::Sarg(n) } else { Node::Arg(n) }, Type::U64)
+}
+
+fn is_go(checker: &Checker<'_>) -> bool {
+    matches!(&checker.target().attach, Attach::Uprobe { class, .. } if class.abi != Abi::C)
+}
+
+fn register(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg] = call.args else { return checker.no_arguments(call) };
+    let name = checker.text_arg(arg, "the name of a register")?;
+    let arch = checker.env.arch();
+    match arch.register(&name) {
+        Some(index) => value(call, Node::Reg(index), Type::U64),
+        None => {
+            let mut problem = Problem::error(arg.span, format!("this machine has no register `{name}`"))
+                .did_you_mean(&name, arch.registers().iter().copied());
+            if problem.help.is_empty() {
+                problem = problem.note(format!("registers are {}", arch.registers().join(", ")));
+            }
+            checker.fail(problem)
+        }
+    }
+}
+

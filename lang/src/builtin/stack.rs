@@ -1,0 +1,80 @@
+//! Stack traces.
+
+use super::{Builtin, EVERYWHERE, Form};
+use crate::ast::ExprKind as Ast;
+use crate::check::{Call, Checked, Checker, Outcome};
+use crate::diag::Problem;
+use crate::hir::{Builtin as Node, Expr, ExprKind};
+use crate::types::{StackKind, StackMode, Type};
+
+pub(super) const ENTRIES: &[Builtin] = &[
+    Builtin {
+        name: "ustack",
+        form: Form::Variable,
+        args: (0, 2),
+        signature: "ustack([MODE,] [LIMIT])",
+        doc: "The stack of the current program. Modes are `bpftrace` (one `symbol+offset` a line, the default), `perf` and \
+              `raw`; the limit is the number of frames, 127 if it is left out.",
+        example: "uprobe:./web:runtime.mallocgc { @[ustack(5)] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| stack(checker, call, StackKind::User),
+    },
+    Builtin {
+        name: "kstack",
+        form: Form::Variable,
+        args: (0, 2),
+        signature: "kstack([MODE,] [LIMIT])",
+        doc: "The stack of the kernel; mode and limit as for `ustack`.",
+        example: "profile:hz:99 { @[kstack] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| stack(checker, call, StackKind::Kernel),
+    },
+];
+
+/// The print forms by name.
+const MODES: &[(&str, StackMode)] =
+    &[("bpftrace", StackMode::Bpftrace), ("perf", StackMode::Perf), ("raw", StackMode::Raw)];
+
+/// Most frames that the kernel records (`/proc/sys/kernel/perf_event_max_stack`).
+const MAX_FRAMES: i64 = 127;
+
+fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked<Outcome> {
+    let (mode, limit) = match call.args {
+        [] => (None, None),
+        [mode, limit] => (Some(mode), Some(limit)),
+        [one, ..] if matches!(one.kind, Ast::Ident(_)) => (Some(one), None),
+        [one, ..] => (None, Some(one)),
+    };
+    let mode = match mode {
+        None => StackMode::default(),
+        Some(arg) => {
+            let name = match &arg.kind {
+                Ast::Ident(name) => name.as_str(),
+                _ => "",
+            };
+            match MODES.iter().find(|(known, _)| *known == name) {
+                Some((_, mode)) => *mode,
+                None => {
+                    let problem = Problem::error(arg.span, "this is no form of a stack")
+                        .note("forms are bpftrace, perf and raw")
+                        .did_you_mean(name, MODES.iter().map(|(known, _)| *known));
+                    return checker.fail(problem);
+                }
+            }
+        }
+    };
+    let limit = match limit {
+        None => MAX_FRAMES,
+        Some(arg) => {
+            let n = checker.constant(arg, "the number of frames")?;
+            if !(1..=MAX_FRAMES).contains(&n) {
+                return checker.fail(Problem::error(arg.span, format!("a stack has 1 to {MAX_FRAMES} frames")));
+            }
+            n
+        }
+    };
+    let ty = Type::Stack { kind, mode, limit: limit as u16 };
+    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Stack), ty, call.span)))
+}

@@ -1,0 +1,77 @@
+//! Symbols and addresses.
+
+use super::{Builtin, EVERYWHERE, Form, IN_PROGRAMS};
+use crate::check::{Call, Checked, Checker, Outcome};
+use crate::diag::Problem;
+use crate::hir::{Expr, ExprKind};
+use crate::types::{AddrSpace, Type};
+
+pub(super) const ENTRIES: &[Builtin] = &[
+    Builtin {
+        name: "usym",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "usym(ADDRESS)",
+        doc: "An address of the current program that prints as its symbol.",
+        example: "uprobe:./web:runtime.newproc1 { @[usym(*(uint64 *)sarg0)] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| symbol(checker, call, Type::USym),
+    },
+    Builtin {
+        name: "ksym",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "ksym(ADDRESS)",
+        doc: "An address of the kernel that prints as its symbol.",
+        example: "tracepoint:timer:hrtimer_start { @[ksym(args.function)] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| symbol(checker, call, Type::KSym),
+    },
+    Builtin {
+        name: "uaddr",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "uaddr(NAME)",
+        doc: "The address of a symbol of the traced program, as `uint64 *`.",
+        example: "uprobe:./web:main.f { printf(\"%d\\n\", *uaddr(\"main.counter\")); }",
+        probes: IN_PROGRAMS,
+        elsewhere: Some("symbols are looked up in the program that a uprobe names"),
+        check: uaddr,
+    },
+];
+
+fn symbol(checker: &mut Checker<'_>, call: &Call<'_>, ty: Type) -> Checked<Outcome> {
+    let [address] = call.args else { return checker.no_arguments(call) };
+    let (address, _) = checker.address_arg(address)?;
+    Ok(Outcome::Value(Expr::new(ExprKind::Symbol(Box::new(address)), ty, call.span)))
+}
+
+fn uaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg] = call.args else { return checker.no_arguments(call) };
+    let name = checker.text_arg(arg, "the name of a symbol")?;
+    let target = checker.target();
+    if let [_, second, ..] = target.binaries.as_slice() {
+        let problem = Problem::error(call.span, format!("`{name}` may be at different addresses"))
+            .note(format!("the probe traces several programs: {}, {second}", target.binaries[0]))
+            .help("write one probe for each");
+        return checker.fail(problem);
+    }
+    let binary = target.binaries.first().map(String::as_str).unwrap_or_default();
+    match checker.env.symbol_address(binary, &name) {
+        Ok(address) => {
+            let ty = Type::Ptr { to: Box::new(Type::U64), space: AddrSpace::User };
+            Ok(Outcome::Value(Expr::new(ExprKind::Int(address), ty, call.span)))
+        }
+        Err(error) => {
+            let mut problem = Problem::error(arg.span, error.message);
+            problem.notes = error.notes;
+            problem.help.extend(error.help);
+            if let [near, ..] = error.similar.as_slice() {
+                problem = problem.help(format!("did you mean `{near}`?"));
+            }
+            checker.fail(problem)
+        }
+    }
+}

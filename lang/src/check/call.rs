@@ -1,0 +1,199 @@
+//! Calls of builtins: looking them up, what all have in common, and helpers for their arguments.
+
+use crate::ast::{Expr, ExprKind, Name};
+use crate::builtin::{self, Builtin};
+use crate::check::maps::with_article;
+use crate::check::{Checked, Checker, build};
+use crate::diag::Problem;
+use crate::hir::{self, Agg, MapId};
+use crate::span::Span;
+use crate::types::{AddrSpace, Type};
+use std::sync::Arc;
+
+/// A use of a builtin: `f(a, b)`, or `v` with no arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// Its name as written: `arg3` for the entry `argN`.
+    pub name: &'a Name,
+    /// The arguments.
+    pub args: &'a [Expr],
+    /// The whole call.
+    pub span: Span,
+}
+
+/// What a call becomes.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A value.
+    Value(hir::Expr),
+    /// Statements.
+    Effect(Vec<hir::StmtKind>),
+    /// An aggregation, which the assignment around it carries out. The value is 64-bit.
+    Aggregate { agg: Agg, value: Option<hir::Expr> },
+}
+
+impl Checker<'_> {
+    /// Translates a call, or a builtin variable (no arguments). `statement`: its value is not used.
+    pub(super) fn call(&mut self, name: &Name, args: &[Expr], span: Span, statement: bool) -> Checked<Outcome> {
+        let Some(entry) = builtin::find(&name.text) else {
+            return self.unknown_function(name);
+        };
+        let kind = self.target().kind();
+        if !entry.probes.contains(&kind) {
+            let names: Vec<&str> = entry.probes.iter().map(|k| k.name()).collect();
+            let problem = Problem::error(name.span, format!("`{}` is not available in `{}` probes", name.text, kind.name()))
+                .note(format!("it is available in {}", names.join(", ")));
+            return self.fail(match entry.elsewhere {
+                Some(help) => problem.help(help),
+                None => problem,
+            });
+        }
+        let (least, most) = entry.args;
+        if args.len() < least || args.len() > most {
+            return self.argument_count(entry, name, args.len(), span);
+        }
+        if entry.form == builtin::Form::Statement && !statement {
+            let problem = Problem::error(span, format!("{}() gives no value", name.text));
+            return self.fail(problem.help("write it as a statement"));
+        }
+        (entry.check)(self, &Call { name, args, span })
+    }
+
+    fn unknown_function<T>(&mut self, name: &Name) -> Checked<T> {
+        if builtin::not_yet(&name.text) {
+            return self.fail(Problem::error(name.span, format!("gotrace has no `{}()` yet", name.text)));
+        }
+        let problem = Problem::error(name.span, format!("unknown function `{}`", name.text))
+            .did_you_mean(&name.text, builtin::names());
+        self.fail(problem)
+    }
+
+    fn argument_count<T>(&mut self, entry: &Builtin, name: &Name, given: usize, span: Span) -> Checked<T> {
+        let arguments = |n: usize| format!("{n} argument{}", if n == 1 { "" } else { "s" });
+        let wants = match entry.args {
+            (0, 0) => "no arguments".to_owned(),
+            (least, most) if least == most => arguments(least),
+            (least, usize::MAX) => format!("at least {}", arguments(least)),
+            (least, most) => format!("{least} to {}", arguments(most)),
+        };
+        let problem = Problem::error(span, format!("`{}` takes {wants}, not {given}", name.text))
+            .help(format!("`{}`", entry.signature));
+        self.fail(problem)
+    }
+
+    // ---- arguments
+
+    /// A number, as 64 bits of its own sign.
+    pub(crate) fn number_arg(&mut self, e: &Expr) -> Checked<hir::Expr> {
+        let value = self.expr(e)?;
+        match &value.ty {
+            Type::Int { .. } | Type::Bool => Ok(self.promote(value)),
+            Type::Ptr { .. } => Ok(build::cast(value, &Type::U64)),
+            ty => {
+                let message = format!("this must be a number, not {}", with_article(ty));
+                self.fail(Problem::error(e.span, message))
+            }
+        }
+    }
+
+    /// An address as `uint64`, and the memory it is in.
+    pub(crate) fn address_arg(&mut self, e: &Expr) -> Checked<(hir::Expr, AddrSpace)> {
+        let value = self.expr(e)?;
+        let space = match &value.ty {
+            Type::Ptr { space, .. } => *space,
+            Type::Int { .. } => self.default_space(),
+            ty => {
+                let message = format!("this must be an address, not {}", with_article(ty));
+                return self.fail(Problem::error(e.span, message));
+            }
+        };
+        Ok((build::cast(value, &Type::U64), space))
+    }
+
+    /// Text that is known now: a string literal, `$1`, `str($1)`.
+    pub(crate) fn text_arg(&mut self, e: &Expr, what: &str) -> Checked<Arc<str>> {
+        let bytes = match &e.kind {
+            ExprKind::Str(text) => text.clone(),
+            ExprKind::Param(n) => self.param_text(*n).unwrap_or_default().into_bytes(),
+            ExprKind::Call { name, args } => match (name.text.as_str(), args.as_slice()) {
+                ("str", [Expr { kind: ExprKind::Param(n), .. }]) => self.param_text(*n).unwrap_or_default().into_bytes(),
+                _ => return self.not_literal(e, what),
+            },
+            _ => return self.not_literal(e, what),
+        };
+        Ok(String::from_utf8_lossy(&bytes).into())
+    }
+
+    fn not_literal<T>(&mut self, e: &Expr, what: &str) -> Checked<T> {
+        self.fail(Problem::error(e.span, format!("{what} must be a string that is written here: \"…\"")))
+    }
+
+    /// A map as such, without a key.
+    pub(crate) fn map_arg(&mut self, e: &Expr) -> Checked<(MapId, Name)> {
+        match &e.kind {
+            ExprKind::Map { name, keys } if keys.is_empty() => Ok((self.maps.id(name), name.clone())),
+            ExprKind::Map { name, .. } => self.fail(
+                Problem::error(e.span, "this must be a whole map").help(format!("write `{}` without a key", name.text)),
+            ),
+            _ => self.fail(Problem::error(e.span, "this must be a map, such as `@x`")),
+        }
+    }
+
+    /// Reports a map that is used as a whole and never assigned.
+    pub(crate) fn assigned(&mut self, map: MapId, name: &Name) -> Checked<()> {
+        if self.maps.get(map).value.is_some() {
+            return Ok(());
+        }
+        let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
+        let problem =
+            Problem::error(name.span, format!("`{}` is never assigned", name.text)).did_you_mean(&name.text, known);
+        self.unknown(problem)
+    }
+
+    /// A new variable that the script does not name, set to this value.
+    pub(crate) fn hidden_var(&mut self, value: hir::Expr) -> Checked<(hir::StmtKind, hir::Expr)> {
+        let (ty, span) = (value.ty.clone(), value.span);
+        let id = self.scopes.declare("", span);
+        self.scopes.vars[id.0 as usize].used = true;
+        let inferred = super::infer::Inferred { ty: ty.clone(), weak: false };
+        if let Ok((_, changed)) = self.vars().assign(id, &inferred, span) {
+            self.maps.changed |= changed;
+        }
+        let var = hir::Expr::new(hir::ExprKind::Var(id), ty, span);
+        Ok((hir::StmtKind::SetVar(id, value), var))
+    }
+
+    /// Size of the longest string.
+    pub(crate) fn max_string(&self) -> u32 {
+        self.config.max_strlen.max(1).next_multiple_of(8)
+    }
+}
+
+/// Small things that builtins need and the table's checks guarantee.
+impl Checker<'_> {
+    /// For argument lists that [`Builtin::args`] rules out.
+    pub(crate) fn no_arguments<T>(&mut self, call: &Call<'_>) -> Checked<T> {
+        self.fail(Problem::error(call.span, format!("`{}` has the wrong number of arguments", call.name.text)))
+    }
+
+    /// The value as another type.
+    pub(crate) fn cast_to(&self, e: hir::Expr, ty: &Type) -> hir::Expr {
+        build::cast(e, ty)
+    }
+
+    /// An address and an offset in bytes.
+    pub(crate) fn offset(&self, address: hir::Expr, by: u64) -> hir::Expr {
+        let span = address.span;
+        build::offset(address, by, span)
+    }
+
+    /// An `uint64` literal.
+    pub(crate) fn number(&self, value: u64, span: Span) -> hir::Expr {
+        build::int(value, Type::U64, span)
+    }
+
+    /// A string literal.
+    pub(crate) fn literal_text(&mut self, text: &[u8], span: Span) -> Checked<hir::Expr> {
+        self.string_literal(text, span)
+    }
+}

@@ -1,0 +1,364 @@
+//! Expressions: literals, names, maps, casts, tuples, choices. Operators are in `ops`, memory in `place`.
+
+use crate::ast::{Expr, ExprKind, Name, TypeExpr};
+use crate::builtin::{self, Form};
+use crate::check::infer::{self, Inferred};
+use crate::check::maps::{agg_name, agg_signed, with_article};
+use crate::check::{Checked, Checker, Outcome, Value, build};
+use crate::diag::Problem;
+use crate::hir::{self, Agg, MapId, VarId};
+use crate::span::Span;
+use crate::types::{AddrSpace, Type};
+
+impl Checker<'_> {
+    /// Translates an expression that must have a value.
+    pub fn expr(&mut self, e: &Expr) -> Checked<hir::Expr> {
+        let span = e.span;
+        match &e.kind {
+            ExprKind::Int(v) => {
+                let ty = if i64::try_from(*v).is_ok() { Type::I64 } else { Type::U64 };
+                Ok(build::int(*v, ty, span))
+            }
+            ExprKind::Str(text) => self.string_literal(text, span),
+            ExprKind::Bool(v) => Ok(build::bool(*v, span)),
+            ExprKind::Ident(name) => self.ident(name, span),
+            ExprKind::Var(name) => {
+                let id = self.find_var(name, span)?;
+                self.var_value(id, span)
+            }
+            ExprKind::Map { name, keys } => {
+                let (map, key) = self.map_entry(name, keys, span)?;
+                self.map_get(map, name, key, span)
+            }
+            ExprKind::Param(n) => self.param(*n, span),
+            ExprKind::ParamCount => Ok(build::int(self.env.params().len() as u64, Type::I64, span)),
+            ExprKind::Call { name, args } => match self.call(name, args, span, false)? {
+                Outcome::Value(value) => Ok(value),
+                Outcome::Aggregate { .. } => self.fail(
+                    Problem::error(span, format!("{}() must be assigned to a map", name.text))
+                        .help(format!("`@{0} = {0}(…);`", name.text)),
+                ),
+                Outcome::Effect(_) => self.fail(
+                    Problem::error(span, format!("{}() gives no value", name.text)).help("write it as a statement"),
+                ),
+            },
+            ExprKind::Unary(op, operand) => self.unary(*op, operand, e),
+            ExprKind::Increment { target, down, prefix } => self.increment(target, *down, *prefix, span),
+            ExprKind::Binary(op, a, b) => self.binary(*op, a, b, span),
+            ExprKind::Ternary(cond, a, b) => self.ternary(cond, a.as_deref(), b, span),
+            ExprKind::Cast(ty, operand) => self.cast(ty, operand, span),
+            ExprKind::Tuple(list) => {
+                let members: Vec<Checked<hir::Expr>> = list.iter().map(|m| self.expr(m)).collect();
+                let members = members.into_iter().collect::<Checked<Vec<_>>>()?;
+                let ty = Type::Tuple(members.iter().map(|m| m.ty.clone()).collect());
+                Ok(hir::Expr::new(hir::ExprKind::Tuple(members), ty, span))
+            }
+            ExprKind::TupleMember(tuple, n) => {
+                let tuple = self.expr(tuple)?;
+                self.tuple_member(tuple, u64::from(*n), span)
+            }
+            ExprKind::Member(..) | ExprKind::Index(..) => self.access(e),
+            ExprKind::SizeofType(ty) => {
+                let ty = self.written_type(ty, AddrSpace::User)?;
+                Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
+            }
+            ExprKind::SizeofExpr(operand) => {
+                let ty = match self.place(operand)? {
+                    Some(place) => place.ty,
+                    None => self.expr(operand)?.ty,
+                };
+                Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
+            }
+            ExprKind::Error => Err(crate::check::Stop::Reported),
+        }
+    }
+
+    pub(super) fn string_literal(&mut self, text: &[u8], span: Span) -> Checked<hir::Expr> {
+        if text.len() >= self.config.max_strlen as usize {
+            let message = format!("this string has {} bytes; with its end it must fit {}", text.len(), self.config.max_strlen);
+            return self.fail(Problem::error(span, message).help("raise the limit: `config = { max_strlen = … }`"));
+        }
+        Ok(build::string(text, span))
+    }
+
+    /// An expression as a condition: a comparison, or a number that is not zero.
+    pub fn condition(&mut self, e: &Expr) -> Checked<hir::Expr> {
+        let value = self.expr(e)?;
+        match &value.ty {
+            Type::Bool => Ok(value),
+            Type::Int { .. } | Type::Ptr { .. } | Type::KSym => Ok(build::nonzero(value)),
+            ty => {
+                let problem = Problem::error(e.span, format!("{} is no condition", with_article(ty)));
+                let problem = match (&e.kind, ty) {
+                    (ExprKind::Map { name, keys }, _) if !keys.is_empty() => {
+                        problem.help(format!("whether there is an entry: `has_key({}, …)`", name.text))
+                    }
+                    (_, Type::Str(_)) => problem.help("compare it: `… != \"\"`"),
+                    _ => problem,
+                };
+                self.fail(problem)
+            }
+        }
+    }
+
+    /// An expression that must be a constant number.
+    pub fn constant(&mut self, e: &Expr, what: &str) -> Checked<i64> {
+        let value = self.expr(e)?;
+        match (value.literal(), &value.ty) {
+            (Some(v), Type::Int { .. } | Type::Bool) => Ok(v as i64),
+            _ => self.fail(Problem::error(e.span, format!("{what} must be a constant number"))),
+        }
+    }
+
+    /// A name without parentheses: an enumerator or a builtin variable.
+    fn ident(&mut self, name: &str, span: Span) -> Checked<hir::Expr> {
+        if let Some(value) = self.types.constants.get(name) {
+            return Ok(build::int(*value as u64, Type::I64, span));
+        }
+        match builtin::find(name) {
+            Some(b) if b.form == Form::Variable => {
+                let name = Name { text: name.to_owned(), span };
+                match self.call(&name, &[], span, false)? {
+                    Outcome::Value(value) => Ok(value),
+                    _ => self.fail(Problem::error(span, format!("`{}` has no value", name.text))),
+                }
+            }
+            Some(b) => self.fail(
+                Problem::error(span, format!("`{name}` is a function")).help(format!("call it: `{}`", b.signature)),
+            ),
+            None => {
+                let problem = match builtin::not_yet(name) {
+                    true => Problem::error(span, format!("gotrace has no `{name}` yet")),
+                    false => Problem::error(span, format!("unknown name `{name}`")),
+                };
+                let problem = if self.scopes.find(name).is_some() {
+                    problem.help(format!("a variable is written with a dollar sign: `${name}`"))
+                } else if self.maps.list.iter().any(|m| m.name.trim_start_matches('@') == name) {
+                    problem.help(format!("a map is written with an at sign: `@{name}`"))
+                } else {
+                    let constants = self.types.constants.keys().map(String::as_str);
+                    problem.did_you_mean(name, constants.chain(builtin::names().map(|n| n as &str)))
+                };
+                self.fail(problem)
+            }
+        }
+    }
+
+    /// `$1`: a number if the argument is one, else text. A missing one is 0.
+    fn param(&mut self, n: u32, span: Span) -> Checked<hir::Expr> {
+        match self.param_text(n) {
+            None => Ok(build::int(0, Type::I64, span)),
+            Some(text) => match parse_number(&text) {
+                Some(value) => Ok(value.with_span(span)),
+                None => self.string_literal(text.as_bytes(), span),
+            },
+        }
+    }
+
+    /// The text of `$n`.
+    pub fn param_text(&self, n: u32) -> Option<String> {
+        self.env.params().get((n as usize).checked_sub(1)?).cloned()
+    }
+
+    // ---- variables and maps
+
+    pub(super) fn find_var(&mut self, name: &str, span: Span) -> Checked<VarId> {
+        if let Some(id) = self.scopes.find(name) {
+            return Ok(id);
+        }
+        let problem = Problem::error(span, format!("`${name}` has no value here"));
+        let problem = match self.scopes.find_ended(name) {
+            Some(var) => problem
+                .label(var.span, "this one ends with its block")
+                .help(format!("declare it before the block: `let ${name};`")),
+            None => problem.did_you_mean(name, self.scopes.names()),
+        };
+        self.fail(problem)
+    }
+
+    pub(super) fn var_value(&mut self, id: VarId, span: Span) -> Checked<hir::Expr> {
+        self.scopes.vars[id.0 as usize].used = true;
+        match self.vars().get(id) {
+            Some((inferred, _)) => {
+                let ty = inferred.ty.clone();
+                Ok(hir::Expr::new(hir::ExprKind::Var(id), ty, span))
+            }
+            None => {
+                let name = &self.scopes.vars[id.0 as usize].name;
+                let problem = Problem::error(span, format!("nothing says what type `${name}` has"));
+                self.unknown(problem)
+            }
+        }
+    }
+
+    /// The map and its translated key.
+    pub(super) fn map_entry(&mut self, name: &Name, keys: &[Expr], span: Span) -> Checked<(MapId, Option<hir::Expr>)> {
+        let map = self.maps.id(name);
+        let key = match keys {
+            [] => None,
+            [key] => Some(self.expr(key)?),
+            keys => {
+                let members: Vec<Checked<hir::Expr>> = keys.iter().map(|k| self.expr(k)).collect();
+                let members = members.into_iter().collect::<Checked<Vec<_>>>()?;
+                let ty = Type::Tuple(members.iter().map(|m| m.ty.clone()).collect());
+                let span = members.first().map_or(span, |m| m.span.to(members.last().map_or(span, |l| l.span)));
+                Some(hir::Expr::new(hir::ExprKind::Tuple(members), ty, span))
+            }
+        };
+        let key = self.map_key(map, name, key, span)?;
+        Ok((map, key))
+    }
+
+    /// Brings a key to the type of the map's keys.
+    pub(crate) fn map_key(
+        &mut self,
+        map: MapId,
+        name: &Name,
+        key: Option<hir::Expr>,
+        span: Span,
+    ) -> Checked<Option<hir::Expr>> {
+        if let Some(key) = &key
+            && (key.ty == Type::Void || matches!(&key.ty, Type::Tuple(list) if list.is_empty()))
+        {
+            return self.fail(Problem::error(key.span, "this is no value that could be a key"));
+        }
+        let what = match &key {
+            Some(key) => format!("this key is {}", with_article(&key.ty)),
+            None => format!("`{}` is used without a key", name.text),
+        };
+        let at = key.as_ref().map_or(span, |k| k.span);
+        match self.maps.key(map, key, at) {
+            Ok(key) => Ok(key),
+            Err(conflict) => self.conflict(conflict, at, &name.text, &what),
+        }
+    }
+
+    /// The value of a map entry.
+    pub(crate) fn map_get(
+        &mut self,
+        map: MapId,
+        name: &Name,
+        key: Option<hir::Expr>,
+        span: Span,
+    ) -> Checked<hir::Expr> {
+        let ty = match self.maps.get(map).value.as_ref() {
+            Some((Value::Plain(inferred), _)) => inferred.ty.clone(),
+            Some((Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. }, at)) => {
+                let (agg, at) = (agg_name(*agg), *at);
+                let problem = Problem::error(span, format!("`{}` holds the result of {agg}(), which is no number", name.text))
+                    .label(at, "assigned here")
+                    .help(format!("`print({})` prints it", name.text));
+                return self.fail(problem);
+            }
+            Some((Value::Agg { agg, .. }, _)) => {
+                if agg_signed(*agg) { Type::I64 } else { Type::U64 }
+            }
+            None => {
+                let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
+                let problem = Problem::error(span, format!("`{}` is never assigned", name.text))
+                    .did_you_mean(&name.text, known);
+                return self.unknown(problem);
+            }
+        };
+        Ok(hir::Expr::new(hir::ExprKind::MapGet { map, key: key.map(Box::new) }, ty, span))
+    }
+
+    // ---- tuples, choices, casts
+
+    pub(super) fn tuple_member(&mut self, tuple: hir::Expr, n: u64, span: Span) -> Checked<hir::Expr> {
+        let Type::Tuple(members) = &tuple.ty else {
+            let message = format!("{} has no member {n}: it is no tuple", with_article(&tuple.ty));
+            return self.fail(Problem::error(span, message));
+        };
+        let Some(ty) = members.get(n as usize).cloned() else {
+            let problem = Problem::error(span, format!("the tuple has no member {n}"))
+                .note(format!("its {} members are counted from 0", members.len()));
+            return self.fail(problem);
+        };
+        Ok(crate::fold::node(hir::Expr::new(hir::ExprKind::Member(Box::new(tuple), n as u32), ty, span)))
+    }
+
+    fn ternary(&mut self, cond: &Expr, a: Option<&Expr>, b: &Expr, span: Span) -> Checked<hir::Expr> {
+        let checked = self.condition(cond);
+        let (a_expr, value_a) = match a {
+            Some(a) => (a, self.expr(a)),
+            None => (cond, self.expr(cond)),
+        };
+        let value_b = self.expr(b);
+        let (checked, value_a, value_b) = (checked?, value_a?, value_b?);
+        if a.is_none() && !crate::fold::is_pure(&value_a) {
+            return self.fail(
+                Problem::error(cond.span, "`?:` would do this twice").help("put the value into a variable first"),
+            );
+        }
+        let joined = Inferred::of(&value_a).join(&Inferred::of(&value_b));
+        let fitted = joined.and_then(|j| {
+            let (a, b) = (infer::coerce(value_a.clone(), &j.ty)?, infer::coerce(value_b.clone(), &j.ty)?);
+            Some((a, b, j.ty))
+        });
+        let Some((value_a, value_b, ty)) = fitted else {
+            let problem = Problem::error(span, "both sides of `:` must have one type")
+                .label(a_expr.span, format!("this is {}", with_article(&value_a.ty)))
+                .label(b.span, format!("this is {}", with_article(&value_b.ty)));
+            return self.fail(problem);
+        };
+        let kind = hir::ExprKind::Ternary(Box::new(checked), Box::new(value_a), Box::new(value_b));
+        Ok(crate::fold::node(hir::Expr::new(kind, ty, span)))
+    }
+
+    fn cast(&mut self, ty: &TypeExpr, operand: &Expr, span: Span) -> Checked<hir::Expr> {
+        let value = self.expr(operand)?;
+        let space = match &value.ty {
+            Type::Ptr { space, .. } => *space,
+            _ => self.default_space(),
+        };
+        let to = self.written_type(ty, space)?;
+        let value = match (&value.ty, &to) {
+            (Type::Int { .. } | Type::Ptr { .. }, Type::Bool) => build::nonzero(value),
+            (Type::Int { .. } | Type::Ptr { .. } | Type::Bool, Type::Int { .. })
+            | (Type::Int { .. } | Type::Ptr { .. }, Type::Ptr { .. })
+            | (Type::Bool, Type::Bool)
+            | (Type::KSym, Type::Int { .. }) => build::cast(value, &to),
+            (Type::Str(from), Type::Str(to)) if from <= to => value,
+            (from, to) => {
+                let problem = Problem::error(span, format!("{} cannot be cast to {}", with_article(from), with_article(to)));
+                let problem = match (from, to) {
+                    (Type::Int { .. } | Type::Ptr { .. }, Type::Str(_)) => {
+                        problem.help("`str(…)` reads the text at an address")
+                    }
+                    (Type::Int { .. } | Type::Ptr { .. }, Type::Struct(s)) => {
+                        problem.help(format!("cast to a pointer: `(struct {} *)…`", s.name))
+                    }
+                    _ => problem,
+                };
+                return self.fail(problem);
+            }
+        };
+        Ok(hir::Expr { span, ..value })
+    }
+}
+
+/// A script argument as a number: decimal, `0x…`, `0…`, with a sign.
+fn parse_number(text: &str) -> Option<hir::Expr> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let value = crate::literal::number(digits).ok()?;
+    let ty = if i64::try_from(value).is_ok() { Type::I64 } else { Type::U64 };
+    if negative {
+        let value = 0i64.checked_sub_unsigned(value)?;
+        return Some(build::int(value as u64, Type::I64, Span::default()));
+    }
+    Some(build::int(value, ty, Span::default()))
+}
+
+impl hir::Expr {
+    /// The same at another place of the script.
+    pub(crate) fn with_span(self, span: Span) -> hir::Expr {
+        hir::Expr { span, ..self }
+    }
+}

@@ -1,0 +1,181 @@
+//! The checker: from the syntax tree to the typed program, or to the reasons why there is none.
+//!
+//! One pass translates every block for every program that it becomes (a block whose attach points need different code
+//! is translated several times). Types of maps and variables follow from all their uses, later probes included, so
+//! passes are repeated until no type changes; only what the last one produced, program and problems, counts. A value
+//! whose type is not known yet ends the translation of its statement with [`Stop::Unknown`]; the next pass knows more.
+
+mod build;
+mod call;
+mod expr;
+mod infer;
+mod maps;
+mod ops;
+mod place;
+mod probe;
+mod scope;
+mod stmt;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub(crate) use call::{Call, Outcome};
+pub(crate) use infer::is_weak;
+pub(crate) use maps::{Conflict, Value, agg_name, with_article};
+pub use probe::ProbeKind;
+
+use crate::ast::Script;
+use crate::config::Config;
+use crate::diag::{Problem, Problems};
+use crate::env::Env;
+use crate::hir::{self, Program};
+use crate::span::Span;
+use crate::types::AddrSpace;
+use maps::Maps;
+use probe::Target;
+use scope::{Scopes, VarTypes};
+use types::Types;
+
+/// Why an expression or statement has no translation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stop {
+    /// It has an error, which is reported.
+    Reported,
+    /// The type of a map or variable in it is not known in this pass.
+    Unknown,
+}
+
+/// A translation, or why there is none.
+pub(crate) type Checked<T> = Result<T, Stop>;
+
+/// More passes than any script needs: types only ever widen, and have few widths.
+const MAX_PASSES: usize = 64;
+
+/// Checks a script that was parsed without errors.
+///
+/// # Errors
+/// All problems, warnings included, when one of them is an error.
+pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program, Problems), Problems> {
+    let mut problems = Problems::new();
+    let types = Types::new(&script.types, &mut problems);
+    let (targets, functions) = probe::resolve(script, env, config, &mut problems);
+    if script.probes.is_empty() {
+        problems.push(Problem::general("the script has no probes").help("for example: `begin { printf(\"hello\\n\"); }`"));
+    }
+    let mut checker = Checker {
+        env,
+        config,
+        types: &types,
+        functions: &functions,
+        maps: Maps::default(),
+        var_types: vec![VarTypes::default(); targets.len()],
+        problems: Problems::new(),
+        last: false,
+        index: 0,
+        work: 0,
+        scopes: Scopes::default(),
+        targets: &targets,
+    };
+    for _ in 0..MAX_PASSES {
+        checker.pass();
+        if !checker.maps.changed {
+            break;
+        }
+    }
+    checker.last = true;
+    let probes = checker.pass();
+    problems.extend(std::mem::take(&mut checker.problems));
+    if targets.is_empty() && !script.probes.is_empty() && !problems.has_errors() {
+        problems.push(Problem::general("no probe of the script matches anything"));
+    }
+    problems.sort();
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    let maps = checker.maps.finish();
+    let program = Program {
+        source_name: script.source_name.clone(),
+        source: script.source.clone(),
+        probes,
+        maps,
+        functions,
+        config: config.clone(),
+    };
+    Ok((program, problems))
+}
+
+/// The state of the checker.
+pub(crate) struct Checker<'a> {
+    pub env: &'a dyn Env,
+    pub config: &'a Config,
+    pub types: &'a Types,
+    pub functions: &'a [hir::Function],
+    /// The maps; lives through all passes.
+    pub maps: Maps,
+    /// Types of variables by target; lives through all passes.
+    var_types: Vec<VarTypes>,
+    /// Problems of this pass.
+    pub problems: Problems,
+    /// What is unknown now stays so, and is an error.
+    pub last: bool,
+    targets: &'a [Target<'a>],
+    /// The target that is being translated.
+    pub index: usize,
+    /// Statements translated for this target.
+    work: usize,
+    scopes: Scopes,
+}
+
+impl<'a> Checker<'a> {
+    /// Translates all targets.
+    fn pass(&mut self) -> Vec<hir::Probe> {
+        self.problems = Problems::new();
+        self.maps.changed = false;
+        let targets = self.targets;
+        let mut probes = Vec::new();
+        for (index, target) in targets.iter().enumerate() {
+            self.index = index;
+            self.scopes = Scopes::default();
+            self.work = 0;
+            probes.push(self.probe(target));
+        }
+        probes
+    }
+
+    /// The program that is being translated.
+    pub fn target(&self) -> &'a Target<'a> {
+        &self.targets[self.index]
+    }
+
+    fn vars(&mut self) -> &mut VarTypes {
+        &mut self.var_types[self.index]
+    }
+
+    /// Reports an error.
+    pub fn fail<T>(&mut self, problem: Problem) -> Checked<T> {
+        self.problems.push(problem);
+        Err(Stop::Reported)
+    }
+
+    /// Reports a warning.
+    pub fn warn(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Ends a translation whose type is unknown: for now, or for good with this error.
+    pub fn unknown<T>(&mut self, problem: Problem) -> Checked<T> {
+        if self.last { self.fail(problem) } else { Err(Stop::Unknown) }
+    }
+
+    /// Reports a use of a map that does not go with the others.
+    pub fn conflict<T>(&mut self, conflict: Conflict, span: Span, name: &str, what: &str) -> Checked<T> {
+        let problem = Problem::error(span, format!("{what}, but `{name}` {}", conflict.other))
+            .label(conflict.at, format!("`{name}` {} here", conflict.other));
+        self.fail(problem)
+    }
+
+    /// Where an address points when only its value is known.
+    pub fn default_space(&self) -> AddrSpace {
+        self.target().space()
+    }
+}

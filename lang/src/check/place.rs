@@ -1,0 +1,349 @@
+//! Memory: members, elements, what pointers point to, and the `args` of a tracepoint.
+//!
+//! `a->b.c[2]` is followed as a [`Place`], an address with a type, and becomes one load at its end. Where the way goes
+//! through a pointer in memory, that pointer is loaded.
+
+use crate::ast::{Expr, ExprKind, Name, UnOp};
+use crate::check::maps::with_article;
+use crate::check::{Checked, Checker, build};
+use crate::diag::Problem;
+use crate::hir::{self, Attach};
+use crate::span::Span;
+use crate::types::{AddrSpace, Field, Struct, Type};
+use std::sync::Arc;
+
+/// Something in memory that has not been read yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub base: Base,
+    pub ty: Type,
+}
+
+/// Where a place is.
+#[derive(Clone, Debug)]
+pub(crate) enum Base {
+    /// At an address (`uint64`).
+    Memory(hir::Expr, AddrSpace),
+    /// At an offset in the program's context.
+    Context(u32),
+    /// Where a `__data_loc` locator at this offset says.
+    DataLoc(u32),
+}
+
+impl Checker<'_> {
+    /// Reads a member, an element or what a pointer points to; also members of tuples by index.
+    pub(super) fn access(&mut self, e: &Expr) -> Checked<hir::Expr> {
+        if let ExprKind::Index(base, index) = &e.kind
+            && let Some(tuple) = self.tuple_value(base)?
+        {
+            let n = match index.as_slice() {
+                [n] => self.constant(n, "the index of a tuple")?,
+                _ => return self.fail(Problem::error(e.span, "a tuple is indexed by one number")),
+            };
+            return self.tuple_member(tuple, u64::try_from(n).unwrap_or(u64::MAX), e.span);
+        }
+        match self.place(e)? {
+            Some(place) => self.load(place, e.span),
+            None => self.fail(Problem::error(e.span, "this cannot be read")),
+        }
+    }
+
+    /// The value if it is a tuple. Only what can be one is tried, so nothing is translated twice for nothing.
+    fn tuple_value(&mut self, e: &Expr) -> Checked<Option<hir::Expr>> {
+        match &e.kind {
+            ExprKind::Var(_) | ExprKind::Map { .. } | ExprKind::Tuple(_) | ExprKind::TupleMember(..) => {
+                let value = self.expr(e)?;
+                Ok(matches!(value.ty, Type::Tuple(_)).then_some(value))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The place that an expression names; `None` for one that computes a value.
+    pub(super) fn place(&mut self, e: &Expr) -> Checked<Option<Place>> {
+        match &e.kind {
+            ExprKind::Unary(UnOp::Deref, pointer) => {
+                let pointer = self.expr(pointer)?;
+                self.pointee(pointer, e.span).map(Some)
+            }
+            ExprKind::Member(base, name) if matches!(&base.kind, ExprKind::Ident(n) if n == "args") => {
+                self.args_member(base.span, name).map(Some)
+            }
+            ExprKind::Member(base, name) => {
+                let Some(base) = self.struct_place(base)? else {
+                    return self.fail(Problem::error(e.span, "only structures have members"));
+                };
+                self.member(base, name, e.span).map(Some)
+            }
+            ExprKind::Index(base, index) => self.index(base, index, e.span).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The structure that a `.` or `->` is behind: in memory, or what a pointer points to.
+    fn struct_place(&mut self, base: &Expr) -> Checked<Option<Place>> {
+        let place = match self.place(base)? {
+            Some(place) if matches!(place.ty, Type::Struct(_)) => return Ok(Some(place)),
+            Some(place) => self.load(place, base.span)?,
+            None => self.expr(base)?,
+        };
+        match &place.ty {
+            Type::Ptr { to, .. } if matches!(**to, Type::Struct(_)) => self.pointee(place, base.span).map(Some),
+            Type::Struct(s) => {
+                let problem = Problem::error(base.span, format!("members of a kept `struct {}` cannot be read", s.name))
+                    .help("keep the pointer, or the member itself");
+                self.fail(problem)
+            }
+            Type::Ptr { to, .. } => {
+                let problem = Problem::error(base.span, format!("`{to}` has no members"));
+                self.fail(problem.help("cast it to what it is: `((struct T *)…)`"))
+            }
+            ty @ Type::Int { .. } => {
+                let problem = Problem::error(base.span, format!("{} has no members", with_article(ty)));
+                let known: Vec<&str> = self.types.record_names().collect();
+                let example = known.first().copied().unwrap_or("T").to_owned();
+                let problem = problem.help(format!("say what it points to: `((struct {example} *)…)`"));
+                self.fail(if known.is_empty() { problem.note("declare the structure first: `struct T { … };`") } else { problem })
+            }
+            Type::Tuple(_) => self.fail(
+                Problem::error(base.span, "members of a tuple are numbers").help("write `.0` for the first one"),
+            ),
+            ty => {
+                let message = format!("{} has no members", with_article(ty));
+                self.fail(Problem::error(base.span, message))
+            }
+        }
+    }
+
+    /// What a pointer points to; a plain number points to a `uint64`.
+    fn pointee(&mut self, pointer: hir::Expr, span: Span) -> Checked<Place> {
+        let (ty, space) = match &pointer.ty {
+            Type::Ptr { to, .. } if **to == Type::Void => {
+                let problem = Problem::error(span, "a `void *` points to nothing that could be read")
+                    .help("cast it: `*(uint64 *)…`");
+                return self.fail(problem);
+            }
+            Type::Ptr { to, space } => ((**to).clone(), *space),
+            Type::Int { .. } => (Type::U64, self.default_space()),
+            ty => {
+                let message = format!("{} is no pointer", with_article(ty));
+                return self.fail(Problem::error(span, message));
+            }
+        };
+        let ty = self.known_struct(ty, span)?;
+        Ok(Place { base: Base::Memory(build::cast(pointer, &Type::U64), space), ty })
+    }
+
+    /// A structure with its members; other types as they are.
+    pub(super) fn complete_type(&self, ty: &Type) -> Type {
+        match ty {
+            Type::Struct(s) => self.types.complete(s).map_or_else(|| ty.clone(), Type::Struct),
+            _ => ty.clone(),
+        }
+    }
+
+    fn known_struct(&mut self, ty: Type, span: Span) -> Checked<Type> {
+        let Type::Struct(s) = &ty else { return Ok(ty) };
+        match self.types.complete(s) {
+            Some(s) => Ok(Type::Struct(s)),
+            None => {
+                let problem = Problem::error(span, format!("unknown type `struct {}`", s.name))
+                    .did_you_mean(&s.name, self.types.record_names());
+                let problem = match problem.help.is_empty() {
+                    true => problem.help(format!("declare it: `struct {} {{ … }};`", s.name)),
+                    false => problem,
+                };
+                self.fail(problem)
+            }
+        }
+    }
+
+    fn member(&mut self, place: Place, name: &Name, span: Span) -> Checked<Place> {
+        let Type::Struct(s) = &place.ty else {
+            return self.fail(Problem::error(span, "only structures have members"));
+        };
+        let field = self.field(s, name)?;
+        let ty = self.known_struct(field.ty, span)?;
+        let base = match place.base {
+            Base::Memory(address, space) => {
+                Base::Memory(build::offset(address, u64::from(field.offset), span), space)
+            }
+            Base::Context(at) | Base::DataLoc(at) if field.data_loc => Base::DataLoc(at + field.offset),
+            Base::Context(at) | Base::DataLoc(at) => Base::Context(at + field.offset),
+        };
+        Ok(Place { base, ty })
+    }
+
+    fn field(&mut self, s: &Arc<Struct>, name: &Name) -> Checked<Field> {
+        if let Some(field) = s.field(&name.text) {
+            return Ok(field.clone());
+        }
+        let mut problem = Problem::error(name.span, format!("`struct {}` has no member `{}`", s.name, name.text))
+            .did_you_mean(&name.text, s.fields.iter().map(|f| f.name.as_str()));
+        if problem.help.is_empty() {
+            problem = problem.note(members(s));
+        }
+        self.fail(problem)
+    }
+
+    /// `args.name` of a tracepoint.
+    fn args_member(&mut self, span: Span, name: &Name) -> Checked<Place> {
+        let Attach::Tracepoint(tracepoint) = &self.target().attach else {
+            return self.no_args(span, name.span);
+        };
+        let record = &tracepoint.args;
+        let Some(field) = record.field(&name.text) else {
+            let point = format!("tracepoint:{}:{}", tracepoint.category, tracepoint.name);
+            let mut problem = Problem::error(name.span, format!("`{point}` has no argument `{}`", name.text))
+                .did_you_mean(&name.text, record.fields.iter().map(|f| f.name.as_str()));
+            if problem.help.is_empty() {
+                problem = problem.note(members(record));
+            }
+            return self.fail(problem);
+        };
+        let base = if field.data_loc { Base::DataLoc(field.offset) } else { Base::Context(field.offset) };
+        Ok(Place { base, ty: self.with_space(&field.ty) })
+    }
+
+    /// Pointers in a tracepoint's record point to where the tracepoint's pointers do: the record's format does not say.
+    fn with_space(&self, ty: &Type) -> Type {
+        match ty {
+            Type::Ptr { to, .. } => Type::Ptr { to: Box::new(self.with_space(to)), space: self.default_space() },
+            Type::Array(of, n) => Type::Array(Box::new(self.with_space(of)), *n),
+            other => other.clone(),
+        }
+    }
+
+    /// `args` where there are none.
+    pub(crate) fn no_args<T>(&mut self, span: Span, member: Span) -> Checked<T> {
+        let span = span.to(member);
+        let problem = match &self.target().attach {
+            Attach::Uprobe { ret: false, .. } => {
+                Problem::error(span, "`args` of functions is not available yet")
+                    .help("`sarg0`, `sarg1`, … are the argument words in order; a Go string is two words: `gostr(sarg0, sarg1)`")
+            }
+            Attach::Uprobe { ret: true, .. } => Problem::error(span, "the arguments are gone when a function returns")
+                .help("keep them at the entry, in a map: `@arg[callid] = sarg0;`"),
+            Attach::Tracepoint(_) => {
+                Problem::error(span, "`args` has members").help("write `args.name`")
+            }
+            _ => Problem::error(span, format!("`{}` probes have no arguments", self.target().kind().name()))
+                .note("`args` is available in tracepoint probes"),
+        };
+        self.fail(problem)
+    }
+
+    fn index(&mut self, base: &Expr, index: &[Expr], span: Span) -> Checked<Place> {
+        let place = self.place(base);
+        let [n] = index else {
+            place?;
+            return self.fail(Problem::error(span, "an element has one index; only maps have several keys"));
+        };
+        let n = self.expr(n);
+        let (place, n) = (place?, n?);
+        if !matches!(n.ty, Type::Int { .. }) {
+            let message = format!("an index is a number, this is {}", with_article(&n.ty));
+            return self.fail(Problem::error(n.span, message));
+        }
+        let pointer = match place {
+            Some(Place { base, ty: Type::Array(of, len) }) => return self.array_element(base, *of, len, n, span),
+            Some(place) => self.load(place, base.span)?,
+            None => self.expr(base)?,
+        };
+        let Type::Ptr { to, space } = &pointer.ty else {
+            let problem = Problem::error(span, format!("{} has no elements", with_article(&pointer.ty)));
+            let problem = match &pointer.ty {
+                Type::Int { .. } => problem.help("cast it to a pointer: `((uint64 *)…)[0]`"),
+                _ => problem,
+            };
+            return self.fail(problem);
+        };
+        let (to, space) = ((**to).clone(), *space);
+        if to == Type::Void {
+            let problem = Problem::error(span, "a `void *` has no elements").help("cast it: `((uint64 *)…)[0]`");
+            return self.fail(problem);
+        }
+        let ty = self.known_struct(to, span)?;
+        let size = u64::from(ty.size());
+        let address = self.element(pointer, n, size, false, span);
+        Ok(Place { base: Base::Memory(address, space), ty })
+    }
+
+    fn array_element(&mut self, base: Base, of: Type, len: u32, n: hir::Expr, span: Span) -> Checked<Place> {
+        let of = self.known_struct(of, span)?;
+        let size = u64::from(of.size());
+        // A length of 0 is a flexible array: it ends where the record does.
+        if let Some(i) = n.literal()
+            && len > 0
+            && i >= u64::from(len)
+        {
+            let message = format!("the array has {len} elements, counted from 0");
+            return self.fail(Problem::error(n.span, message));
+        }
+        let base = match (base, n.literal()) {
+            (Base::Memory(address, space), _) => Base::Memory(self.element(address, n, size, false, span), space),
+            (Base::Context(at), Some(i)) => Base::Context(at.saturating_add((i * size) as u32)),
+            (Base::Context(_), None) => {
+                return self.fail(Problem::error(n.span, "an element of an argument needs a constant index"));
+            }
+            (Base::DataLoc(at), _) => {
+                let ty = Type::Ptr { to: Box::new(of.clone()), space: AddrSpace::Kernel };
+                let pointer = hir::Expr::new(hir::ExprKind::CtxDataLoc { offset: at }, ty, span);
+                Base::Memory(self.element(pointer, n, size, false, span), AddrSpace::Kernel)
+            }
+        };
+        Ok(Place { base, ty: of })
+    }
+
+    /// Reads a place. Arrays of `char` are text.
+    pub(super) fn load(&mut self, place: Place, span: Span) -> Checked<hir::Expr> {
+        const CHAR: Type = Type::Int { bits: 8, signed: true };
+        const BYTE: Type = Type::Int { bits: 8, signed: false };
+        let Place { base, ty } = place;
+        let text = match &ty {
+            Type::Array(of, n) if **of == CHAR => Some(*n),
+            Type::Str(n) => Some(*n),
+            _ => None,
+        };
+        let node = |kind, ty| Ok(hir::Expr::new(kind, ty, span));
+        match (base, text) {
+            (Base::DataLoc(offset), Some(_)) => {
+                node(hir::ExprKind::CtxDataLoc { offset }, Type::Str(self.config.max_strlen.next_multiple_of(8)))
+            }
+            (Base::DataLoc(offset), None) => {
+                let to = match ty {
+                    Type::Array(of, _) | Type::Ptr { to: of, .. } => of,
+                    other => Box::new(other),
+                };
+                node(hir::ExprKind::CtxDataLoc { offset }, Type::Ptr { to, space: AddrSpace::Kernel })
+            }
+            (Base::Context(offset), Some(n)) => node(hir::ExprKind::Ctx { offset }, Type::Str(n)),
+            (Base::Context(offset), None) if ty == Type::Bool => {
+                let byte = hir::Expr::new(hir::ExprKind::Ctx { offset }, BYTE, span);
+                Ok(build::nonzero(byte))
+            }
+            (Base::Context(offset), None) => node(hir::ExprKind::Ctx { offset }, ty),
+            (Base::Memory(address, space), Some(n)) => {
+                let size = build::string_size(n as usize).min(self.config.max_strlen.next_multiple_of(8));
+                let len = build::int(u64::from(n), Type::U64, span);
+                node(
+                    hir::ExprKind::ReadStr { addr: Box::new(address), len: Some(Box::new(len)), space },
+                    Type::Str(size),
+                )
+            }
+            (Base::Memory(address, space), None) if ty == Type::Bool => {
+                let byte = hir::Expr::new(hir::ExprKind::Load { addr: Box::new(address), space }, BYTE, span);
+                Ok(build::nonzero(byte))
+            }
+            (Base::Memory(address, space), None) => {
+                node(hir::ExprKind::Load { addr: Box::new(address), space }, ty)
+            }
+        }
+    }
+}
+
+/// The members of a structure, for a message.
+fn members(s: &Struct) -> String {
+    let names: Vec<&str> = s.fields.iter().map(|f| f.name.as_str()).collect();
+    format!("its members are {}", names.join(", "))
+}

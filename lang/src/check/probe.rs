@@ -1,0 +1,290 @@
+//! What the attach points of a script stand for: one [`Target`] for each BPF program, with its sites.
+
+use crate::ast::{self, Script};
+use crate::check::Checker;
+use crate::config::{Config, MissingProbes};
+use crate::diag::{Problem, Problems, Severity};
+use crate::env::{Env, EnvError, Match, Site, Stop as SiteStop, UprobeMatch};
+use crate::hir::{self, Attach, Function, UprobeTarget};
+use crate::probe::{self, AttachKind, AttachPoint};
+use crate::span::Span;
+use crate::types::AddrSpace;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A BPF program to be: a block and where it is attached.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    /// The probe of the script.
+    pub clause: &'a ast::Probe,
+    pub attach: Attach,
+    /// The attach point as written.
+    pub name: String,
+    /// Its place.
+    pub span: Span,
+    /// The binaries of a uprobe, as the script names them.
+    pub binaries: Vec<String>,
+}
+
+/// Kinds of program, as far as builtins differ.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ProbeKind {
+    /// `begin`
+    Begin,
+    /// `end`
+    End,
+    /// `interval`
+    Interval,
+    /// `profile`
+    Profile,
+    /// `tracepoint`
+    Tracepoint,
+    /// `uprobe`
+    Uprobe,
+    /// `uretprobe`
+    Uretprobe,
+}
+
+impl ProbeKind {
+    /// Its name in scripts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ProbeKind::Begin => "begin",
+            ProbeKind::End => "end",
+            ProbeKind::Interval => "interval",
+            ProbeKind::Profile => "profile",
+            ProbeKind::Tracepoint => "tracepoint",
+            ProbeKind::Uprobe => "uprobe",
+            ProbeKind::Uretprobe => "uretprobe",
+        }
+    }
+}
+
+impl Target<'_> {
+    pub fn kind(&self) -> ProbeKind {
+        match &self.attach {
+            Attach::Begin => ProbeKind::Begin,
+            Attach::End => ProbeKind::End,
+            Attach::Interval(_) => ProbeKind::Interval,
+            Attach::Profile(_) => ProbeKind::Profile,
+            Attach::Tracepoint(_) => ProbeKind::Tracepoint,
+            Attach::Uprobe { ret: false, .. } => ProbeKind::Uprobe,
+            Attach::Uprobe { ret: true, .. } => ProbeKind::Uretprobe,
+        }
+    }
+
+    /// Where an address points when only its value is known: a traced program's memory in uprobes, and in the
+    /// tracepoints of system calls, whose arguments come from the program; kernel memory elsewhere.
+    pub fn space(&self) -> AddrSpace {
+        match &self.attach {
+            Attach::Uprobe { .. } => AddrSpace::User,
+            Attach::Tracepoint(t) if matches!(t.category.as_str(), "syscalls" | "raw_syscalls") => AddrSpace::User,
+            _ => AddrSpace::Kernel,
+        }
+    }
+
+    /// The indices of the functions that the sites belong to.
+    pub fn functions(&self) -> Vec<u32> {
+        let Attach::Uprobe { targets, .. } = &self.attach else { return Vec::new() };
+        let mut out: Vec<u32> = targets.iter().flat_map(|t| &t.sites).map(|s| s.function).collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+}
+
+/// Resolves all attach points. Gives the programs, in script order, and the functions that their sites belong to.
+pub(crate) fn resolve<'a>(
+    script: &'a Script,
+    env: &dyn Env,
+    config: &Config,
+    problems: &mut Problems,
+) -> (Vec<Target<'a>>, Vec<Function>) {
+    let mut resolver = Resolver { env, config, problems, functions: Functions::default(), targets: Vec::new() };
+    for clause in &script.probes {
+        let first = resolver.targets.len();
+        for point in &clause.points {
+            match probe::parse(&point.text, point.span, env.params()) {
+                Ok(parsed) => resolver.point(clause, &parsed, first),
+                Err(problem) => resolver.problems.push(*problem),
+            }
+        }
+    }
+    let Resolver { targets, functions, .. } = resolver;
+    let sites: usize = targets.iter().map(count_sites).sum();
+    if sites > config.max_probes as usize {
+        let span = targets.iter().max_by_key(|t| count_sites(t)).map(|t| t.span).unwrap_or_default();
+        let problem = Problem::error(span, format!("the script attaches to {sites} places, more than {}", config.max_probes))
+            .help("match fewer functions, or raise the limit: `config = { max_probes = … }`");
+        problems.push(problem);
+    }
+    (targets, functions.list)
+}
+
+fn count_sites(target: &Target<'_>) -> usize {
+    match &target.attach {
+        Attach::Uprobe { targets, .. } => targets.iter().map(|t| t.sites.len()).sum(),
+        _ => 1,
+    }
+}
+
+/// The functions by binary and name.
+#[derive(Default)]
+struct Functions {
+    list: Vec<Function>,
+    index: HashMap<(String, String), u32>,
+}
+
+impl Functions {
+    fn id(&mut self, binary: &str, name: &str) -> u32 {
+        *self.index.entry((binary.to_owned(), name.to_owned())).or_insert_with(|| {
+            self.list.push(Function { binary: binary.to_owned(), name: name.to_owned() });
+            (self.list.len() - 1) as u32
+        })
+    }
+}
+
+struct Resolver<'a, 'e> {
+    env: &'e dyn Env,
+    config: &'e Config,
+    problems: &'e mut Problems,
+    functions: Functions,
+    targets: Vec<Target<'a>>,
+}
+
+impl<'a> Resolver<'a, '_> {
+    /// Adds the programs of one attach point; targets from `first` on belong to the same clause.
+    fn point(&mut self, clause: &'a ast::Probe, point: &AttachPoint, first: usize) {
+        let attach = match point.kind {
+            AttachKind::Begin => Attach::Begin,
+            AttachKind::End => Attach::End,
+            AttachKind::Interval(period) => Attach::Interval(period),
+            AttachKind::Profile(period) => Attach::Profile(period),
+            AttachKind::Tracepoint { .. } | AttachKind::Uprobe { .. } => {
+                match self.env.resolve(point) {
+                    Ok(matches) if matches.is_empty() => {
+                        let message = format!("nothing matches `{}`", point.text);
+                        self.missing(point, EnvError { message, ..EnvError::default() });
+                    }
+                    Ok(matches) => self.matches(clause, point, matches, first),
+                    Err(error) => self.missing(point, error),
+                }
+                return;
+            }
+        };
+        self.targets.push(Target {
+            clause,
+            attach,
+            name: point.text.clone(),
+            span: point.span,
+            binaries: Vec::new(),
+        });
+    }
+
+    fn missing(&mut self, point: &AttachPoint, error: EnvError) {
+        let severity = match self.config.missing_probes {
+            MissingProbes::Error => Severity::Error,
+            MissingProbes::Warn => Severity::Warning,
+            MissingProbes::Ignore => return,
+        };
+        let mut problem = Problem { severity, ..Problem::error(point.span, error.message) };
+        problem.notes = error.notes;
+        problem.help.extend(error.help);
+        if !error.similar.is_empty() {
+            let names: Vec<String> = error.similar.iter().map(|n| format!("`{n}`")).collect();
+            problem = problem.help(format!("did you mean {}?", names.join(" or ")));
+        }
+        self.problems.push(problem);
+    }
+
+    fn matches(&mut self, clause: &'a ast::Probe, point: &AttachPoint, matches: Vec<Match>, first: usize) {
+        for m in matches {
+            match m {
+                Match::Tracepoint(t) => {
+                    let same = |other: &Target<'_>| matches!(&other.attach, Attach::Tracepoint(o) if **o == t);
+                    if !self.targets.iter().skip(first).any(same) {
+                        let name = format!("tracepoint:{}:{}", t.category, t.name);
+                        let attach = Attach::Tracepoint(Arc::new(t));
+                        let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
+                        self.targets.push(target);
+                    }
+                }
+                Match::Uprobe(m) => self.uprobe(clause, point, m, first),
+            }
+        }
+    }
+
+    /// Adds sites to the program of their class, a new one if need be.
+    fn uprobe(&mut self, clause: &'a ast::Probe, point: &AttachPoint, m: UprobeMatch, first: usize) {
+        for warning in &m.warnings {
+            self.problems.push(Problem::warning(point.span, warning.as_str()));
+        }
+        if m.sites.is_empty() {
+            return;
+        }
+        let is_return = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
+        let site = |s: &crate::env::NamedSite, functions: &mut Functions| Site {
+            offset: s.offset,
+            function: functions.id(&m.binary, &s.function),
+        };
+        let sites: Vec<Site> = m.sites.iter().map(|s| site(s, &mut self.functions)).collect();
+        let existing = self.targets.iter_mut().skip(first).find(
+            |t| matches!(&t.attach, Attach::Uprobe { class, ret, .. } if *class == m.class && *ret == is_return),
+        );
+        let target = match existing {
+            Some(target) => target,
+            None => {
+                self.targets.push(Target {
+                    clause,
+                    attach: Attach::Uprobe { class: m.class, ret: is_return, targets: Vec::new() },
+                    name: point.text.clone(),
+                    span: point.span,
+                    binaries: Vec::new(),
+                });
+                let Some(target) = self.targets.last_mut() else { return };
+                target
+            }
+        };
+        if !target.binaries.contains(&m.binary) {
+            target.binaries.push(m.binary);
+        }
+        let Attach::Uprobe { targets, .. } = &mut target.attach else { return };
+        match targets.iter_mut().find(|t| t.path == m.path) {
+            // A function that two attach points of the clause match is traced once.
+            Some(known) => {
+                let before: HashSet<u64> = known.sites.iter().map(|s| s.offset).collect();
+                known.sites.extend(sites.into_iter().filter(|s| !before.contains(&s.offset)));
+            }
+            None => targets.push(UprobeTarget { path: m.path, sites }),
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Translates the block of a target.
+    pub(super) fn probe(&mut self, target: &Target<'_>) -> hir::Probe {
+        self.scopes.enter();
+        let predicate = target.clause.predicate.as_ref().and_then(|p| self.condition(p).ok());
+        let body = self.stmts(&target.clause.body.stmts);
+        self.scopes.leave();
+        self.unused_variables();
+        let vars = self.var_types[self.index].finish(&self.scopes);
+        hir::Probe {
+            attach: target.attach.clone(),
+            name: target.name.clone(),
+            span: target.span,
+            predicate,
+            body,
+            vars,
+        }
+    }
+
+    /// Where the sites of the current uprobe are; `None` for other kinds.
+    pub fn site_stop(&self) -> Option<SiteStop> {
+        match &self.target().attach {
+            Attach::Uprobe { class, .. } => Some(class.stop),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! Statements.
+
+use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr};
+use crate::check::infer::{self, Inferred};
+use crate::check::maps::with_article;
+use crate::check::{Checked, Checker, Outcome, Value, build};
+use crate::diag::Problem;
+use crate::hir::{self, Agg, Stmt, UnOp, VarId};
+use crate::span::Span;
+use crate::types::{AddrSpace, Type};
+
+/// Most copies of an unrolled block.
+const MAX_UNROLL: u64 = 100;
+/// Most statements of one program, copies of unrolled blocks included: nested `unroll`s multiply.
+const MAX_WORK: usize = 50_000;
+
+/// What stands left of an assignment.
+enum Target<'a> {
+    Var(&'a str),
+    Map(&'a Name, &'a [Expr]),
+}
+
+impl Checker<'_> {
+    /// The statements of a block whose scope is open. A statement with an error is left out.
+    pub(super) fn stmts(&mut self, stmts: &[ast::Stmt]) -> Vec<Stmt> {
+        let mut out = Vec::new();
+        for stmt in stmts {
+            if let Ok(translated) = self.stmt(stmt) {
+                out.extend(translated);
+            }
+        }
+        out
+    }
+
+    fn block(&mut self, block: &Block) -> Vec<Stmt> {
+        self.scopes.enter();
+        let out = self.stmts(&block.stmts);
+        self.scopes.leave();
+        out
+    }
+
+    fn stmt(&mut self, stmt: &ast::Stmt) -> Checked<Vec<Stmt>> {
+        self.work += 1;
+        let kinds = match &stmt.kind {
+            StmtKind::If { arms, els } => return self.if_stmt(arms, els.as_ref()),
+            StmtKind::Unroll { count, body } => return self.unroll(count, body),
+            // Blocks have no meaning but their scope, which is settled here.
+            StmtKind::Block(block) => return Ok(self.block(block)),
+            StmtKind::Expr(e) => self.expr_stmt(e)?,
+            StmtKind::Assign { target, op: None, value } if is_discard(target) => {
+                vec![hir::StmtKind::Expr(self.expr(value)?)]
+            }
+            StmtKind::Assign { target, op, value } => match self.assign_target(target)? {
+                Target::Var(name) => self.assign_var(name, target.span, *op, value)?,
+                Target::Map(name, keys) => self.assign_map(name, keys, target.span, *op, value)?,
+            },
+            StmtKind::Let { name, ty, value } => self.let_stmt(name, ty.as_ref(), value.as_ref())?,
+            StmtKind::Return(value) => {
+                if let Some(value) = value {
+                    let problem = Problem::warning(value.span, "the value of `return` is not used")
+                        .note("`return` leaves the block; nobody sees its value");
+                    self.warn(problem);
+                    self.expr(value)?;
+                }
+                vec![hir::StmtKind::Return]
+            }
+            StmtKind::Unsupported(what) => {
+                let problem = Problem::error(stmt.span, format!("gotrace has no `{what}` yet"));
+                return self.fail(match *what {
+                    "while" | "for" => problem.help("`unroll (n) { … }` repeats a block up to 100 times"),
+                    _ => problem,
+                });
+            }
+            StmtKind::Error => Vec::new(),
+        };
+        Ok(with_span(kinds, stmt.span))
+    }
+
+    fn assign_target<'e>(&mut self, target: &'e Expr) -> Checked<Target<'e>> {
+        match &target.kind {
+            ExprKind::Var(name) => Ok(Target::Var(name)),
+            ExprKind::Map { name, keys } => Ok(Target::Map(name, keys)),
+            ExprKind::TupleMember(..) => self.fail(
+                Problem::error(target.span, "members of a tuple cannot be assigned")
+                    .help("make a new tuple: `$t = ($t.0, 1)`"),
+            ),
+            ExprKind::Member(..) | ExprKind::Index(..) | ExprKind::Unary(ast::UnOp::Deref, _) => {
+                self.fail(Problem::error(target.span, "memory of the traced program cannot be changed"))
+            }
+            ExprKind::Ident(name) => {
+                let problem = Problem::error(target.span, format!("`{name}` cannot be assigned"));
+                self.fail(problem.help(format!("a variable starts with `$`: `${name}`; a map with `@`: `@{name}`")))
+            }
+            _ => self.fail(
+                Problem::error(target.span, "this cannot be assigned").help("assign to a variable `$x` or a map `@x`"),
+            ),
+        }
+    }
+
+    // ---- variables
+
+    fn let_stmt(&mut self, name: &Name, ty: Option<&TypeExpr>, value: Option<&Expr>) -> Checked<Vec<hir::StmtKind>> {
+        // The value is checked before the name is known: `let $x = $x` is an error.
+        let checked = value.map(|v| self.assigned_value(v)).transpose();
+        if let Some(id) = self.scopes.find(&name.text) {
+            let before = self.scopes.vars[id.0 as usize].span;
+            let problem = Problem::error(name.span, format!("`${}` is declared already", name.text))
+                .label(before, "first declared here")
+                .help("leave out the `let`, or choose another name");
+            return self.fail(problem);
+        }
+        let id = self.scopes.declare(&name.text, name.span);
+        if let Some(ty) = ty {
+            let resolved = self.written_type(ty, self.default_space())?;
+            if resolved == Type::Void {
+                return self.fail(Problem::error(ty.span, "a variable cannot be `void`"));
+            }
+            self.vars().fix(id, resolved, ty.span);
+        }
+        match checked? {
+            Some(value) => {
+                let value = self.join_var(id, value)?;
+                Ok(vec![hir::StmtKind::SetVar(id, value)])
+            }
+            None => self.zero_var(id, name.span),
+        }
+    }
+
+    /// `let $x` without a value assigns zero.
+    fn zero_var(&mut self, id: VarId, span: Span) -> Checked<Vec<hir::StmtKind>> {
+        let Some((inferred, at)) = self.vars().get(id).cloned() else {
+            let problem = Problem::error(span, format!("`${}` is never assigned", self.scopes.vars[id.0 as usize].name))
+                .help("give it a value or a type: `let $x = 0`, `let $x : uint64`");
+            return self.unknown(problem);
+        };
+        match zero(&inferred.ty, span) {
+            Some(value) => Ok(vec![hir::StmtKind::SetVar(id, value)]),
+            None => self.fail(
+                Problem::error(span, format!("a variable of type {} needs a value here", inferred.ty))
+                    .label(at, "its type comes from here"),
+            ),
+        }
+    }
+
+    /// The right side of an assignment to a variable.
+    fn assigned_value(&mut self, value: &Expr) -> Checked<hir::Expr> {
+        if let ExprKind::Call { name, .. } = &value.kind
+            && crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::MapValue)
+        {
+            let problem = Problem::error(value.span, format!("{}() is kept in a map", name.text))
+                .help(format!("assign it to a map: `@{0} = {0}(…)`", name.text));
+            return self.fail(problem);
+        }
+        let value = self.expr(value)?;
+        if value.ty == Type::Void || matches!(&value.ty, Type::Tuple(list) if list.is_empty()) {
+            return self.fail(Problem::error(value.span, "this is no value that could be kept"));
+        }
+        Ok(value)
+    }
+
+    /// Notes the type of an assigned value and brings the value to the variable's type.
+    fn join_var(&mut self, id: VarId, value: hir::Expr) -> Checked<hir::Expr> {
+        let inferred = Inferred::of(&value);
+        let (span, fixed) = (value.span, self.vars().is_fixed(id));
+        let joined = self.vars().assign(id, &inferred, span);
+        match joined {
+            Ok((ty, changed)) => {
+                self.maps.changed |= changed;
+                match infer::coerce(value, &ty) {
+                    Some(value) => Ok(value),
+                    None => self.var_conflict(id, &inferred.ty, &ty, span, span),
+                }
+            }
+            Err((ty, _)) if fixed && fits(&value, &ty) => Ok(build::cast(value, &ty)),
+            Err((ty, at)) => self.var_conflict(id, &inferred.ty, &ty, span, at),
+        }
+    }
+
+    fn var_conflict<T>(&mut self, id: VarId, value: &Type, var: &Type, span: Span, at: Span) -> Checked<T> {
+        let name = &self.scopes.vars[id.0 as usize].name;
+        let message = format!("this is {}, but `${name}` is {}", with_article(value), with_article(var));
+        let problem = Problem::error(span, message).label(at, format!("`${name}` got its type here"));
+        self.fail(match (value, var) {
+            (Type::Int { .. }, Type::Int { .. }) => problem.help(format!("cast it: `({var})…`")),
+            _ => problem,
+        })
+    }
+
+    fn assign_var(&mut self, name: &str, span: Span, op: Option<BinOp>, value: &Expr) -> Checked<Vec<hir::StmtKind>> {
+        let Some(op) = op else {
+            let value = self.assigned_value(value);
+            let id = self.scopes.find(name).unwrap_or_else(|| self.scopes.declare(name, span));
+            let value = self.join_var(id, value?)?;
+            return Ok(vec![hir::StmtKind::SetVar(id, value)]);
+        };
+        let id = self.find_var(name, span)?;
+        let value = self.expr(value)?;
+        let old = self.var_value(id, span)?;
+        let ty = old.ty.clone();
+        let value_span = span.to(value.span);
+        let new = self.arithmetic(op, old, value, value_span)?;
+        // A 64-bit variable keeps its sign: `$x -= 1` does not make it signed.
+        let keeps = matches!(ty, Type::Int { bits: 64, .. }) && !self.vars().get(id).is_some_and(|(i, _)| i.weak);
+        let new = if keeps || self.vars().is_fixed(id) && ty.is_int() && new.ty.is_int() {
+            build::cast(new, &ty)
+        } else {
+            self.join_var(id, new)?
+        };
+        Ok(vec![hir::StmtKind::SetVar(id, new)])
+    }
+
+    /// Warns of variables that are assigned and never read.
+    pub(super) fn unused_variables(&mut self) {
+        let unused: Vec<(String, Span)> =
+            self.scopes.vars.iter().filter(|v| !v.used).map(|v| (v.name.clone(), v.span)).collect();
+        for (name, span) in unused {
+            self.warn(Problem::warning(span, format!("`${name}` is never read")));
+        }
+    }
+
+    // ---- maps
+
+    fn assign_map(
+        &mut self,
+        name: &Name,
+        keys: &[Expr],
+        span: Span,
+        op: Option<BinOp>,
+        value: &Expr,
+    ) -> Checked<Vec<hir::StmtKind>> {
+        let (map, key) = self.map_entry(name, keys, span)?;
+        let Some(op) = op else {
+            return match self.map_value(value)? {
+                Outcome::Aggregate { agg, value: accounted } => {
+                    let weak = accounted.as_ref().is_none_or(infer::is_weak);
+                    let agg = match self.maps.aggregate(map, agg, weak, value.span) {
+                        Ok(agg) => agg,
+                        Err(c) => {
+                            let what = format!("this is a {}", super::agg_name(agg));
+                            return self.conflict(c, value.span, &name.text, &what);
+                        }
+                    };
+                    let accounted = accounted.map(|v| match agg {
+                        // A histogram sorts every number by its own sign.
+                        Agg::Hist { .. } | Agg::Lhist { .. } => v,
+                        _ if super::maps::agg_signed(agg) => build::cast(v, &Type::I64),
+                        _ => build::cast(v, &Type::U64),
+                    });
+                    Ok(vec![hir::StmtKind::Update { map, key, value: accounted }])
+                }
+                Outcome::Value(v) => {
+                    let value = self.join_map(map, name, v)?;
+                    Ok(vec![hir::StmtKind::SetMap { map, key, value }])
+                }
+                Outcome::Effect(_) => {
+                    self.fail(Problem::error(value.span, "this gives no value").at("nothing to assign"))
+                }
+            };
+        };
+        let value = self.expr(value)?;
+        if let (BinOp::Add | BinOp::Sub, Type::Int { .. } | Type::Bool) = (op, &value.ty) {
+            let delta = self.promote(value);
+            return self.add_map(map, name, key, delta, op == BinOp::Sub);
+        }
+        let old = self.map_get(map, name, key.clone(), span)?;
+        let ty = old.ty.clone();
+        let new_span = span.to(value.span);
+        let new = self.arithmetic(op, old, value, new_span)?;
+        let new = if matches!(ty, Type::Int { bits: 64, .. }) { build::cast(new, &ty) } else { new };
+        let value = self.join_map(map, name, new)?;
+        Ok(vec![hir::StmtKind::SetMap { map, key, value }])
+    }
+
+    /// The right side of an assignment to a map: an aggregation or a value.
+    fn map_value(&mut self, value: &Expr) -> Checked<Outcome> {
+        match &value.kind {
+            ExprKind::Call { name, args } => self.call(name, args, value.span, false),
+            _ => Ok(Outcome::Value(self.assigned_value(value)?)),
+        }
+    }
+
+    fn join_map(&mut self, map: hir::MapId, name: &Name, value: hir::Expr) -> Checked<hir::Expr> {
+        let (inferred, span) = (Inferred::of(&value), value.span);
+        let what = format!("this is {}", with_article(&value.ty));
+        if matches!(&value.ty, Type::Void) || matches!(&value.ty, Type::Tuple(list) if list.is_empty()) {
+            return self.fail(Problem::error(span, "this is no value that could be kept"));
+        }
+        let ty = match self.maps.plain(map, &inferred, span) {
+            Ok(ty) => ty,
+            Err(c) => return self.conflict(c, span, &name.text, &what),
+        };
+        match infer::coerce(value, &ty) {
+            Some(value) => Ok(value),
+            None => self.fail(Problem::error(span, format!("{what}, but `{}` holds {}", name.text, with_article(&ty)))),
+        }
+    }
+
+    /// `@m[k] += delta`: one atomic add of 64 bits.
+    fn add_map(
+        &mut self,
+        map: hir::MapId,
+        name: &Name,
+        key: Option<hir::Expr>,
+        delta: hir::Expr,
+        negate: bool,
+    ) -> Checked<Vec<hir::StmtKind>> {
+        let span = delta.span;
+        let mut says = Inferred::of(&delta);
+        says.weak |= self.plain_type(map).is_some_and(|t| t.ty == Type::U64);
+        let ty = match self.maps.plain(map, &says, span) {
+            Ok(ty) => ty,
+            Err(c) => return self.conflict(c, span, &name.text, "a number is added"),
+        };
+        if !matches!(ty, Type::Int { bits: 64, .. }) {
+            return self.fail(Problem::error(span, format!("a number cannot be added to {}", with_article(&ty))));
+        }
+        let delta = build::cast(delta, &ty);
+        let delta = if negate { build::unary(UnOp::Neg, delta, ty, span) } else { delta };
+        Ok(vec![hir::StmtKind::AddMap { map, key, delta }])
+    }
+
+    /// What is known about the plain values of a map.
+    pub(super) fn plain_type(&self, map: hir::MapId) -> Option<&Inferred> {
+        match &self.maps.get(map).value {
+            Some((Value::Plain(inferred), _)) => Some(inferred),
+            _ => None,
+        }
+    }
+
+    // ---- the others
+
+    fn expr_stmt(&mut self, e: &Expr) -> Checked<Vec<hir::StmtKind>> {
+        match &e.kind {
+            ExprKind::Call { name, args } => match self.call(name, args, e.span, true)? {
+                Outcome::Effect(stmts) => Ok(stmts),
+                Outcome::Value(value) => Ok(self.discard(value)),
+                Outcome::Aggregate { .. } => self.fail(
+                    Problem::error(e.span, format!("{}() must be assigned to a map", name.text))
+                        .help(format!("`@{0} = {0}(…);`", name.text)),
+                ),
+            },
+            // `c ? print(1) : print(2);` is an `if`.
+            ExprKind::Ternary(cond, Some(a), b) if is_effect(a) || is_effect(b) => {
+                let cond = self.condition(cond);
+                let mut branch = |e: &Expr| Ok(with_span(self.expr_stmt(e)?, e.span));
+                let (then, els) = (branch(a), branch(b));
+                Ok(vec![hir::StmtKind::If { cond: cond?, then: then?, els: els? }])
+            }
+            ExprKind::Increment { target, down, .. } => self.increment_stmt(target, *down, e),
+            _ => {
+                let value = self.expr(e)?;
+                Ok(self.discard(value))
+            }
+        }
+    }
+
+    /// `@m++;` needs no old value: an atomic add. `$x++;` stays an expression.
+    fn increment_stmt(&mut self, target: &Expr, down: bool, e: &Expr) -> Checked<Vec<hir::StmtKind>> {
+        if let ExprKind::Map { name, keys } = &target.kind {
+            let (map, key) = self.map_entry(name, keys, target.span)?;
+            let one = build::int(1, Type::I64, e.span);
+            if !self.plain_type(map).is_some_and(|t| matches!(t.ty, Type::Ptr { .. })) {
+                return self.add_map(map, name, key, one, down);
+            }
+        }
+        let value = self.expr(e)?;
+        Ok(vec![hir::StmtKind::Expr(value)])
+    }
+
+    /// An expression whose value nobody uses.
+    fn discard(&mut self, value: hir::Expr) -> Vec<hir::StmtKind> {
+        if crate::fold::is_pure(&value) {
+            let problem = Problem::warning(value.span, "this value is not used")
+                .help("assign it, print it, or write `_ = …` to discard it");
+            self.warn(problem);
+        }
+        vec![hir::StmtKind::Expr(value)]
+    }
+
+    fn if_stmt(&mut self, arms: &[(Expr, Block)], els: Option<&Block>) -> Checked<Vec<Stmt>> {
+        if arms.len() > crate::parse::MAX_HEIGHT as usize {
+            let span = arms.last().map(|(c, _)| c.span).unwrap_or_default();
+            return self.fail(Problem::error(span, "too many `else if`"));
+        }
+        let checked: Vec<(Checked<hir::Expr>, Vec<Stmt>, Span)> =
+            arms.iter().map(|(c, block)| (self.condition(c), self.block(block), c.span.to(block.span))).collect();
+        let mut rest = els.map(|b| self.block(b)).unwrap_or_default();
+        for (cond, then, span) in checked.into_iter().rev() {
+            let cond = cond?;
+            rest = match cond.literal() {
+                Some(0) => rest,
+                Some(_) => then,
+                None => vec![Stmt { kind: hir::StmtKind::If { cond, then, els: rest }, span }],
+            };
+        }
+        Ok(rest)
+    }
+
+    fn unroll(&mut self, count: &Expr, body: &Block) -> Checked<Vec<Stmt>> {
+        let n = self.constant(count, "the count of `unroll`")?;
+        let Some(n) = u64::try_from(n).ok().filter(|n| (1..=MAX_UNROLL).contains(n)) else {
+            let message = format!("`unroll` repeats 1 to {MAX_UNROLL} times, not {n} times");
+            return self.fail(Problem::error(count.span, message));
+        };
+        let mut out = Vec::new();
+        for _ in 0..n {
+            self.work += 1;
+            if self.work > MAX_WORK {
+                return self.fail(Problem::error(count.span, "the unrolled block is too long"));
+            }
+            out.extend(self.block(body));
+        }
+        Ok(out)
+    }
+
+    /// A written type.
+    pub(super) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
+        match self.types.resolve(ty, space) {
+            Ok(ty) => Ok(ty),
+            Err(problem) => self.fail(*problem),
+        }
+    }
+}
+
+fn with_span(kinds: Vec<hir::StmtKind>, span: Span) -> Vec<Stmt> {
+    kinds.into_iter().map(|kind| Stmt { kind, span }).collect()
+}
+
+/// `_`
+fn is_discard(target: &Expr) -> bool {
+    matches!(&target.kind, ExprKind::Ident(name) if name == "_")
+}
+
+/// Whether an expression is a call for its effect, or a choice of such.
+fn is_effect(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Call { name, .. } => {
+            crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::Statement)
+        }
+        ExprKind::Ternary(_, Some(a), b) => is_effect(a) || is_effect(b),
+        _ => false,
+    }
+}
+
+/// Whether a literal is a value of the type.
+fn fits(value: &hir::Expr, ty: &Type) -> bool {
+    let Some(v) = value.literal() else {
+        return infer::join(&value.ty, ty).as_ref() == Some(ty);
+    };
+    ty.is_int() && crate::fold::canonical(v, ty) == v && (ty.is_signed() || v as i64 >= 0 || !value.ty.is_signed())
+}
+
+/// The zero of a type, where there is a literal for it.
+fn zero(ty: &Type, span: Span) -> Option<hir::Expr> {
+    match ty {
+        Type::Str(_) => Some(build::string(b"", span)),
+        Type::Tuple(list) => {
+            let members = list.iter().map(|t| zero(t, span)).collect::<Option<Vec<_>>>()?;
+            Some(hir::Expr::new(hir::ExprKind::Tuple(members), ty.clone(), span))
+        }
+        t if t.is_scalar() => Some(build::int(0, t.clone(), span)),
+        _ => None,
+    }
+}

@@ -1,0 +1,282 @@
+//! The typed program as text (`-d hir`): every conversion, load and type that the checker put in becomes visible.
+//!
+//! The form is meant for people and for snapshots; nothing reads it back.
+
+use crate::hir::{
+    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Period, Probe, Program, Stmt,
+    StmtKind, UnOp,
+};
+use crate::types::{AddrSpace, Type};
+use std::fmt::{self, Write as _};
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for map in &self.maps {
+            writeln!(f, "{}", MapLine(map))?;
+        }
+        for (i, function) in self.functions.iter().enumerate() {
+            writeln!(f, "func {i} {}:{}", function.binary, function.name)?;
+        }
+        for probe in &self.probes {
+            let mut out = Dump { program: self, probe, text: String::new() };
+            out.probe()?;
+            f.write_str(&out.text)?;
+        }
+        Ok(())
+    }
+}
+
+struct MapLine<'a>(&'a Map);
+
+impl fmt::Display for MapLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "map {}", self.0.name)?;
+        if let Some(key) = &self.0.key {
+            write!(f, "[{}]", Sized(key))?;
+        }
+        match &self.0.value {
+            MapValue::Plain(ty) => write!(f, ": {}", Sized(ty))?,
+            MapValue::Agg(agg) => write!(f, ": {}", AggName(*agg))?,
+        }
+        f.write_str(if self.0.lru { " lru" } else { "" })
+    }
+}
+
+struct AggName(Agg);
+
+impl fmt::Display for AggName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = |signed: bool| if signed { "int64" } else { "uint64" };
+        match self.0 {
+            Agg::Count => f.write_str("count()"),
+            Agg::Sum { signed } => write!(f, "sum({})", sign(signed)),
+            Agg::Min { signed } => write!(f, "min({})", sign(signed)),
+            Agg::Max { signed } => write!(f, "max({})", sign(signed)),
+            Agg::Avg { signed } => write!(f, "avg({})", sign(signed)),
+            Agg::Stats { signed } => write!(f, "stats({})", sign(signed)),
+            Agg::Hist { bits } => write!(f, "hist({bits})"),
+            Agg::Lhist { min, max, step } => write!(f, "lhist({min}, {max}, {step})"),
+        }
+    }
+}
+
+/// A type with the sizes of its strings, which the name that people see leaves out.
+struct Sized<'a>(&'a Type);
+
+impl fmt::Display for Sized<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Type::Str(n) => write!(f, "string[{n}]"),
+            Type::Buf(n) => write!(f, "buffer[{n}]"),
+            Type::Stack { limit, mode, .. } => write!(f, "{}({mode:?}, {limit})", self.0),
+            Type::Ptr { to, space } => {
+                write!(f, "{to} {}*", if *space == AddrSpace::Kernel { "kernel " } else { "" })
+            }
+            Type::Tuple(list) => {
+                f.write_str("(")?;
+                for (i, t) in list.iter().enumerate() {
+                    write!(f, "{}{}", if i > 0 { ", " } else { "" }, Sized(t))?;
+                }
+                f.write_str(")")
+            }
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+struct Dump<'a> {
+    program: &'a Program,
+    probe: &'a Probe,
+    text: String,
+}
+
+impl Dump<'_> {
+    fn probe(&mut self) -> fmt::Result {
+        let probe = self.probe;
+        write!(self.text, "probe {} ", probe.name)?;
+        match &probe.attach {
+            Attach::Begin | Attach::End => {}
+            Attach::Interval(p) | Attach::Profile(p) => match p {
+                Period::Hertz(n) => write!(self.text, "every 1/{n} s ")?,
+                Period::Nanos(n) => write!(self.text, "every {n} ns ")?,
+            },
+            Attach::Tracepoint(_) => {}
+            Attach::Uprobe { class, targets, .. } => {
+                let sites: usize = targets.iter().map(|t| t.sites.len()).sum();
+                write!(self.text, "{:?} {:?} {sites} site{} ", class.abi, class.stop, if sites == 1 { "" } else { "s" })?;
+            }
+        }
+        if let Some(predicate) = &probe.predicate {
+            let text = self.expr(predicate);
+            write!(self.text, "/{text}/ ")?;
+        }
+        writeln!(self.text, "{{")?;
+        for var in &probe.vars {
+            writeln!(self.text, "  var ${}: {}", var.name, Sized(&var.ty))?;
+        }
+        self.stmts(&probe.body, 1)?;
+        writeln!(self.text, "}}")
+    }
+
+    fn stmts(&mut self, stmts: &[Stmt], depth: usize) -> fmt::Result {
+        for stmt in stmts {
+            let indent = "  ".repeat(depth);
+            let line = match &stmt.kind {
+                StmtKind::SetVar(id, e) => format!("{} = {}", self.var(id.0), self.expr(e)),
+                StmtKind::SetMap { map, key, value } => format!("{} = {}", self.entry(*map, key.as_ref()), self.expr(value)),
+                StmtKind::AddMap { map, key, delta } => format!("{} += {}", self.entry(*map, key.as_ref()), self.expr(delta)),
+                StmtKind::Update { map, key, value } => {
+                    let value = value.as_ref().map(|v| self.expr(v)).unwrap_or_default();
+                    format!("update {} ({value})", self.entry(*map, key.as_ref()))
+                }
+                StmtKind::Return => "return".into(),
+                StmtKind::Expr(e) => self.expr(e),
+                StmtKind::Emit { action, args } => {
+                    let args: Vec<String> = args.iter().map(|a| self.expr(a)).collect();
+                    format!("emit {} ({})", self.action(action), args.join(", "))
+                }
+                StmtKind::If { cond, then, els } => {
+                    let cond = self.expr(cond);
+                    writeln!(self.text, "{indent}if {cond} {{")?;
+                    self.stmts(then, depth + 1)?;
+                    if !els.is_empty() {
+                        writeln!(self.text, "{indent}}} else {{")?;
+                        self.stmts(els, depth + 1)?;
+                    }
+                    "}".into()
+                }
+            };
+            writeln!(self.text, "{indent}{line}")?;
+        }
+        Ok(())
+    }
+
+    fn action(&self, action: &Action) -> String {
+        let map = |id: &MapId| self.map(*id);
+        match action {
+            Action::Printf(format) => format!("printf {} conversions", format.specs().count()),
+            Action::Print => "print".into(),
+            Action::PrintEntry(id) => format!("print entry of {}", map(id)),
+            Action::PrintMap { map: id, top, div } => format!("print {} top {top} div {div}", map(id)),
+            Action::Clear(id) => format!("clear {}", map(id)),
+            Action::Zero(id) => format!("zero {}", map(id)),
+            Action::Exit => "exit".into(),
+            Action::Time(format) => format!("time {format:?}"),
+            Action::Join(separator) => format!("join {separator:?}"),
+        }
+    }
+
+    fn var(&self, id: u32) -> String {
+        self.probe.vars.get(id as usize).map_or_else(|| format!("$?{id}"), |v| format!("${}", v.name))
+    }
+
+    fn map(&self, id: MapId) -> String {
+        self.program.maps.get(id.0 as usize).map_or_else(|| format!("@?{}", id.0), |m| m.name.clone())
+    }
+
+    fn entry(&self, map: MapId, key: Option<&Expr>) -> String {
+        match key {
+            Some(key) => format!("{}[{}]", self.map(map), self.expr(key)),
+            None => self.map(map),
+        }
+    }
+
+    fn expr(&self, e: &Expr) -> String {
+        let sub = |e: &Expr| self.expr(e);
+        let memory = |space: AddrSpace| if space == AddrSpace::Kernel { "kernel " } else { "" };
+        match &e.kind {
+            ExprKind::Int(v) => match &e.ty {
+                Type::Bool => (*v != 0).to_string(),
+                Type::Int { signed: true, .. } => (*v as i64).to_string(),
+                Type::Int { signed: false, .. } => format!("{v}u"),
+                ty => format!("{v}:{}", Sized(ty)),
+            },
+            ExprKind::Str(text) => format!("{:?}", String::from_utf8_lossy(text)),
+            ExprKind::Var(id) => self.var(id.0),
+            ExprKind::MapGet { map, key } => self.entry(*map, key.as_deref()),
+            ExprKind::HasKey { map, key } => format!("has_key({})", self.entry(*map, Some(key))),
+            ExprKind::Delete { map, key } => format!("delete({})", self.entry(*map, key.as_deref())),
+            ExprKind::MapLen(map) => format!("len({})", self.map(*map)),
+            ExprKind::StackLen(stack) => format!("len({})", sub(stack)),
+            ExprKind::Unary(op, e) => {
+                let op = match op {
+                    UnOp::Neg => "-",
+                    UnOp::BitNot => "~",
+                    UnOp::Not => "!",
+                };
+                format!("{op}{}", sub(e))
+            }
+            ExprKind::Binary(op, a, b) => {
+                // The sign decides what these mean.
+                let sign = match op {
+                    BinOp::Div | BinOp::Mod | BinOp::Shr if e.ty.is_signed() => "s",
+                    BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge if a.ty.is_signed() => "s",
+                    _ => "",
+                };
+                format!("({} {}{sign} {})", sub(a), op_symbol(*op), sub(b))
+            }
+            ExprKind::Logical(LogicOp::And, a, b) => format!("({} && {})", sub(a), sub(b)),
+            ExprKind::Logical(LogicOp::Or, a, b) => format!("({} || {})", sub(a), sub(b)),
+            ExprKind::Ternary(c, a, b) => format!("({} ? {} : {})", sub(c), sub(a), sub(b)),
+            ExprKind::Cast(e2) => format!("({}){}", Sized(&e.ty), sub(e2)),
+            ExprKind::IncVar { var, delta, prefix } => increment(&self.var(var.0), *delta, *prefix),
+            ExprKind::IncMap { map, key, delta, prefix } => {
+                increment(&self.entry(*map, key.as_deref()), *delta, *prefix)
+            }
+            ExprKind::Tuple(list) => {
+                let members: Vec<String> = list.iter().map(sub).collect();
+                format!("({})", members.join(", "))
+            }
+            ExprKind::Member(e, n) => format!("{}.{n}", sub(e)),
+            ExprKind::Load { addr, space } => format!("*({} {}*){}", Sized(&e.ty), memory(*space), sub(addr)),
+            ExprKind::Ctx { offset } => format!("ctx[{offset}]:{}", Sized(&e.ty)),
+            ExprKind::CtxDataLoc { offset } => format!("data_loc[{offset}]:{}", Sized(&e.ty)),
+            ExprKind::Builtin(b) => builtin(b, &e.ty),
+            ExprKind::ReadStr { addr, len, space } => {
+                let len = len.as_ref().map(|l| format!(", {}", sub(l))).unwrap_or_default();
+                format!("{}str({}{len}):{}", memory(*space), sub(addr), Sized(&e.ty))
+            }
+            ExprKind::GoStr { addr, len } => format!("gostr({}, {}):{}", sub(addr), sub(len), Sized(&e.ty)),
+            ExprKind::ReadBuf { addr, len, space } => {
+                format!("{}buf({}, {}):{}", memory(*space), sub(addr), sub(len), Sized(&e.ty))
+            }
+            ExprKind::Symbol(a) => format!("({}){}", e.ty, sub(a)),
+        }
+    }
+}
+
+fn increment(target: &str, delta: i64, prefix: bool) -> String {
+    if prefix { format!("({delta:+} then {target})") } else { format!("({target} then {delta:+})") }
+}
+
+fn op_symbol(op: BinOp) -> &'static str {
+    match op {
+        BinOp::Add => "+",
+        BinOp::Sub => "-",
+        BinOp::Mul => "*",
+        BinOp::Div => "/",
+        BinOp::Mod => "%",
+        BinOp::And => "&",
+        BinOp::Or => "|",
+        BinOp::Xor => "^",
+        BinOp::Shl => "<<",
+        BinOp::Shr => ">>",
+        BinOp::Eq => "==",
+        BinOp::Ne => "!=",
+        BinOp::Lt => "<",
+        BinOp::Le => "<=",
+        BinOp::Gt => ">",
+        BinOp::Ge => ">=",
+    }
+}
+
+fn builtin(b: &Builtin, ty: &Type) -> String {
+    match b {
+        Builtin::Arg(n) => format!("arg{n}"),
+        Builtin::Sarg(n) => format!("sarg{n}"),
+        Builtin::Reg(n) => format!("reg{n}"),
+        Builtin::Nsecs(clock) => format!("nsecs({clock:?})").to_lowercase(),
+        Builtin::Stack => Sized(ty).to_string(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}

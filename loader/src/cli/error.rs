@@ -1,0 +1,95 @@
+//! Why a command failed, and how the user is told: one readable chain on standard error.
+
+use super::Color;
+use crate::attach::AttachError;
+use crate::load::LoadError;
+use lang::diag::{Problem, Problems};
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The script has errors, or cannot run here: shown at their places.
+    #[error("the script has errors")]
+    Script {
+        /// Name of the script.
+        name: String,
+        /// Its text.
+        source_text: String,
+        /// What is wrong.
+        problems: Problems,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Anything else, in one sentence, with advice.
+    #[error("{message}")]
+    Other {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
+}
+
+impl CliError {
+    /// An error in one sentence.
+    pub(crate) fn other(message: impl Into<String>) -> CliError {
+        CliError::Other { message: message.into(), help: None }
+    }
+
+    /// An error in one sentence with advice.
+    pub(crate) fn with_help(message: impl Into<String>, help: impl Into<String>) -> CliError {
+        CliError::Other { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// Writes it to standard error. Nothing can be done if that fails.
+    pub(crate) fn report(&self, color: Color) {
+        use std::io::Write;
+        let mut stderr = io::stderr().lock();
+        let _ = match self {
+            CliError::Script { name, source_text, problems } => {
+                write!(stderr, "{}", problems.render(name, source_text, color.enabled()))
+            }
+            CliError::Other { help: Some(help), .. } => writeln!(stderr, "error: {self}\n  = help: {help}"),
+            _ => writeln!(stderr, "error: {self}"),
+        };
+    }
+}
+
+/// A problem that the code generator found.
+pub(crate) fn compile_problem(error: &codegen::Error) -> Problem {
+    let problem = Problem::error(error.span, error.message.clone());
+    match &error.help {
+        Some(help) => problem.help(help.clone()),
+        None => problem,
+    }
+}
+
+/// A problem that the kernel found; `verbose` shows the whole verifier log.
+pub(crate) fn load_problem(error: &LoadError, verbose: bool) -> Problem {
+    match error {
+        LoadError::Rejected { span, tail, log, .. } => {
+            let shown = if verbose { log.clone() } else { tail.join("\n") };
+            let problem = Problem::error(*span, error.to_string()).at("the verifier was here").note(shown);
+            if verbose { problem } else { problem.help("`-v` shows the whole log of the verifier") }
+        }
+        LoadError::Permission => Problem::general(error.to_string()).help("run gotrace with sudo"),
+        LoadError::Object(_) | LoadError::Map { .. } => Problem::general(error.to_string()),
+    }
+}
+
+/// A problem of attaching.
+pub(crate) fn attach_problem(error: &AttachError) -> Problem {
+    let problem = Problem::error(error.span, error.to_string());
+    match &error.help {
+        Some(help) => problem.help(help.clone()),
+        None => problem,
+    }
+}

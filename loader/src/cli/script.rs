@@ -1,0 +1,96 @@
+//! Reads a script and takes it through the front end: where it comes from, its settings, its problems.
+
+use super::{CliError, Color};
+use lang::diag::Problems;
+use lang::env::Env;
+use lang::{Config, ast, hir};
+use std::io::Read;
+use std::path::Path;
+
+/// The text of a script.
+pub(super) struct Source {
+    pub name: String,
+    pub text: String,
+}
+
+impl Source {
+    /// A program given with `-e`.
+    pub fn one_liner(text: &str) -> Source {
+        Source { name: "-e".into(), text: text.into() }
+    }
+
+    /// A script file, standard input for `-`, or a shipped tool where there is no file of that name.
+    pub fn open(name: &str) -> Result<Source, CliError> {
+        if name == "-" {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|source| CliError::File { path: "standard input".into(), source })?;
+            return Ok(Source { name: "stdin".into(), text });
+        }
+        let tool = scripts::find(name).filter(|_| !Path::new(name).exists());
+        if let Some(tool) = tool {
+            return Ok(Source { name: format!("{}.gt", tool.name), text: tool.source.into() });
+        }
+        match std::fs::read(name) {
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Ok(Source { name: name.into(), text }),
+                Err(_) => Err(CliError::with_help(
+                    format!("{name} is not a script: it is not text"),
+                    "to trace a program, write a probe: gotrace -e 'uprobe:./prog:main.* { … }'",
+                )),
+            },
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                let names: Vec<&str> = scripts::TOOLS.iter().map(|t| t.name).collect();
+                let help = match lang::diag::nearest(name, names) {
+                    Some(near) => format!("did you mean the tool `{near}`?"),
+                    None => "give the path of a script, a tool (`gotrace tools` lists them), or a program with -e".into(),
+                };
+                Err(CliError::with_help(format!("there is no script or tool {name}"), help))
+            }
+            Err(source) => Err(CliError::File { path: name.into(), source }),
+        }
+    }
+
+    fn errors(&self, problems: Problems) -> CliError {
+        CliError::Script { name: self.name.clone(), source_text: self.text.clone(), problems }
+    }
+
+    /// One problem as an error.
+    pub fn error(&self, problem: lang::diag::Problem) -> CliError {
+        let mut problems = Problems::new();
+        problems.push(problem);
+        self.errors(problems)
+    }
+
+    /// Parses the script.
+    pub fn parse(&self) -> Result<ast::Script, CliError> {
+        let (script, problems) = lang::parse(&self.name, &self.text);
+        if problems.has_errors() { Err(self.errors(problems)) } else { Ok(script) }
+    }
+
+    /// Checks the script; warnings go to standard error unless `quiet`.
+    pub fn check(&self, script: &ast::Script, env: &dyn Env, messages: Messages) -> Result<hir::Program, CliError> {
+        let config = Config::default();
+        let (program, mut warnings) = lang::check(script, env, &config).map_err(|mut problems| {
+            if messages.no_warnings {
+                problems.drop_warnings();
+            }
+            self.errors(problems)
+        })?;
+        if messages.no_warnings {
+            warnings.drop_warnings();
+        }
+        if !warnings.is_empty() {
+            eprint!("{}", warnings.render(&self.name, &self.text, messages.color.enabled()));
+        }
+        Ok(program)
+    }
+}
+
+/// How diagnostics are shown.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Messages {
+    pub color: Color,
+    pub no_warnings: bool,
+}

@@ -1,0 +1,233 @@
+//! The end of every output: collects bytes and writes them to standard output or to a file.
+//!
+//! Bytes are written when the event loop has handled all that was waiting. So a burst of events costs few system calls,
+//! and a person still sees each event at once.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why output ended.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// The reader went away (`gotrace … | head`): end quietly.
+    #[error("the reader of the output has gone")]
+    Closed,
+    /// Writing failed: the disk is full, for example.
+    #[error("cannot write to {to}: {source}")]
+    Write {
+        /// Standard output or the file.
+        to: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The file given with `-o` cannot be made.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+}
+
+/// Result of an output operation.
+pub type Result<T = ()> = std::result::Result<T, OutputError>;
+
+/// When collected output is written (`-B`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Buffering {
+    /// Whenever the events that were waiting have been handled.
+    #[default]
+    Line,
+    /// When much has come together, and at the end.
+    Full,
+    /// After each item.
+    None,
+}
+
+/// Bytes that are collected before a write even within a burst of events.
+const CHUNK: usize = 64 << 10;
+
+/// Standard output without the line buffer that [`io::Stdout`] has; [`Output`] buffers itself.
+struct Unbuffered;
+
+impl Write for Unbuffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        crate::sys::write_stdout(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Collects bytes and writes them out.
+pub struct Output {
+    to: Box<dyn Write>,
+    name: String,
+    buffering: Buffering,
+    waiting: Vec<u8>,
+    failed: bool,
+}
+
+impl Output {
+    /// Output to `file`, which is created or emptied, or to standard output.
+    ///
+    /// # Errors
+    /// [`OutputError::Create`].
+    pub fn open(file: Option<&Path>, buffering: Buffering) -> Result<Output> {
+        let Some(path) = file else {
+            return Ok(Output::new(Box::new(Unbuffered), "standard output".into(), buffering));
+        };
+        match File::create(path) {
+            Ok(file) => Ok(Output::new(Box::new(file), path.display().to_string(), buffering)),
+            Err(source) => Err(OutputError::Create { path: path.into(), source }),
+        }
+    }
+
+    /// Output to a writer that does not buffer; `name` stands in error messages.
+    #[must_use]
+    pub fn new(to: Box<dyn Write>, name: String, buffering: Buffering) -> Output {
+        Output { to, name, buffering, waiting: Vec::new(), failed: false }
+    }
+
+    /// Room to append an item to; [`Output::item_done`] follows.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.waiting
+    }
+
+    /// An item is complete. Writes when the buffering or the amount asks for it.
+    ///
+    /// # Errors
+    /// [`OutputError`].
+    pub fn item_done(&mut self) -> Result {
+        if self.buffering == Buffering::None || self.waiting.len() >= CHUNK { self.write() } else { Ok(()) }
+    }
+
+    /// All events that were waiting have been handled.
+    ///
+    /// # Errors
+    /// [`OutputError`].
+    pub fn flush(&mut self) -> Result {
+        if self.buffering == Buffering::Full { Ok(()) } else { self.write() }
+    }
+
+    /// Writes what is waiting. After a failure everything is dropped, so that the error is reported once.
+    ///
+    /// # Errors
+    /// [`OutputError`].
+    pub fn write(&mut self) -> Result {
+        let waiting = std::mem::take(&mut self.waiting);
+        if self.failed || waiting.is_empty() {
+            return Ok(());
+        }
+        self.to.write_all(&waiting).and_then(|()| self.to.flush()).map_err(|source| {
+            self.failed = true;
+            if source.kind() == io::ErrorKind::BrokenPipe {
+                OutputError::Closed
+            } else {
+                OutputError::Write { to: self.name.clone(), source }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// A writer that remembers each write.
+    #[derive(Clone, Default)]
+    pub(in crate::output) struct Shared(Rc<RefCell<Vec<Vec<u8>>>>);
+
+    impl Shared {
+        pub(in crate::output) fn text(&self) -> String {
+            String::from_utf8(self.0.borrow().concat()).unwrap()
+        }
+
+        fn writes(&self) -> usize {
+            self.0.borrow().len()
+        }
+    }
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    pub(in crate::output) fn output(buffering: Buffering) -> (Shared, Output) {
+        let shared = Shared::default();
+        (shared.clone(), Output::new(Box::new(shared), "test".into(), buffering))
+    }
+
+    fn item(output: &mut Output, bytes: &[u8]) -> Result {
+        output.buffer().extend_from_slice(bytes);
+        output.item_done()
+    }
+
+    #[test]
+    fn when_output_is_written() {
+        for (buffering, after_item, after_flush) in
+            [(Buffering::None, 1, 1), (Buffering::Line, 0, 1), (Buffering::Full, 0, 0)]
+        {
+            let (written, mut out) = output(buffering);
+            item(&mut out, b"1\n").unwrap();
+            assert_eq!(written.writes(), after_item, "{buffering:?}");
+            out.flush().unwrap();
+            assert_eq!(written.writes(), after_flush, "{buffering:?}");
+            out.write().unwrap();
+            assert_eq!(written.text(), "1\n");
+        }
+    }
+
+    #[test]
+    fn much_output_does_not_wait() {
+        let (written, mut out) = output(Buffering::Full);
+        item(&mut out, &[b'x'; CHUNK]).unwrap();
+        assert_eq!(written.writes(), 1);
+    }
+
+    struct Failing(i32);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(self.0))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn errors_are_told_apart_and_told_once() {
+        let failing = |code| Output::new(Box::new(Failing(code)), "/dev/full".into(), Buffering::Line);
+        let mut closed = failing(libc::EPIPE);
+        item(&mut closed, b"1").unwrap();
+        assert!(matches!(closed.flush(), Err(OutputError::Closed)));
+        let mut full = failing(libc::ENOSPC);
+        item(&mut full, b"1").unwrap();
+        let error = full.flush().unwrap_err().to_string();
+        assert_eq!(error, "cannot write to /dev/full: No space left on device (os error 28)");
+        item(&mut full, b"1").unwrap();
+        assert!(full.write().is_ok());
+    }
+
+    #[test]
+    fn files_that_cannot_be_made() {
+        let path = Path::new("/nonexistent/folder/file");
+        let Err(error) = Output::open(Some(path), Buffering::Line) else { panic!("it was made") };
+        let want = "cannot create /nonexistent/folder/file: No such file or directory (os error 2)";
+        assert_eq!(error.to_string(), want);
+    }
+}

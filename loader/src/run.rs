@@ -1,0 +1,376 @@
+//! Runs a loaded script: `begin`, attaching, the event loop, detaching, `end`, and the maps at the end.
+//!
+//! What happens in which order is the promise of this module: `begin` has run before anything is attached; everything that was
+//! collected is printed, whatever ends the run; `end` runs when nothing is attached any more; maps come last.
+
+use crate::attach::{self, AttachError, Attached, Scope};
+use crate::events::Events;
+use crate::load::Loaded;
+use crate::maps::{self, MapError, ScriptMap};
+use crate::output::report::RuntimeError;
+use crate::output::sink::Sink;
+use crate::output::writer::OutputError;
+use crate::output::strftime;
+use crate::sys::process::Child;
+use crate::sys::signal::Signals;
+use crate::sys::{bpf, clock};
+use crate::value::{Decoder, Value};
+use aya::maps::{Map, MapData, RingBuf};
+use codegen::object::{self, CounterKind, Object, Record};
+use lang::hir::{Action, Attach, Program};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// What a run is told by the command line.
+#[derive(Default)]
+pub struct Options {
+    /// Which process, how to attach.
+    pub scope: Scope,
+    /// End after attaching.
+    pub dry_run: bool,
+    /// End after so many printed records.
+    pub max_events: Option<u64>,
+    /// End after so long.
+    pub timeout: Option<Duration>,
+    /// Report reads that failed too (`-k`).
+    pub all_errors: bool,
+}
+
+/// The process that a run ends with.
+pub enum Traced {
+    /// None.
+    No,
+    /// A child, held until everything is attached.
+    Child(Child),
+    /// The pidfd of a process that was there before.
+    Process(OwnedFd),
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A probe could not be attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// A map could not be read or changed.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A record does not have the layout that it should have.
+    #[error("a record could not be read: {0}")]
+    Record(#[from] crate::value::DecodeError),
+    /// A system call failed.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The child's program could not be started.
+    #[error("cannot start {program}: {source}")]
+    Child {
+        /// Its path.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Gives a system call's error the text of what was tried.
+fn during(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |source| RunError::System { what, source }
+}
+
+/// How often lost events are looked for.
+const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ended {
+    /// Code given to `exit()`, else 0.
+    pub code: u8,
+    /// Status with which the child ended, if it did.
+    pub child: Option<std::process::ExitStatus>,
+}
+
+/// A run under way.
+struct Run<'a> {
+    program: &'a Program,
+    object: &'a Object,
+    loaded: &'a Loaded,
+    options: &'a Options,
+    sink: &'a mut dyn Sink,
+    decoder: Decoder,
+    /// Set by `exit()`.
+    exit: Option<u8>,
+    printed: u64,
+    lost: u64,
+}
+
+/// Runs a script to its end.
+///
+/// # Errors
+/// [`RunError`]; whatever was attached is detached, and what was collected has been printed as far as possible.
+pub fn run(
+    program: &Program,
+    object: &Object,
+    loaded: &Loaded,
+    options: &Options,
+    traced: Traced,
+    signals: Option<Signals>,
+    sink: &mut dyn Sink,
+) -> Result<Ended, RunError> {
+    let decoder = Decoder::new(program);
+    let mut run = Run { program, object, loaded, options, sink, decoder, exit: None, printed: 0, lost: 0 };
+    let result = run.to_the_end(traced, signals);
+    // Also after an error: what was collected is not lost.
+    let finished = run.sink.finish();
+    let ended = result?;
+    finished?;
+    Ok(ended)
+}
+
+impl Run<'_> {
+    fn to_the_end(&mut self, mut traced: Traced, signals: Option<Signals>) -> Result<Ended, RunError> {
+        let ring = self.ring()?;
+        let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;
+        match &traced {
+            Traced::No => {}
+            Traced::Child(child) => events.watch_process(child.as_fd()).map_err(during("watching the child"))?,
+            Traced::Process(fd) => events.watch_process(fd.as_fd()).map_err(during("watching the process"))?,
+        }
+        if let Some(timeout) = self.options.timeout {
+            events.set_deadline(Instant::now() + timeout);
+        }
+        if !self.options.dry_run {
+            self.run_once(|attach| matches!(attach, Attach::Begin))?;
+        }
+        let attached = attach::attach(self.loaded, self.program, self.options.scope)?;
+        self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
+        if self.options.dry_run {
+            return Ok(Ended::default());
+        }
+        let waits_for_more = attached.sites() > 0 || matches!(traced, Traced::Child(_) | Traced::Process(_));
+        if let Traced::Child(child) = &mut traced {
+            let program = child.program().display().to_string();
+            child.release().map_err(|source| RunError::Child { program, source })?;
+        }
+        let looped = if waits_for_more { self.follow(&mut events) } else { Ok(()) };
+        let drained = self.detach(attached, &mut events);
+        looped.and(drained)?;
+        let child = match &mut traced {
+            Traced::Child(child) => child.try_wait().map_err(during("waiting for the child"))?,
+            _ => None,
+        };
+        Ok(Ended { code: self.exit.unwrap_or(0), child })
+    }
+
+    /// The ring buffer, through a descriptor of its own.
+    fn ring(&self) -> Result<Option<RingBuf<MapData>>, RunError> {
+        let Some(index) = self.object.map_index(object::EVENTS) else { return Ok(None) };
+        let open = || -> io::Result<RingBuf<MapData>> {
+            let fd = self.loaded.map(index).try_clone_to_owned()?;
+            let data = MapData::from_fd(fd).map_err(io::Error::other)?;
+            RingBuf::try_from(Map::RingBuf(data)).map_err(io::Error::other)
+        };
+        open().map(Some).map_err(during("opening the ring buffer"))
+    }
+
+    fn run_once_probes(&self) -> usize {
+        self.program.probes.iter().filter(|p| matches!(p.attach, Attach::Begin | Attach::End)).count()
+    }
+
+    fn run_once(&self, wanted: fn(&Attach) -> bool) -> Result<(), RunError> {
+        for (probe, bpf) in self.program.probes.iter().zip(&self.loaded.programs) {
+            if wanted(&probe.attach) {
+                bpf::test_run(bpf.as_fd(), &[]).map_err(during("running begin and end probes"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The event loop: until `exit()`, a signal, the end of the process, the deadline.
+    fn follow(&mut self, events: &mut Events) -> Result<(), RunError> {
+        let mut counters_read = Instant::now();
+        loop {
+            self.drain(events)?;
+            if self.done() {
+                return Ok(());
+            }
+            let wake = events.wait().map_err(during("waiting for events"))?;
+            if wake.signal.is_some() || wake.process_ended || wake.timed_out {
+                return Ok(());
+            }
+            if counters_read.elapsed() >= COUNTERS_PERIOD {
+                counters_read = Instant::now();
+                self.report_lost()?;
+            }
+        }
+    }
+
+    fn done(&self) -> bool {
+        self.exit.is_some() || self.enough()
+    }
+
+    fn enough(&self) -> bool {
+        self.options.max_events.is_some_and(|most| self.printed >= most)
+    }
+
+    /// Detaches, prints what is left, runs `end`, prints the maps.
+    fn detach(&mut self, attached: Attached, events: &mut Events) -> Result<(), RunError> {
+        drop(attached);
+        self.drain_all(events)?;
+        self.run_once(|attach| matches!(attach, Attach::End))?;
+        self.drain_all(events)?;
+        self.sink.end_of_run()?;
+        self.report_lost()?;
+        self.report_errors()?;
+        if self.program.config.print_maps_on_exit {
+            self.print_all_maps()?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, events: &mut Events) -> Result<(), RunError> {
+        let flow = events.drain(|record| self.handle(record));
+        self.after(flow)
+    }
+
+    fn drain_all(&mut self, events: &mut Events) -> Result<(), RunError> {
+        let flow = events.drain_all(|record| self.handle(record));
+        self.after(flow)
+    }
+
+    fn after(&mut self, flow: ControlFlow<RunError>) -> Result<(), RunError> {
+        if let ControlFlow::Break(error) = flow {
+            return Err(error);
+        }
+        Ok(self.sink.flush()?)
+    }
+
+    fn handle(&mut self, bytes: &[u8]) -> ControlFlow<RunError> {
+        match self.record(bytes) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    /// Acts on a record.
+    fn record(&mut self, bytes: &[u8]) -> Result<(), RunError> {
+        let id = bytes.first_chunk().map(|head| u64::from_ne_bytes(*head)).and_then(|id| usize::try_from(id).ok());
+        let Some(record) = id.and_then(|id| self.object.records.get(id)) else { return Ok(()) };
+        if self.enough() && record.action != Action::Exit {
+            return Ok(());
+        }
+        let args = self.fields(record, bytes)?;
+        match &record.action {
+            Action::Printf(format) => self.sink.printf(format, &args)?,
+            Action::Print => {
+                if let Some(value) = args.first() {
+                    self.sink.value(value)?;
+                }
+            }
+            Action::PrintEntry(_) => {
+                if let Some(value) = args.last() {
+                    self.sink.entry(&maps::MapResult::Value(value.clone()))?;
+                }
+            }
+            Action::PrintMap { map, top, div } => return self.print_map(map.0 as usize, *top, *div),
+            Action::Clear(map) => return Ok(self.map(map.0 as usize).clear()?),
+            Action::Zero(map) => return Ok(self.map(map.0 as usize).zero()?),
+            Action::Exit => {
+                let code = match args.first() {
+                    Some(Value::Int(code)) => code.value(),
+                    _ => 0,
+                };
+                // The low 8 bits, as exit(3) takes them.
+                self.exit.get_or_insert(code as u8);
+                return Ok(());
+            }
+            Action::Time(format) => self.sink.time(&strftime::format(format, clock::unix_nanos()))?,
+            Action::Join(separator) => {
+                let parts: Vec<&[u8]> = args
+                    .iter()
+                    .filter_map(|v| match v {
+                        Value::Text(text) => Some(text.bytes.as_slice()),
+                        _ => None,
+                    })
+                    .take_while(|text| !text.is_empty())
+                    .collect();
+                self.sink.join(&parts, separator)?;
+            }
+        }
+        self.printed += 1;
+        Ok(())
+    }
+
+    fn fields(&self, record: &Record, bytes: &[u8]) -> Result<Vec<Value>, RunError> {
+        record
+            .fields
+            .iter()
+            .map(|field| {
+                let from = (field.offset as usize).min(bytes.len());
+                let to = (from + field.ty.size() as usize).min(bytes.len());
+                Ok(self.decoder.value(&field.ty, &bytes[from..to])?)
+            })
+            .collect()
+    }
+
+    fn map(&self, index: usize) -> ScriptMap<'_> {
+        let user = &self.object.user_maps[index];
+        ScriptMap { fd: self.loaded.map(user.map), def: &self.object.maps[user.map], user }
+    }
+
+    fn print_map(&mut self, index: usize, top: u32, div: u32) -> Result<(), RunError> {
+        let entries = self.map(index).read(&self.decoder)?;
+        let name = &self.object.user_maps[index].name;
+        Ok(self.sink.map(name, maps::top(&entries, top), div)?)
+    }
+
+    fn print_all_maps(&mut self) -> Result<(), RunError> {
+        let mut order: Vec<usize> = (0..self.object.user_maps.len()).collect();
+        order.sort_by(|a, b| self.object.user_maps[*a].name.cmp(&self.object.user_maps[*b].name));
+        order.into_iter().try_for_each(|index| self.print_map(index, 0, 0))
+    }
+
+    /// The error counters, by their index in [`Object::counters`].
+    fn counters(&self) -> Vec<u64> {
+        let read = || {
+            let index = self.object.map_index(object::COUNTERS)?;
+            let map = bpf::Map::new(self.loaded.map(index)).ok()?;
+            map.lookup(&0u32.to_ne_bytes()).ok()?
+        };
+        let bytes: Vec<u8> = read().unwrap_or_default();
+        bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
+    }
+
+    fn report_lost(&mut self) -> Result<(), RunError> {
+        let lost = self.counters().first().copied().unwrap_or(0);
+        if lost > self.lost {
+            self.sink.lost_events(lost - self.lost)?;
+            self.lost = lost;
+        }
+        Ok(())
+    }
+
+    fn report_errors(&mut self) -> Result<(), RunError> {
+        for (counter, count) in self.object.counters.iter().zip(self.counters()) {
+            let shown = counter.kind != CounterKind::LostEvents && (self.options.all_errors || !counter.kind.verbose_only());
+            if count > 0 && shown {
+                self.sink.runtime_error(&RuntimeError {
+                    kind: counter.kind,
+                    count,
+                    file: &self.object.source_name,
+                    source: &self.object.source,
+                    span: counter.span,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! Programs: loading with the verifier's log, running once, asking about.
+
+use super::{Attr, Command, object_info};
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+/// Program types (`enum bpf_prog_type`) in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum ProgType {
+    /// `BPF_PROG_TYPE_KPROBE`: uprobes too.
+    Kprobe = 2,
+    /// `BPF_PROG_TYPE_TRACEPOINT`
+    Tracepoint = 5,
+    /// `BPF_PROG_TYPE_PERF_EVENT`
+    PerfEvent = 7,
+    /// `BPF_PROG_TYPE_RAW_TRACEPOINT`
+    RawTracepoint = 17,
+}
+
+/// Attach types (`enum bpf_attach_type`) in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
+pub enum AttachType {
+    /// 0: for programs whose type says all.
+    #[default]
+    Unspecified = 0,
+    /// `BPF_PERF_EVENT`
+    PerfEvent = 41,
+    /// `BPF_TRACE_UPROBE_MULTI` (Linux 6.6)
+    UprobeMulti = 48,
+}
+
+/// Debug information of a program (`.BTF.ext`).
+#[derive(Clone, Copy, Debug)]
+pub struct Debug<'a> {
+    /// The BTF object that it refers to.
+    pub btf: BorrowedFd<'a>,
+    /// Records of `struct bpf_func_info`.
+    pub func_info: &'a [u8],
+    /// Size of one of them.
+    pub func_info_size: u32,
+    /// Records of `struct bpf_line_info`.
+    pub line_info: &'a [u8],
+    /// Size of one of them.
+    pub line_info_size: u32,
+}
+
+/// A program to load.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// Name shown by bpftool; the first 15 bytes count.
+    pub name: &'a str,
+    /// Its type.
+    pub kind: ProgType,
+    /// How it will be attached.
+    pub attach: AttachType,
+    /// Instructions of 8 bytes each, map descriptors filled in.
+    pub insns: &'a [u8],
+    /// Debug information.
+    pub debug: Option<Debug<'a>>,
+}
+
+/// Why a program was not loaded.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The error of the system call.
+    pub error: io::Error,
+    /// What the verifier said; empty when it was not reached.
+    pub log: String,
+}
+
+const LICENSE: &CStr = c"GPL";
+
+/// Sizes of the verifier's log: a start that is mostly enough, and the most that kernels since 5.2 accept (they take up to
+/// `UINT_MAX >> 2`, older ones `UINT_MAX >> 8`).
+const LOG_START: usize = 1 << 16;
+const LOG_MOST: usize = 1 << 24;
+
+/// Loads a program. A log is asked for only after a failure, because it makes loading slow.
+///
+/// # Errors
+/// The error of the system call, with the verifier's log.
+pub fn prog_load(program: &Program<'_>) -> Result<OwnedFd, Rejected> {
+    let first = match try_load(program, 0, &mut []) {
+        Ok(fd) => return Ok(fd),
+        Err(error) => error,
+    };
+    let mut size = LOG_START;
+    loop {
+        let mut log = vec![0; size];
+        match try_load(program, 1, &mut log) {
+            Ok(fd) => return Ok(fd),
+            Err(e) if e.raw_os_error() == Some(libc::ENOSPC) && size < LOG_MOST => size *= 4,
+            // The log may be refused where the load itself was not; then the first error is the true one.
+            Err(e) => {
+                let log = text(&log);
+                let error = if log.is_empty() { first } else { e };
+                return Err(Rejected { error, log });
+            }
+        }
+    }
+}
+
+/// Loads a program and returns the verifier's log too (`-d verifier`).
+///
+/// # Errors
+/// As [`prog_load`].
+pub fn prog_load_logged(program: &Program<'_>) -> Result<(OwnedFd, String), Rejected> {
+    let mut log = vec![0; LOG_MOST];
+    match try_load(program, 2, &mut log) {
+        Ok(fd) => Ok((fd, text(&log))),
+        Err(error) => Err(Rejected { error, log: text(&log) }),
+    }
+}
+
+fn try_load(program: &Program<'_>, level: u32, log: &mut [u8]) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new()
+        .u32(0, program.kind as u32)
+        .u32(4, (program.insns.len() / 8) as u32)
+        .input(8, program.insns)
+        .u64(16, LICENSE.as_ptr() as u64)
+        .name(48, program.name)
+        .u32(68, program.attach as u32);
+    if !log.is_empty() {
+        attr = attr.u32(24, level).u32(28, log.len() as u32).output(32, log);
+    }
+    if let Some(debug) = &program.debug {
+        let count = |bytes: &[u8], size: u32| bytes.len() as u32 / size.max(1);
+        attr = attr.fd(72, debug.btf);
+        if !debug.func_info.is_empty() {
+            attr = attr
+                .u32(76, debug.func_info_size)
+                .input(80, debug.func_info)
+                .u32(88, count(debug.func_info, debug.func_info_size));
+        }
+        if !debug.line_info.is_empty() {
+            attr = attr
+                .u32(92, debug.line_info_size)
+                .input(96, debug.line_info)
+                .u32(104, count(debug.line_info, debug.line_info_size));
+        }
+    }
+    // SAFETY: the slices live across the call and their lengths, in units of the record sizes given with them, are in the
+    // block; `log` is exclusively borrowed.
+    unsafe { attr.call_fd(Command::ProgLoad) }
+}
+
+/// The NUL-terminated text in a log buffer.
+fn text(log: &[u8]) -> String {
+    let end = log.iter().position(|b| *b == 0).unwrap_or(log.len());
+    String::from_utf8_lossy(log.get(..end).unwrap_or(log)).into_owned()
+}
+
+/// Loads BTF.
+///
+/// # Errors
+/// The error of the system call; the kernel's log is not asked for.
+pub fn btf_load(btf: &[u8]) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new().input(0, btf).u32(16, btf.len() as u32);
+    // SAFETY: the address and the length are those of a live slice that is only read.
+    unsafe { attr.call_fd(Command::BtfLoad) }
+}
+
+/// Runs a raw tracepoint program once, on this CPU (`BPF_PROG_TEST_RUN`). `ctx` is what the program finds in its
+/// arguments, 8 bytes each. Returns the program's result.
+///
+/// # Errors
+/// The error of the system call; kernels before 5.10 cannot do it.
+pub fn test_run(program: BorrowedFd<'_>, ctx: &[u64]) -> io::Result<u32> {
+    let mut attr = Attr::new().fd(0, program).u32(40, size_of_val(ctx) as u32).input(48, ctx);
+    // SAFETY: the context's address and size are those of a live slice that is only read.
+    unsafe { attr.call(Command::ProgTestRun) }?;
+    Ok(attr.read_u32(4))
+}
+
+/// What the kernel knows about a loaded program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProgInfo {
+    /// Its id, as bpftool shows it.
+    pub id: u32,
+    /// Bytes of machine code; 0 without the JIT.
+    pub jited: u32,
+    /// Bytes of instructions after the verifier's rewriting.
+    pub translated: u32,
+    /// Nanoseconds spent in it; counted while `kernel.bpf_stats_enabled` is set.
+    pub run_nanos: u64,
+    /// Number of runs; counted like the time.
+    pub runs: u64,
+}
+
+/// Asks about a program.
+///
+/// # Errors
+/// The error of the system call.
+pub fn prog_info(program: BorrowedFd<'_>) -> io::Result<ProgInfo> {
+    // struct bpf_prog_info: id at 4, jited_prog_len 16, xlated_prog_len 20, run_time_ns 192, run_cnt 200.
+    let mut info = [0u8; 208];
+    object_info(program, &mut info)?;
+    let word = |at: usize| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&info[at..at + 8]);
+        u64::from_ne_bytes(bytes)
+    };
+    Ok(ProgInfo {
+        id: (word(0) >> 32) as u32,
+        jited: word(16) as u32,
+        translated: (word(16) >> 32) as u32,
+        run_nanos: word(192),
+        runs: word(200),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::privileged;
+    use super::*;
+    use std::os::fd::AsFd;
+
+    /// `r0 = 7; exit`
+    const RETURN_7: [u8; 16] = [0xb7, 0, 0, 0, 7, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+
+    fn program(insns: &[u8]) -> Program<'_> {
+        let (kind, attach) = (ProgType::RawTracepoint, AttachType::Unspecified);
+        Program { name: "test-program of a long name", kind, attach, insns, debug: None }
+    }
+
+    #[test]
+    fn a_program_runs_and_has_info() {
+        if !privileged("a_program_runs_and_has_info") {
+            return;
+        }
+        let fd = prog_load(&program(&RETURN_7)).unwrap();
+        assert_eq!(test_run(fd.as_fd(), &[1, 2]).unwrap(), 7);
+        let info = prog_info(fd.as_fd()).unwrap();
+        assert!(info.id > 0 && info.translated == 16, "{info:?}");
+        let (_, log) = prog_load_logged(&program(&RETURN_7)).unwrap();
+        assert!(log.contains("r0 = 7") || log.contains("R0"), "{log}");
+    }
+
+    #[test]
+    fn a_rejected_program_comes_with_the_log() {
+        if !privileged("a_rejected_program_comes_with_the_log") {
+            return;
+        }
+        // `exit` without a result.
+        let rejected = prog_load(&program(&RETURN_7[8..])).unwrap_err();
+        assert!(rejected.log.contains("R0 !read_ok"), "{rejected:?}");
+        assert_eq!(rejected.error.raw_os_error(), Some(libc::EACCES));
+    }
+}

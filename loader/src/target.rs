@@ -1,0 +1,102 @@
+//! Fills in what code generation must know about this machine ([`codegen::Target`]), by asking the kernel.
+
+use crate::env::host_arch;
+use crate::sys::clock;
+use crate::sys::probe::Feature;
+use codegen::Target;
+use inspect::btf::Btf;
+use lang::arch::Arch;
+use lang::hir::{Attach, Builtin, Expr, ExprKind, Program, StmtKind};
+use std::os::linux::fs::MetadataExt;
+
+/// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_PID_NAMESPACE: u64 = 0xefff_fffc;
+
+/// The machine for a run of `program`.
+#[must_use]
+pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> Target {
+    let mut target = for_object();
+    target.pid = pid;
+    target.count_read_errors = count_read_errors;
+    target.start = clock::boot_nanos();
+    target.pid_namespace = pid_namespace();
+    // Questions that cost system calls are asked only for programs that the answer matters to.
+    let uprobes = program.probes.iter().any(|p| matches!(p.attach, Attach::Uprobe { .. }));
+    target.uprobe_multi = uprobes && Feature::UprobeMulti.check().is_ok();
+    target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
+    target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
+    target
+}
+
+/// The machine for an object file: this one, without a process to filter by.
+#[must_use]
+pub fn for_object() -> Target {
+    let arch = host_arch();
+    let cpus = clock::possible_cpus().unwrap_or(1) as u32;
+    Target { tls_base: tls_base(arch), ..Target::recent(arch, cpus) }
+}
+
+/// Offset of the thread's TLS base in `task_struct`.
+fn tls_base(arch: Arch) -> Option<u32> {
+    let path = match arch {
+        Arch::X86_64 => "thread.fsbase",
+        Arch::Aarch64 => "thread.uw.tp_value",
+    };
+    let btf = Btf::vmlinux().ok()?;
+    btf.member(btf.find_struct("task_struct")?, path)?.byte_offset()
+}
+
+/// Device and inode of our pid namespace, unless it is the initial one, whose ids the kernel tells anyway.
+fn pid_namespace() -> Option<(u64, u64)> {
+    let namespace = std::fs::metadata("/proc/self/ns/pid").ok()?;
+    (namespace.st_ino() != INITIAL_PID_NAMESPACE).then(|| (namespace.st_dev(), namespace.st_ino()))
+}
+
+/// Whether some program looks for the goroutine where no register has it.
+fn needs_goroutine_from_tls(program: &Program) -> bool {
+    program.probes.iter().any(|probe| {
+        let Attach::Uprobe { class, .. } = &probe.attach else { return false };
+        class.goroutine.is_some_and(|g| !g.in_register)
+            && any_expr(probe, &|e| matches!(e.kind, ExprKind::Builtin(Builtin::Goid | Builtin::CallId)))
+    })
+}
+
+fn reads_aggregations(program: &Program) -> bool {
+    let is_agg = |e: &Expr| match e.kind {
+        ExprKind::MapGet { map, .. } => {
+            matches!(program.maps[map.0 as usize].value, lang::hir::MapValue::Agg(_))
+        }
+        _ => false,
+    };
+    program.probes.iter().any(|probe| any_expr(probe, &is_agg))
+}
+
+/// Whether a probe has an expression that satisfies `wanted`.
+fn any_expr(probe: &lang::hir::Probe, wanted: &dyn Fn(&Expr) -> bool) -> bool {
+    let mut found = false;
+    let mut look = |e: &Expr| e.visit(&mut |e| found |= wanted(e));
+    if let Some(predicate) = &probe.predicate {
+        look(predicate);
+    }
+    visit_block(&probe.body, &mut look);
+    found
+}
+
+fn visit_block(block: &[lang::hir::Stmt], look: &mut impl FnMut(&Expr)) {
+    for stmt in block {
+        match &stmt.kind {
+            StmtKind::SetVar(_, e) | StmtKind::Expr(e) => look(e),
+            StmtKind::SetMap { key, value, .. } | StmtKind::AddMap { key, delta: value, .. } => {
+                key.iter().chain([value]).for_each(&mut *look);
+            }
+            StmtKind::Update { key, value, .. } => key.iter().chain(value).for_each(&mut *look),
+            StmtKind::If { cond, then, els } => {
+                look(cond);
+                visit_block(then, look);
+                visit_block(els, look);
+            }
+            StmtKind::Emit { args, .. } => args.iter().for_each(&mut *look),
+            StmtKind::Return => {}
+        }
+    }
+}

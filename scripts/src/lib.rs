@@ -1,0 +1,64 @@
+//! The tool library: scripts that are embedded in the binary and run by name (`gotrace golatency …`).
+//!
+//! Each tool is a `.gt` file of this folder whose header comment says what it does, how it is used, and what to beware of.
+
+/// A shipped script.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tool {
+    /// The name to run it by.
+    pub name: &'static str,
+    /// What it is about; tools are listed by it.
+    pub subject: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The script.
+    pub source: &'static str,
+}
+
+macro_rules! tools {
+    ($($subject:literal $name:literal $summary:literal,)*) => {
+        /// All tools, grouped by subject.
+        pub const TOOLS: &[Tool] = &[
+            $(Tool { name: $name, subject: $subject, summary: $summary, source: include_str!(concat!("../", $name, ".gt")) },)*
+        ];
+    };
+}
+
+tools! {
+    "go" "gocalls" "Counts the calls of Go functions",
+    "go" "golatency" "Latency of Go functions as histograms, by call, whatever goroutine or thread",
+    "go" "goargs" "Argument words of every call of Go functions, with the goroutine",
+    "system" "syscount" "Counts system calls by program and number",
+    "system" "execsnoop" "Programs as they are started",
+    "system" "opensnoop" "Files as they are opened",
+}
+
+/// The tool of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|t| t.name == name)
+}
+
+/// The subjects, in the order of the table.
+pub fn subjects() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    TOOLS.iter().map(|t| t.subject).filter(move |s| std::mem::replace(&mut last, s) != *s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_have_a_header_that_starts_with_their_name() {
+        for tool in TOOLS {
+            let header = tool.source.lines().find_map(|l| l.strip_prefix("// ")).unwrap_or_default();
+            assert!(header.starts_with(tool.name), "{}: {header}", tool.name);
+        }
+    }
+
+    #[test]
+    fn subjects_are_listed_once() {
+        assert_eq!(subjects().collect::<Vec<_>>(), ["go", "system"]);
+    }
+}

@@ -1,0 +1,3 @@
+module rets
+
+go 1.15

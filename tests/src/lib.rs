@@ -1,0 +1,15 @@
+//! The end-to-end harness: real Go and C programs, real Go releases, the real kernel.
+//!
+//! The test targets under `tests/tests` and the tasks of `xtask` are its users. It knows four things, each in a module:
+//! how to get a Go release ([`toolchain`]), how to build a target program ([`programs`]), how to run a command with a
+//! time limit ([`run`]), and how to read and judge a text case ([`case`], [`judge`]). It knows nothing about how
+//! gotrace works inside: it only sees the binary, as a user does.
+
+pub mod cache;
+pub mod case;
+pub mod debian;
+pub mod diff;
+pub mod judge;
+pub mod programs;
+pub mod run;
+pub mod toolchain;

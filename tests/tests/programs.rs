@@ -1,0 +1,94 @@
+//! The target programs themselves: built with every Go release of the suite in every mode, run untraced.
+//!
+//! What a traced program must print is what it prints here, so these outputs are written down once, by hand.
+
+use std::process::Command;
+use std::time::Duration;
+
+use harness::judge::suite_releases;
+use harness::programs::{Mode, Program};
+use harness::run::{End, Outcome, run};
+use harness::toolchain::Release;
+
+type Fault = Box<dyn std::error::Error>;
+
+/// Program, arguments, standard output and how it ends.
+const UNTRACED: &[(&str, &[&str], &str, End)] = &[
+    ("web", &[], "golang-meetup-2020.com 2020: 200\ngolang-meetup-2020.com 2021: 200\n", End::Code(0)),
+    (
+        "deep",
+        &[],
+        "small calls 38800 returns 38800\nmedium calls 5200 returns 5200\nlarge calls 5200 returns 5200\n\
+         fall calls 38800 returns 0\ncatch calls 400 returns 400\nleave calls 38800 returns 0\n\
+         round calls 2000 returns 1600\nchecksum 9442870796089441472\n",
+        End::Code(0),
+    ),
+    ("fib", &[], "fib 15 = 610 calls 1973\n", End::Code(0)),
+    (
+        "rets",
+        &[],
+        "pick 1 sum 1000\npick 2 sum 4001\npick 10 sum 100045\npick 50 sum 2501225\n42 pair 21\n",
+        End::Code(0),
+    ),
+    (
+        "types",
+        &[],
+        "signed -64000321608\nunsigned 18000000004000060212\ntext firstsecond\nmixed 7.5\nslices 30\nstructs 10\n\
+         dynamic 77shape boxan error\ncollections 15\narrays 20\ntwelve 78\ndivide 3 2\nmethods 37 13 24\n\
+         find no name disc false\nprocess 200\n",
+        End::Code(0),
+    ),
+    ("generic", &[], "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\n", End::Code(0)),
+    ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
+    ("crash", &[], "steps 10\n", End::Code(3)),
+    ("crash", &["-how", "panic"], "steps 10\n", End::Code(2)),
+    ("crash", &["-how", "kill"], "steps 10\n", End::Signal(9)),
+    (
+        "args",
+        &[],
+        "six 104000000191\neight 36\nhello world x1\nhello you x2\nhello world x3\narea 2440\n\
+      counter 4726 to be read\n",
+        End::Code(0),
+    ),
+    ("threads", &[], "work calls 800\n", End::Code(0)),
+    ("many", &["1"], "sum 12497500\n", End::Code(0)),
+];
+
+#[test]
+fn every_program_prints_what_cases_rely_on() -> Result<(), Fault> {
+    for release in suite_releases() {
+        for row in UNTRACED {
+            check(row, release, Mode::Plain)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn build_modes_do_not_change_what_programs_print() -> Result<(), Fault> {
+    for release in suite_releases() {
+        for mode in Mode::all() {
+            for row in UNTRACED.iter().filter(|(name, ..)| matches!(*name, "web" | "deep" | "rets")) {
+                check(row, release, mode)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(
+    &(name, args, expected, end): &(&str, &[&str], &str, End),
+    release: &'static Release,
+    mode: Mode,
+) -> Result<(), Fault> {
+    let program = Program::named(name)?;
+    if !program.builds_with(release) {
+        return Ok(());
+    }
+    let what = format!("{name} {args:?}, Go {}, {}", release.version, mode.name());
+    let binary = program.build(release, mode).map_err(|e| format!("{what}: {e}"))?;
+    let Outcome { stdout, end: ended, .. } = run(Command::new(binary).args(args), Duration::from_secs(60))?;
+    assert!(stdout == *expected, "{what} printed:\n{stdout}");
+    assert_eq!(ended, end, "{what}");
+    Ok(())
+}

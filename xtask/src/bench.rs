@@ -1,0 +1,243 @@
+//! `cargo xtask bench`: what gotrace costs, as ratios of runs that alternate within one session.
+//!
+//! Absolute times on a shared machine mean little; a ratio of medians over interleaved runs holds. Results are printed
+//! and written to `docs/benchmarks.md`. The peer is the bpftrace of the distribution, or the command in
+//! `GOTRACE_PEER`.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use harness::debian;
+use harness::programs::{MANY_FUNCTIONS, Mode, Program};
+use harness::run::{Running, checked, run};
+use harness::toolchain::{self, RELEASES};
+use nix::sys::signal::Signal;
+use regex_lite::Regex;
+
+use crate::TaskResult;
+use crate::dist;
+use crate::measure::{Cost, measure};
+use crate::tools::{mount_file_systems, need_root, release_binary, root};
+
+/// Runs of a short command per contestant.
+const SHORT_RUNS: usize = 15;
+/// Runs of a longer measurement.
+const LONG_RUNS: usize = 7;
+/// A run that takes longer has failed.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// One line of the result: what was measured, the numbers, and whether they keep the promise.
+struct Line {
+    what: String,
+    measured: String,
+    promise: String,
+    kept: bool,
+}
+
+/// Measures everything, prints the table and writes the page.
+pub fn task(_words: &[String]) -> TaskResult {
+    need_root("bench")?;
+    mount_file_systems()?;
+    let scratch = std::env::temp_dir().join(format!("gotrace-bench-{}", std::process::id()));
+    fs::create_dir_all(&scratch)?;
+    let lines = measure_all(&scratch);
+    fs::remove_dir_all(&scratch)?;
+    let lines = lines?;
+    let page = page(&lines);
+    println!("{page}");
+    let path = root().join("docs/benchmarks.md");
+    fs::write(&path, page)?;
+    println!("written to {}", path.display());
+    Ok(lines.iter().all(|line| line.kept))
+}
+
+fn measure_all(scratch: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
+    let gotrace = release_binary()?;
+    let mut lines = start_up(&gotrace, scratch)?;
+    lines.push(binary_size()?);
+    lines.extend(attach_many(&gotrace)?);
+    lines.push(entry_probe(&gotrace, scratch)?);
+    Ok(lines)
+}
+
+/// CPU time and peak memory of a script that does nothing, against bpftrace.
+fn start_up(gotrace: &Path, scratch: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
+    let peer = peer()?;
+    println!("start-up: {SHORT_RUNS} runs each of gotrace and {}", peer.name);
+    let ours = [&*gotrace.to_string_lossy(), "-e", "begin { exit(); }"];
+    let theirs: Vec<&str> =
+        peer.command.iter().map(String::as_str).chain(["-e", "BEGIN { exit(); }"]).collect();
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    for _ in 0..SHORT_RUNS {
+        own.push(measure(&ours, scratch)?);
+        other.push(measure(&theirs, scratch)?);
+    }
+    let floor = measure(&["/bin/true"], scratch)?;
+    let middle = |costs: &[Cost], part: fn(&Cost) -> f64| median(costs.iter().map(part));
+    let line = |what: &str, unit: &str, part: fn(&Cost) -> f64, promise: f64| {
+        let (a, b) = (middle(&own, part), middle(&other, part));
+        Line {
+            what: format!("`begin {{ exit(); }}`: {what}, against {}", peer.name),
+            measured: format!("{a:.1} {unit} against {b:.1} {unit}: {:.1} times less", b / a),
+            promise: format!("{promise} times less than bpftrace 0.27"),
+            // Older releases of the peer are lighter: the promise is about 0.27 and is judged only against it.
+            kept: !peer.name.contains("0.27") || b / a >= promise,
+        }
+    };
+    println!("(peak memory is seen from {:.1} MB on, which the measuring process has itself)", floor.peak_mb);
+    Ok(vec![
+        line("CPU time", "ms", |cost| cost.cpu_ms, 30.0),
+        line("peak memory", "MB", |cost| cost.peak_mb, 20.0),
+    ])
+}
+
+/// The program that we compare with.
+struct Peer {
+    name: String,
+    command: Vec<String>,
+}
+
+fn peer() -> Result<Peer, Box<dyn Error>> {
+    let command: Vec<String> = match std::env::var("GOTRACE_PEER") {
+        Ok(named) => named.split_whitespace().map(str::to_owned).collect(),
+        Err(_) => {
+            debian::install(&[("bpftrace", "bpftrace")])?;
+            vec!["bpftrace".to_owned()]
+        }
+    };
+    let (program, args) = command.split_first().ok_or("GOTRACE_PEER is empty")?;
+    let version = checked(Command::new(program).args(args).arg("--version"))?;
+    Ok(Peer { name: version.lines().next().unwrap_or("bpftrace").trim().to_owned(), command })
+}
+
+/// The size of the binary that is given to users.
+fn binary_size() -> Result<Line, Box<dyn Error>> {
+    println!("size: static release binary");
+    let size = fs::metadata(dist::build()?)?.len();
+    Ok(Line {
+        what: "stripped static release binary".to_owned(),
+        measured: format!("{:.2} MB", dist::mb(size)),
+        promise: format!("at most {:.0} MB", dist::mb(dist::LIMIT)),
+        kept: size <= dist::LIMIT,
+    })
+}
+
+/// From the start of gotrace to the last probe in place, and from Ctrl-C to its end.
+fn attach_many(gotrace: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
+    println!("attaching {MANY_FUNCTIONS} functions: {LONG_RUNS} runs");
+    let many = newest("many")?;
+    let script = format!("uprobe:{}:main.f* {{ @ = count(); }}", many.display());
+    let attached = Regex::new(&format!("Attached {MANY_FUNCTIONS} probes"))?;
+    let any_attached = Regex::new("Attached")?;
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    for _ in 0..LONG_RUNS {
+        let start = Instant::now();
+        let running = Running::start(Command::new(gotrace).args(["-e", &script]), "")?;
+        if !running.wait_for(&any_attached, LIMIT) {
+            return Err(format!("gotrace did not attach: {}", running.finish(LIMIT)?.stderr).into());
+        }
+        up.push(start.elapsed().as_secs_f64() * 1e3);
+        let start = Instant::now();
+        running.signal(Signal::SIGINT)?;
+        let outcome = running.finish(LIMIT)?;
+        down.push(start.elapsed().as_secs_f64() * 1e3);
+        if !attached.is_match(&outcome.stderr) {
+            return Err(format!("not all functions were attached: {}", outcome.stderr).into());
+        }
+    }
+    let line = |what: &str, times: Vec<f64>| {
+        let middle = median(times);
+        Line {
+            what: format!(
+                "{what} {MANY_FUNCTIONS} Go functions (whole run of gotrace up to, or from, there)"
+            ),
+            measured: format!("{middle:.0} ms"),
+            promise: "below 500 ms".to_owned(),
+            kept: middle < 500.0,
+        }
+    };
+    Ok(vec![line("attaching", up), line("detaching", down)])
+}
+
+/// What a counting entry probe costs the traced program, against the same probe at the function's first byte.
+fn entry_probe(gotrace: &Path, scratch: &Path) -> Result<Line, Box<dyn Error>> {
+    println!("cost of an entry probe: {LONG_RUNS} rounds of three runs");
+    let fib = newest("fib")?;
+    let target = format!("{} -n 23 -time", fib.display());
+    let (mut bare, mut cheap, mut first_byte) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..LONG_RUNS {
+        let mut plain = Command::new(&fib);
+        bare.push(nanoseconds_per_call(plain.args(["-n", "23", "-time"]))?);
+        for (offset, times) in [("", &mut cheap), ("+0", &mut first_byte)] {
+            let script = format!("uprobe:{}:main.fib{offset} {{ @ = count(); }}", fib.display());
+            let mut traced = Command::new(gotrace);
+            traced.arg("-q").arg("-o").arg(scratch.join("answers")).args(["-e", &script, "-c", &target]);
+            times.push(nanoseconds_per_call(&mut traced)?);
+        }
+    }
+    let bare = median(bare);
+    let (cheap, first_byte) = (median(cheap) - bare, median(first_byte) - bare);
+    let part = cheap / first_byte;
+    let release = RELEASES.last().map_or("", |release| release.version);
+    Ok(Line {
+        what: format!("a counting entry probe on a Go {release} function, against its first byte"),
+        measured: format!("{cheap:.0} ns against {first_byte:.0} ns per call: {part:.2} of it"),
+        promise: "at most 0.20 of it".to_owned(),
+        kept: part <= 0.2,
+    })
+}
+
+/// Runs `fib -time` and reads the time per call that it prints.
+fn nanoseconds_per_call(command: &mut Command) -> Result<f64, Box<dyn Error>> {
+    let outcome = run(command, LIMIT)?;
+    let line = outcome.stdout.lines().find_map(|line| line.strip_prefix("ns/call "));
+    let number = line.ok_or_else(|| format!("fib did not run: {}{}", outcome.stdout, outcome.stderr))?;
+    Ok(number.trim().parse()?)
+}
+
+/// A target program, built with the newest Go release of the table.
+fn newest(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let release = RELEASES.last().ok_or("the table of Go releases is empty")?;
+    Ok(Program::named(name)?.build(toolchain::find(release.version)?, Mode::Plain)?)
+}
+
+/// The middle value; of an even number the mean of the middle two.
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    let at = |i: usize| sorted.get(i).copied().unwrap_or(f64::NAN);
+    let half = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { at(half) } else { f64::midpoint(at(half.wrapping_sub(1)), at(half)) }
+}
+
+fn page(lines: &[Line]) -> String {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let mut page = String::from(
+        "# What gotrace costs\n\nWritten by `cargo xtask bench`: medians of alternating runs on one machine ",
+    );
+    page += &format!(
+        "(Linux {}, {cpus} CPUs). Ratios carry over to other machines, times do not.\n\n",
+        kernel.trim()
+    );
+    page += "| what | measured | promised | kept |\n|---|---|---|---|\n";
+    for Line { what, measured, promise, kept } in lines {
+        page += &format!("| {what} | {measured} | {promise} | {} |\n", if *kept { "yes" } else { "**no**" });
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median([4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+        assert!(median([]).is_nan());
+    }
+}
