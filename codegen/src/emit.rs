@@ -35,6 +35,10 @@ struct Emit<'a> {
 pub fn emit(f: &Func, allocation: &Allocation) -> Code {
     let mut e =
         Emit { allocation, code: Code::default(), bound: vec![None; f.labels.len()], waiting: Vec::new() };
+    // The kernel wants to know the line of every program's first instruction, which may be the move below.
+    if let Some(Op::Line(span)) = f.ops.iter().find(|op| matches!(op, Op::Line(_))) {
+        e.code.lines.push((0, *span));
+    }
     match allocation.homes[Func::CTX.0 as usize] {
         Home::Reg(reg) if reg != R1 => e.push(Insn::mov(reg, R1)),
         Home::Spill(n) => e.push(Insn::store(Width::D, R10, spill_offset(n), R1)),
@@ -222,6 +226,7 @@ impl Emit<'_> {
                 let at = self.code.insns.len();
                 match self.code.lines.last_mut() {
                     Some((last, place)) if *last == at => *place = *span,
+                    Some((_, place)) if *place == *span => {}
                     _ => self.code.lines.push((at, *span)),
                 }
             }

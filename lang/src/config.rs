@@ -1,4 +1,9 @@
 //! Settings of a script: the `config = { … }` block, overridden by the environment.
+//!
+//! The driver calls [`from_script`] with what the environment says, and gives the result to [`crate::check()`].
+
+use crate::ast::Script;
+use crate::diag::{Problem, Problems};
 
 /// The settings with their defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,5 +49,194 @@ impl Default for Config {
             max_probes: 65536,
             ring_pages: 1024,
         }
+    }
+}
+
+/// A setting.
+pub struct Setting {
+    /// Its name in the config block; in the environment it has capitals and a prefix.
+    pub name: &'static str,
+    /// An older name.
+    pub old: Option<&'static str>,
+    /// What it is, for the manual.
+    pub doc: &'static str,
+    /// Sets it from text, or says what the text should be.
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setting").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The settings.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "max_strlen",
+        old: Some("strlen"),
+        doc: "Greatest length of a string in bytes, its end included.",
+        set: |c, v| number(v, 8, 65536).map(|n| c.max_strlen = n),
+    },
+    Setting {
+        name: "max_map_keys",
+        old: Some("map_keys_max"),
+        doc: "Greatest number of entries of a map.",
+        set: |c, v| number(v, 1, 1 << 30).map(|n| c.max_map_keys = n),
+    },
+    Setting {
+        name: "on_stack_limit",
+        old: None,
+        doc: "Values larger than this, in bytes, are not kept on the BPF stack.",
+        set: |c, v| number(v, 8, 256).map(|n| c.on_stack_limit = n),
+    },
+    Setting {
+        name: "print_maps_on_exit",
+        old: None,
+        doc: "Whether all maps are printed when the run ends.",
+        set: |c, v| boolean(v).map(|b| c.print_maps_on_exit = b),
+    },
+    Setting {
+        name: "str_trunc_trailer",
+        old: None,
+        doc: "What a string that was cut ends in.",
+        set: |c, v| {
+            c.str_trunc_trailer = v.to_owned();
+            Ok(())
+        },
+    },
+    Setting {
+        name: "missing_probes",
+        old: None,
+        doc: "What happens when an attach point matches nothing: error, warn or ignore.",
+        set: |c, v| {
+            c.missing_probes = match v {
+                "error" => MissingProbes::Error,
+                "warn" => MissingProbes::Warn,
+                "ignore" => MissingProbes::Ignore,
+                _ => return Err("error, warn or ignore".into()),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "max_probes",
+        old: None,
+        doc: "Greatest number of places that one script may attach to.",
+        set: |c, v| number(v, 1, u32::MAX).map(|n| c.max_probes = n),
+    },
+    Setting {
+        name: "perf_rb_pages",
+        old: None,
+        doc: "Size of the ring buffer in pages, a power of two.",
+        set: |c, v| {
+            let pages = number(v, 1, 1 << 18)?;
+            if !pages.is_power_of_two() {
+                return Err("a power of two".into());
+            }
+            c.ring_pages = pages;
+            Ok(())
+        },
+    },
+];
+
+/// Settings of bpftrace for things that gotrace does not have or does by itself.
+const WITHOUT_MEANING: &[&str] = &[
+    "cache_user_symbols", "cpp_demangle", "lazy_symbolication", "license", "log_size", "max_bpf_progs", "max_cat_bytes",
+    "show_debug_info", "stack_mode", "unstable_tseries", "unstable_dw_ustack", "unstable_typeinfo",
+    "unstable_import_statement", "unstable_import", "unstable_macro", "unstable_map_decl", "unstable_addr",
+    "max_type_res_iterations", "no_cpp_demangle", "cat_bytes_max", "symbol_source",
+];
+
+fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.parse::<u32>().ok().filter(|n| (least..=most).contains(n));
+    number.ok_or_else(|| format!("a number from {least} to {most}"))
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("true or false".into()),
+    }
+}
+
+fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|s| s.name == name || s.old == Some(name))
+}
+
+impl Config {
+    /// Sets what a name of [`SETTINGS`] stands for.
+    ///
+    /// # Errors
+    /// One sentence: the name is unknown, or what the value should be.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let setting = find(name).ok_or_else(|| format!("unknown setting `{name}`"))?;
+        (setting.set)(self, value).map_err(|wants| format!("`{name}` is {wants}, not `{value}`"))
+    }
+}
+
+/// The settings of a script: the defaults, what its config block says, then `overrides` (names of [`SETTINGS`] with the
+/// values that the environment gives them).
+/// The problems say what is wrong with either.
+pub fn from_script(script: &Script, overrides: &[(String, String)]) -> (Config, Problems) {
+    let mut config = Config::default();
+    let mut problems = Problems::new();
+    if let [first, .., last] = script.configs.as_slice() {
+        problems.push(Problem::error(last.span, "a script has one config block").label(first.span, "the first one"));
+    }
+    for entry in script.configs.iter().flat_map(|block| &block.entries) {
+        let name = entry.name.text.as_str();
+        if WITHOUT_MEANING.contains(&name) {
+            problems.push(Problem::warning(entry.name.span, format!("`{name}` has no meaning in gotrace")));
+        } else if find(name).is_none() {
+            let problem = Problem::error(entry.name.span, format!("unknown setting `{name}`"));
+            problems.push(problem.did_you_mean(name, SETTINGS.iter().map(|s| s.name)));
+        } else if let Err(message) = config.set(name, &entry.value) {
+            problems.push(Problem::error(entry.value_span, message));
+        }
+    }
+    for (name, value) in overrides {
+        if let Err(message) = config.set(name, value) {
+            problems.push(Problem::general(message).note("this comes from the environment"));
+        }
+    }
+    (config, problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(source: &str, overrides: &[(&str, &str)]) -> (Config, String) {
+        let (script, problems) = crate::parse("t.gt", source);
+        assert!(!problems.has_errors(), "{problems}");
+        let overrides: Vec<_> = overrides.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let (config, problems) = from_script(&script, &overrides);
+        (config, problems.render("t.gt", source, false))
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_block() {
+        let source = "config = { max_strlen = 0x40; missing_probes = warn; print_maps_on_exit = false;
+            str_trunc_trailer = \"~\"; perf_rb_pages = 64 } begin { }";
+        let (found, problems) = config(source, &[("max_strlen", "128")]);
+        assert_eq!(problems, "");
+        let expected = Config {
+            max_strlen: 128,
+            missing_probes: MissingProbes::Warn,
+            print_maps_on_exit: false,
+            str_trunc_trailer: "~".into(),
+            ring_pages: 64,
+            ..Config::default()
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn bad_settings() {
+        let source = "config = { max_strln = 64; max_strlen = 1; missing_probes = maybe; log_size = 1; perf_rb_pages = 3;\n\
+                      print_maps_on_exit = 7 } config = { } begin { }";
+        insta::assert_snapshot!(config(source, &[("max_map_keys", "many")]).1);
     }
 }

@@ -369,7 +369,7 @@ fn lex_problem(error: LexError, span: Span, text: &str) -> Problem {
             Problem::error(span, "this string is never closed").at("a closing `\"` is missing on this line")
         }
         LexError::UnknownCharacter => {
-            let problem = Problem::error(span, format!("unexpected character `{}`", text.escape_debug()));
+            let problem = Problem::error(span, format!("unexpected character {}", quoted(text)));
             match text.chars().next() {
                 Some('\'') => problem.help("strings are written with double quotes"),
                 Some('$') => problem.help("a variable is `$` and a name, a script argument is `$1`"),
@@ -378,6 +378,12 @@ fn lex_problem(error: LexError, span: Span, text: &str) -> Problem {
             }
         }
     }
+}
+
+/// The text in back quotes; control characters are escaped.
+fn quoted(text: &str) -> String {
+    let shown: String = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect();
+    if shown.contains('`') { format!("\"{shown}\"") } else { format!("`{shown}`") }
 }
 
 /// The name that the text starts with.
@@ -493,12 +499,12 @@ mod tests {
 
     #[test]
     fn tokens_dump() {
-        insta::assert_snapshot!(dump("u:./a:f /pid == 0x10/ { @x[comm] = \"a\\n\"; // c\n }"), @"");
+        insta::assert_snapshot!(dump("u:./a:f /pid == 0x10/ { @x[comm] = \"a\\n\"; // c\n }"));
     }
 
     #[test]
     fn text_that_is_no_token() {
         let source = "begin { $x = `1; 'a' }\nbegin { \"abc }\nend { /* \n";
-        insta::assert_snapshot!(lex(source).problems.render("a.gt", source, false), @"");
+        insta::assert_snapshot!(lex(source).problems.render("a.gt", source, false));
     }
 }

@@ -14,6 +14,7 @@ pub mod hir;
 pub mod lexer;
 pub mod literal;
 mod parse;
+mod pretty;
 pub mod probe;
 pub mod span;
 pub mod token;

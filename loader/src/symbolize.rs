@@ -76,9 +76,8 @@ struct Known {
     space: AddressSpace,
     /// When the mappings were read.
     read: Instant,
-    /// Device and inode of the program.
-    program: Option<(u64, u64)>,
-    /// When it was last made sure that this still is the program.
+    identity: Option<Identity>,
+    /// When it was last made sure that it still is the same.
     checked: Instant,
 }
 
@@ -104,16 +103,16 @@ impl Symbolizer {
             return;
         }
         let process = Process::new(pid);
-        let program = program_id(&process);
+        let identity = Identity::of(&process);
         let mut processes = self.processes.borrow_mut();
         if let Some(known) = processes.get_mut(&pid) {
             known.checked = Instant::now();
-            // Gone, or still the same program: what is known stays true.
-            if program.is_none() || program == known.program {
+            // Gone, or still the same: what is known stays true.
+            if identity.is_none() || identity == known.identity {
                 return;
             }
         }
-        if let Some(known) = self.learn(&process, program) {
+        if let Some(known) = self.learn(&process, identity) {
             processes.insert(pid, known);
         }
     }
@@ -132,13 +131,13 @@ impl Symbolizer {
     }
 
     /// Reads the mappings of a process and opens its binaries.
-    fn learn(&self, process: &Process, program: Option<(u64, u64)>) -> Option<Known> {
+    fn learn(&self, process: &Process, identity: Option<Identity>) -> Option<Known> {
         let mappings = process.maps().ok()?;
         for mapping in mappings.iter().filter(|m| m.executable && m.is_file()) {
             self.module(process, mapping);
         }
         let now = Instant::now();
-        Some(Known { space: AddressSpace::new(mappings), read: now, program, checked: now })
+        Some(Known { space: AddressSpace::new(mappings), read: now, identity, checked: now })
     }
 
     /// The binary of a mapping, opened through the process as long as that is there: it may see other files under the
@@ -187,7 +186,7 @@ impl Symbolizer {
     /// Reads the mappings again, unless that has been done just now.
     fn refresh(&self, known: &mut Known, process: &Process) {
         if known.read.elapsed() >= FRESH
-            && let Some(new) = self.learn(process, program_id(process))
+            && let Some(new) = self.learn(process, Identity::of(process))
         {
             *known = new;
         }
@@ -225,9 +224,21 @@ impl Resolve for Symbolizer {
     }
 }
 
-/// Device and inode of the program that a process runs.
-fn program_id(process: &Process) -> Option<(u64, u64)> {
-    std::fs::metadata(process.exe()).ok().map(|meta| (meta.dev(), meta.ino()))
+/// What a process is and runs; ids of processes are used again, and a process may start another program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Identity {
+    /// Clock ticks after boot.
+    started: u64,
+    /// Device and inode of the program.
+    program: (u64, u64),
+}
+
+impl Identity {
+    /// `None` when the process is gone.
+    fn of(process: &Process) -> Option<Identity> {
+        let meta = std::fs::metadata(process.exe()).ok()?;
+        Some(Identity { started: process.start_time().ok()?, program: (meta.dev(), meta.ino()) })
+    }
 }
 
 fn open(path: &Path, name: Arc<str>) -> Option<Module> {

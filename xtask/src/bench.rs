@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what gotrace costs, as ratios of runs that alternate within one session.
+//! `cargo xtask bench`: what gotrace costs, as ratios of alternating runs.
 //!
 //! Absolute times on a shared machine mean little; a ratio of medians over interleaved runs holds. Results are printed
 //! and written to `docs/benchmarks.md`. The peer is the bpftrace of the distribution, or the command in

@@ -143,7 +143,7 @@ fn live_requests(gotrace: &Path, web: &Path) -> Result<bool, Box<dyn Error>> {
     let mut command = Command::new(gotrace);
     let tracer = Running::start(command.current_dir(folder).args(["-e", script, "-p", &pid]), "")?;
     tracer.wait_for(&Regex::new("Attached")?, LIMIT);
-    println!("$ curl http://{address}/golang-meetup-2020.com\n{}", request(&address)?);
+    println!("GET http://{address}/golang-meetup-2020.com\n{}", request(&address)?);
     tracer.wait_for(&Regex::new(r"main\.prepareAnswer\n")?, LIMIT);
     tracer.signal(Signal::SIGINT)?;
     let outcome = tracer.finish(LIMIT)?;

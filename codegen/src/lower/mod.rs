@@ -25,6 +25,10 @@ use lang::hir::{self, Attach, MapValue};
 use lang::span::Span;
 use lang::types::Type;
 
+/// Least size of a map that evicts. Calls that end by panic or `Goexit` leave their entries behind, and the kernel's
+/// eviction is approximate: the map must be much larger than the number of calls under way.
+const LRU_ENTRIES: u32 = 65536;
+
 /// What all programs of a script share while they are lowered.
 pub(crate) struct Unit<'a> {
     pub program: &'a hir::Program,
@@ -115,7 +119,11 @@ impl<'a> Unit<'a> {
                     kind,
                     key_size: layout::key_size(map.key.as_ref()),
                     value_size,
-                    max_entries: if kind.is_array() { 1 } else { program.config.max_map_keys },
+                    max_entries: match kind {
+                        MapKind::Array | MapKind::PerCpuArray => 1,
+                        MapKind::LruHash | MapKind::LruPerCpuHash => program.config.max_map_keys.max(LRU_ENTRIES),
+                        _ => program.config.max_map_keys,
+                    },
                 });
                 (unit.maps.len() - 1, 0)
             };

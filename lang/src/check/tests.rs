@@ -111,7 +111,7 @@ impl Env for TestEnv {
                 Ok(vec![Match::Uprobe(UprobeMatch {
                     binary: binary.clone(),
                     path: format!("/srv/{}", binary.trim_start_matches("./")),
-                    class: UprobeClass { abi, stop, goroutine },
+                    class: UprobeClass { abi, stop, goroutine, result_offset: None },
                     sites,
                     warnings: Vec::new(),
                 })])

@@ -262,8 +262,7 @@ pub fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Whether a descriptor is a terminal is [`std::io::IsTerminal`]'s to say; whether a process is there, this: it exists,
-/// even if it belongs to another user.
+/// Whether there is a process with that id, ours or another user's.
 #[must_use]
 pub fn exists(pid: u32) -> bool {
     // SAFETY: signal 0 sends nothing.

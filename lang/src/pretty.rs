@@ -1,0 +1,197 @@
+//! The syntax tree as indented text (`-d ast`): one node a line, children below.
+
+use crate::ast::{
+    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Probe, Record, Script, Stmt, StmtKind, TypeDecl, TypeDeclKind,
+    TypeExpr, TypeKind,
+};
+use std::fmt;
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tree = Tree { lines: String::new(), depth: 0 };
+        for decl in &self.types {
+            tree.type_decl(decl);
+        }
+        for config in &self.configs {
+            tree.config(config);
+        }
+        for probe in &self.probes {
+            tree.probe(probe);
+        }
+        f.write_str(&tree.lines)
+    }
+}
+
+/// The type as it is written.
+impl fmt::Display for TypeExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            TypeKind::Named(words) => f.write_str(words),
+            TypeKind::Record(name) => write!(f, "struct {}", name.text),
+            TypeKind::Enum(name) => write!(f, "enum {}", name.text),
+            TypeKind::Pointer(to) => write!(f, "{to} *"),
+            TypeKind::Array(of, n) => write!(f, "{of}[{n}]"),
+        }
+    }
+}
+
+struct Tree {
+    lines: String,
+    depth: usize,
+}
+
+impl Tree {
+    fn line(&mut self, text: &str) {
+        self.lines.push_str(&"  ".repeat(self.depth));
+        self.lines.push_str(text);
+        self.lines.push('\n');
+    }
+
+    /// A line, and what belongs below it.
+    fn node(&mut self, text: &str, below: impl FnOnce(&mut Tree)) {
+        self.line(text);
+        self.depth += 1;
+        below(self);
+        self.depth -= 1;
+    }
+
+    fn type_decl(&mut self, decl: &TypeDecl) {
+        match &decl.kind {
+            TypeDeclKind::Record(record) => self.record(&decl.name.text, record),
+            TypeDeclKind::Enum(values) => self.node(&format!("enum {}", decl.name.text), |t| {
+                for (name, value) in values {
+                    t.node(&name.text, |t| {
+                        if let Some(value) = value {
+                            t.expr(value);
+                        }
+                    });
+                }
+            }),
+        }
+    }
+
+    fn record(&mut self, name: &str, record: &Record) {
+        let kind = if record.union { "union" } else { "struct" };
+        let packed = if record.packed { " packed" } else { "" };
+        self.node(&format!("{kind} {name}{packed}"), |t| {
+            for field in &record.fields {
+                t.field(field);
+            }
+        });
+    }
+
+    fn field(&mut self, field: &FieldDecl) {
+        let name = field.name.as_ref().map_or("(anonymous)", |n| n.text.as_str());
+        match &field.ty {
+            FieldType::Type(ty) => self.line(&format!("{name}: {ty}")),
+            FieldType::Record(_, record) => self.record(name, record),
+        }
+    }
+
+    fn config(&mut self, config: &ConfigBlock) {
+        self.node("config", |t| {
+            for entry in &config.entries {
+                t.line(&format!("{} = {}", entry.name.text, entry.value));
+            }
+        });
+    }
+
+    fn probe(&mut self, probe: &Probe) {
+        self.node("probe", |t| {
+            for point in &probe.points {
+                t.line(&format!("attach {}", point.text));
+            }
+            if let Some(predicate) = &probe.predicate {
+                t.node("predicate", |t| t.expr(predicate));
+            }
+            t.block("block", &probe.body);
+        });
+    }
+
+    fn block(&mut self, title: &str, block: &Block) {
+        self.node(title, |t| {
+            for stmt in &block.stmts {
+                t.stmt(stmt);
+            }
+        });
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) {
+        match &stmt.kind {
+            StmtKind::Expr(e) => self.expr(e),
+            StmtKind::Assign { target, op, value } => {
+                let op = op.map_or("", |op| op.symbol());
+                self.node(&format!("assign {op}="), |t| {
+                    t.expr(target);
+                    t.expr(value);
+                });
+            }
+            StmtKind::Let { name, ty, value } => {
+                let ty = ty.as_ref().map(|t| format!(": {t}")).unwrap_or_default();
+                self.node(&format!("let ${}{ty}", name.text), |t| {
+                    if let Some(value) = value {
+                        t.expr(value);
+                    }
+                });
+            }
+            StmtKind::If { arms, els } => {
+                for (i, (cond, block)) in arms.iter().enumerate() {
+                    self.node(if i == 0 { "if" } else { "else if" }, |t| {
+                        t.expr(cond);
+                        t.block("then", block);
+                    });
+                }
+                if let Some(block) = els {
+                    self.block("else", block);
+                }
+            }
+            StmtKind::Unroll { count, body } => self.node("unroll", |t| {
+                t.expr(count);
+                t.block("block", body);
+            }),
+            StmtKind::Block(block) => self.block("block", block),
+            StmtKind::Return(value) => self.node("return", |t| {
+                if let Some(value) = value {
+                    t.expr(value);
+                }
+            }),
+            StmtKind::Unsupported(what) => self.line(&format!("{what} (not supported)")),
+            StmtKind::Error => self.line("(syntax error)"),
+        }
+    }
+
+    fn expr(&mut self, e: &Expr) {
+        let title = match &e.kind {
+            ExprKind::Int(v) => format!("number {v}"),
+            ExprKind::Str(text) => format!("string {:?}", String::from_utf8_lossy(text)),
+            ExprKind::Bool(v) => format!("{v}"),
+            ExprKind::Ident(name) => format!("name {name}"),
+            ExprKind::Var(name) => format!("variable ${name}"),
+            ExprKind::Map { name, .. } => format!("map {}", name.text),
+            ExprKind::Param(n) => format!("parameter ${n}"),
+            ExprKind::ParamCount => "parameter $#".into(),
+            ExprKind::Call { name, .. } => format!("call {}", name.text),
+            ExprKind::Unary(op, _) => format!("unary {}", op.symbol()),
+            ExprKind::Increment { down, prefix, .. } => {
+                let op = if *down { "--" } else { "++" };
+                if *prefix { format!("{op} before") } else { format!("{op} after") }
+            }
+            ExprKind::Binary(op, ..) => format!("binary {}", op.symbol()),
+            ExprKind::Ternary(_, Some(_), _) => "choice ? :".into(),
+            ExprKind::Ternary(..) => "choice ?:".into(),
+            ExprKind::Cast(ty, _) => format!("cast ({ty})"),
+            ExprKind::Tuple(_) => "tuple".into(),
+            ExprKind::Member(_, name) => format!("member {}", name.text),
+            ExprKind::TupleMember(_, n) => format!("member {n}"),
+            ExprKind::Index(..) => "index".into(),
+            ExprKind::SizeofType(ty) => format!("sizeof({ty})"),
+            ExprKind::SizeofExpr(_) => "sizeof".into(),
+            ExprKind::Error => "(error)".into(),
+        };
+        self.node(&title, |t| {
+            for child in e.kind.children() {
+                t.expr(child);
+            }
+        });
+    }
+}
