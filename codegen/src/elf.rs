@@ -107,8 +107,8 @@ impl Writer<'_> {
             self.out.append_section_data(section, &vec![0; size as usize], 8);
             section
         };
-        let symbol = map.name.trim_start_matches('.').to_owned();
-        self.symbol(&format!("gotrace_{symbol}"), 0, size, SymbolKind::Data, section)
+        let symbol = map.name.replace('.', "_");
+        self.symbol(&format!("gotrace{symbol}"), 0, size, SymbolKind::Data, section)
     }
 
     fn symbol(

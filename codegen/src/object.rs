@@ -39,8 +39,8 @@ impl Object {
 pub const EVENTS: &str = "events";
 /// Name of the section and map of the error counters (`u64` each).
 pub const COUNTERS: &str = ".bss";
-/// Name of the section and map of the scalar maps that hold plain values.
-pub const SCALARS: &str = ".data";
+/// Start of the names of the sections and maps of scalar maps that hold plain values: one global variable each.
+pub const SCALAR: &str = ".data.";
 /// Name of the memory for values that do not fit the stack.
 pub const SCRATCH: &str = "scratch";
 /// Name of a read-only source of zeros for large new map values.
@@ -143,13 +143,11 @@ pub struct UserMap {
     pub name: String,
     /// Index into [`Object::maps`].
     pub map: usize,
-    /// Offset in bytes of the value in a map entry: plain scalar maps share the one entry of [`SCALARS`].
-    pub offset: u32,
     /// Type of the key; `None` for a scalar map (kept in an array of one entry). The key in memory is this type's layout,
     /// its size rounded up to 8 with zeros.
     pub key: Option<Type>,
     /// What a value holds: a plain value in its type's layout (size rounded up to 8), or an aggregation as
-    /// [`crate::layout`] says.
+    /// [`crate::layout`] says. A plain scalar is followed by a `u64` that is 1 once it has been set.
     pub value: MapValue,
 }
 

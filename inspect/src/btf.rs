@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use crate::bytes;
 use crate::error::Error;
@@ -72,8 +73,17 @@ pub struct Btf {
     data: Data,
     types: Range<usize>,
     strings: Range<usize>,
+    index: Mutex<Index>,
+}
+
+/// Where types are. Grows up to the highest number asked for: a tracer needs a few structures of the blob's
+/// beginning, and walking over all of its pages would cost more than everything else at start-up.
+#[derive(Debug)]
+struct Index {
     /// Offset in the blob of each type, from number 1.
     offsets: Vec<u32>,
+    /// Offset of the next one.
+    next: usize,
 }
 
 /// A type.
@@ -191,8 +201,8 @@ pub struct Parameter<'a> {
 /// Typedefs and modifiers in a row, and anonymous members inside each other, that are followed: an end for
 /// damaged data.
 const DEPTH_LIMIT: usize = 32;
-/// Anonymous members that are searched for a name, at any depth: far above the kernel's, and an end for damaged data,
-/// which can nest them without end.
+/// Anonymous members that are searched for a name, at any depth: far above the kernel's, and an end for
+/// damaged data, which can nest them without end.
 const SEARCH_LIMIT: usize = 1000;
 
 /// The raw fields of a type.
@@ -250,19 +260,14 @@ impl Btf {
         };
         let types = part(8, 12).ok_or_else(|| damaged("type section beyond the end"))?;
         let strings = part(16, 20).ok_or_else(|| damaged("string section beyond the end"))?;
-        let offsets =
-            index(all, types.clone()).ok_or_else(|| damaged("types cut short or of an unknown kind"))?;
-        Ok(Btf { types, strings, offsets, data })
+        let index = Mutex::new(Index { offsets: Vec::new(), next: types.start });
+        Ok(Btf { types, strings, index, data })
     }
 
-    /// Number of types, without `void`.
-    pub fn len(&self) -> usize {
-        self.offsets.len()
-    }
-
-    /// Whether there are no types.
-    pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
+    /// Number of types, without `void`. Walks over all of them. Types behind one of an unknown kind are not
+    /// counted and not found: its length cannot be known.
+    pub fn count(&self) -> usize {
+        self.walk().count()
     }
 
     /// A type by its number; `None` when there is none.
@@ -349,8 +354,7 @@ impl Btf {
 
     /// The value of an enumerator called `name`, in any enumeration.
     pub fn enumerator(&self, name: &str) -> Option<i64> {
-        self.ids().find_map(|id| {
-            let raw = self.raw(id).filter(|raw| matches!(raw.kind, kind::ENUM | kind::ENUM64))?;
+        self.walk().filter(|(_, raw)| matches!(raw.kind, kind::ENUM | kind::ENUM64)).find_map(|(_, raw)| {
             let step = if raw.kind == kind::ENUM { 8 } else { 12 };
             let items = (0..raw.items).map(|i| raw.rest + i * step);
             let item =
@@ -366,10 +370,8 @@ impl Btf {
 
     /// All functions: numbers and names.
     pub fn functions(&self) -> impl Iterator<Item = (TypeId, &str)> {
-        self.ids().filter_map(|id| match self.ty(id)? {
-            Type::Function { name, .. } => Some((id, name)),
-            _ => None,
-        })
+        let functions = self.walk().filter(|(_, raw)| raw.kind == kind::FUNC);
+        functions.filter_map(|(id, raw)| Some((id, self.string(raw.name)?)))
     }
 
     /// Members of a structure or union in order; anonymous ones as they stand. Empty for other types.
@@ -437,24 +439,48 @@ impl Btf {
         })
     }
 
-    /// Bytes of the type section; for callers that pass the blob on.
-    pub fn types_len(&self) -> usize {
-        self.types.len()
-    }
-
-    fn ids(&self) -> impl Iterator<Item = TypeId> + use<> {
-        (1..=u32::try_from(self.offsets.len()).unwrap_or(u32::MAX)).map(TypeId)
-    }
-
     fn find(&self, name: &str, kinds: &[u8]) -> Option<TypeId> {
-        self.ids().find(|id| {
-            self.raw(*id).is_some_and(|raw| kinds.contains(&raw.kind) && self.string_is(raw.name, name))
+        let hit = |(_, raw): &(TypeId, Raw)| kinds.contains(&raw.kind) && self.string_is(raw.name, name);
+        self.walk().find(hit).map(|(id, _)| id)
+    }
+
+    /// All types in order, read from the blob without the index.
+    fn walk(&self) -> impl Iterator<Item = (TypeId, Raw)> {
+        let mut next = self.types.start;
+        (1..).map_while(move |id| {
+            let raw = self.raw_at(next)?;
+            next = raw.end()?;
+            Some((TypeId(id), raw))
         })
     }
 
     fn raw(&self, id: TypeId) -> Option<Raw> {
-        let at = *self.offsets.get((id.0 as usize).checked_sub(1)?)? as usize;
-        raw(self.data.bytes(), at)
+        let wanted = (id.0 as usize).checked_sub(1)?;
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        while index.offsets.len() <= wanted {
+            let at = index.next;
+            let next = self.raw_at(at)?.end()?;
+            index.offsets.push(u32::try_from(at).ok()?);
+            index.next = next;
+        }
+        self.raw_at(*index.offsets.get(wanted)? as usize)
+    }
+
+    /// The type at an offset of the blob; `None` at the end of the type section.
+    fn raw_at(&self, at: usize) -> Option<Raw> {
+        if at >= self.types.end {
+            return None;
+        }
+        let data = self.data.bytes();
+        let info = bytes::u32(data, at.checked_add(4)?)?;
+        Some(Raw {
+            name: bytes::u32(data, at)?,
+            kind: u8::try_from(info >> 24 & 0x1f).ok()?,
+            items: (info & 0xffff) as usize,
+            flag: info >> 31 != 0,
+            size_or_type: bytes::u32(data, at.checked_add(8)?)?,
+            rest: at.checked_add(TYPE_HEADER)?,
+        })
     }
 
     fn word(&self, at: usize) -> Option<u32> {
@@ -471,29 +497,12 @@ impl Btf {
     }
 }
 
-fn raw(data: &[u8], at: usize) -> Option<Raw> {
-    let info = bytes::u32(data, at.checked_add(4)?)?;
-    Some(Raw {
-        name: bytes::u32(data, at)?,
-        kind: u8::try_from(info >> 24 & 0x1f).ok()?,
-        items: (info & 0xffff) as usize,
-        flag: info >> 31 != 0,
-        size_or_type: bytes::u32(data, at.checked_add(8)?)?,
-        rest: at.checked_add(TYPE_HEADER)?,
-    })
-}
-
-/// Offsets of all types. `None` when one is cut short or of an unknown kind, whose length cannot be known.
-fn index(data: &[u8], types: Range<usize>) -> Option<Vec<u32>> {
-    let mut offsets = Vec::with_capacity(types.len() / 32);
-    let mut at = types.start;
-    while at < types.end {
-        let raw = raw(data, at)?;
-        let (_, once, each) = KINDS.get(usize::from(raw.kind).checked_sub(1)?)?;
-        offsets.push(u32::try_from(at).ok()?);
-        at = raw.rest.checked_add(once + each * raw.items)?;
+impl Raw {
+    /// Offset of the type after this one; `None` for an unknown kind.
+    fn end(&self) -> Option<usize> {
+        let (_, once, each) = KINDS.get(usize::from(self.kind).checked_sub(1)?)?;
+        self.rest.checked_add(once + each * self.items)
     }
-    (at == types.end).then_some(offsets)
 }
 
 #[cfg(test)]

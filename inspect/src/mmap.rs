@@ -39,5 +39,5 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
     // build tools replace files instead of rewriting them. Should one be rewritten in place, then the
     // parsers, which check every read and hold no decoded lengths across calls that they do not check again,
     // see other bytes but no invalid memory; a truncated file raises SIGBUS, which ends this process only.
-    unsafe { memmap2::Mmap::map(file) }
+    unsafe { memmap2::MmapOptions::new().map_copy_read_only(file) }
 }

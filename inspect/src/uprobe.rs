@@ -26,8 +26,9 @@ pub enum Refusal {
     /// `int3`, `int N`, `into`, `int1`: the kernel's own breakpoint cannot be told from them.
     #[error("software interrupt")]
     Interrupt,
-    /// An AVX or AVX-512 instruction whose last opcode byte is one that the kernel's table of one-byte opcodes refuses:
-    /// the kernel looks it up there although it means something else (`vmovdqu` has the byte of `outs`).
+    /// An AVX or AVX-512 instruction whose last opcode byte is one that the kernel's table of one-byte
+    /// opcodes refuses: the kernel looks it up there although it means something else (`vmovdqu` has the byte
+    /// of `outs`).
     #[error("vector instruction that the kernel takes for another")]
     Vector,
     /// A `lock` prefix, an old segment prefix, or a 16-bit branch.
@@ -104,8 +105,8 @@ fn x86_64(code: &[u8]) -> Treatment {
     }
 }
 
-/// The zeros of the kernel's table of one-byte opcodes in 64-bit mode (`good_insns_64`), as found by attaching a probe to
-/// each on Linux 6.18; opcodes after 0x0f are all accepted.
+/// The zeros of the kernel's table of one-byte opcodes in 64-bit mode (`good_insns_64`), as found by
+/// attaching a probe to each on Linux 6.18; opcodes after 0x0f are all accepted.
 fn refused_opcode(opcode: u8) -> Option<Refusal> {
     match opcode {
         0xcc | 0xcd | 0xce | 0xf1 => Some(Refusal::Interrupt),

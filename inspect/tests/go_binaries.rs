@@ -1,8 +1,8 @@
-//! Checks on real Go binaries: every file of the folder named by `GOTRACE_TEST_BINARIES`. Ignored by default, because the
-//! binaries are built elsewhere; run with `--run-ignored all` (nextest) or `-- --ignored`.
+//! Checks on real Go binaries: every file of the folder named by `GOTRACE_TEST_BINARIES`. Ignored by default,
+//! because the binaries are built elsewhere; run with `--run-ignored all` (nextest) or `-- --ignored`.
 //!
-//! The facts are checked against parts of the binary that were not used to find them: symbol sizes against extents, the
-//! stack table against probe sites (SP has not moved at an entry site, and is back at a return).
+//! The facts are checked against parts of the binary that were not used to find them: symbol sizes against
+//! extents, the stack table against probe sites (SP has not moved at an entry site, and is back at a return).
 
 use std::collections::HashMap;
 use std::fs;
@@ -109,7 +109,8 @@ fn sp_is_back_at_returns() {
             assert_eq!(returns.unreadable_at, None, "{path}: {}", f.name());
             assert!(returns.refused.is_empty(), "{path}: {}", f.name());
             for site in returns.sites {
-                // Before Go 1.17 assembly is not marked; some of it moves SP in ways that the table does not tell.
+                // Before Go 1.17 assembly is not marked; some of it moves SP in ways that the table does not
+                // tell.
                 let delta = f.sp_delta(site);
                 assert!(
                     delta == Some(0) || go.release().0 < 17,

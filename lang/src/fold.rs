@@ -31,6 +31,13 @@ pub fn node(expr: Expr) -> Expr {
         ExprKind::Cast(e) => match e.literal() {
             Some(v) if is_number(&e.ty) && is_number(&ty) => literal(canonical(v, &ty)),
             _ if e.ty == ty => return Expr { span, ..*e },
+            // Between 64-bit values a cast changes no bits, so only the last one says anything.
+            _ if is_wide(&ty) && is_wide(&e.ty) => match *e {
+                Expr { kind: ExprKind::Cast(inner), .. } if is_wide(&inner.ty) => {
+                    return node(Expr { kind: ExprKind::Cast(inner), ty, span });
+                }
+                e => ExprKind::Cast(Box::new(e)),
+            },
             _ => ExprKind::Cast(e),
         },
         ExprKind::Unary(op, e) => match e.literal() {
@@ -98,6 +105,11 @@ pub fn is_pure(expr: &Expr) -> bool {
 
 fn is_number(ty: &Type) -> bool {
     matches!(ty, Type::Bool | Type::Int { .. } | Type::Ptr { .. })
+}
+
+/// A number or pointer of 64 bits.
+fn is_wide(ty: &Type) -> bool {
+    matches!(ty, Type::Int { bits: 64, .. } | Type::Ptr { .. })
 }
 
 /// The value of `a op b` for operands of one 64-bit type; `None` for division by zero.

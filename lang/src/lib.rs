@@ -14,6 +14,8 @@ pub mod hir;
 pub mod lexer;
 pub mod literal;
 mod parse;
+#[cfg(test)]
+mod parse_tests;
 mod pretty;
 pub mod probe;
 pub mod span;

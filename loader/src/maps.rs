@@ -139,6 +139,24 @@ pub struct ScriptMap<'a> {
 }
 
 impl ScriptMap<'_> {
+    /// Whether a scalar map has been given a value; maps with keys always count as set. Scalars that nothing was stored in
+    /// are not printed at the end of a run.
+    ///
+    /// # Errors
+    /// [`MapError`].
+    pub fn is_set(&self, decoder: &Decoder) -> Result<bool, MapError> {
+        if self.user.key.is_some() {
+            return Ok(true);
+        }
+        if let MapValue::Agg(_) = self.user.value {
+            return Ok(self.read(decoder)?.iter().any(|entry| !entry.result.is_blank()));
+        }
+        let map = self.open().map_err(|e| self.io("read", e))?;
+        let value = map.lookup(&[0; 4]).map_err(|e| self.io("read", e))?.unwrap_or_default();
+        let mark = layout::value_size(&self.user.value) as usize;
+        Ok(value.get(mark..).is_some_and(|mark| mark.iter().any(|byte| *byte != 0)))
+    }
+
     /// All entries, sorted (see [`sort`]). A scalar map has exactly one.
     ///
     /// # Errors
@@ -180,9 +198,7 @@ impl ScriptMap<'_> {
         self.change("zero", |map, key| map.replace(key, &vec![0; map.value_size()]).map(|_| ()))
     }
 
-    /// Does something to every entry. A place of an array cannot be removed and may hold other scalar maps too, so it is
-    /// written back with this map's part zeroed, whatever was asked. A program that stores into one of the others in
-    /// between is overwritten; there is no call that writes a part of a value.
+    /// Does something to every entry. The one place of an array cannot be removed and is zeroed whatever was asked.
     fn change(
         &self,
         what: &'static str,
@@ -190,16 +206,9 @@ impl ScriptMap<'_> {
     ) -> Result<(), MapError> {
         let change = || {
             let map = self.open()?;
-            let (start, len) = match &self.user.value {
-                MapValue::Plain(_) => {
-                    (self.user.offset as usize, layout::value_size(&self.user.value) as usize)
-                }
-                // The parts of all CPUs.
-                MapValue::Agg(_) => (0, map.value_size()),
-            };
             for (key, mut value) in self.pairs(&map)? {
                 if self.def.kind.is_array() {
-                    value.iter_mut().skip(start).take(len).for_each(|byte| *byte = 0);
+                    self.reset(what, &mut value);
                     map.update(&key, &value)?;
                 } else {
                     each(&map, &key)?;
@@ -208,6 +217,15 @@ impl ScriptMap<'_> {
             Ok(())
         };
         change().map_err(|e| self.io(what, e))
+    }
+
+    /// Zeroes a scalar. After `clear` a plain one is not set any more, after `zero` it is 0.
+    fn reset(&self, what: &str, value: &mut [u8]) {
+        let len = match &self.user.value {
+            MapValue::Plain(_) if what == "zero" => layout::value_size(&self.user.value) as usize,
+            _ => value.len(),
+        };
+        value.iter_mut().take(len).for_each(|byte| *byte = 0);
     }
 
     fn open(&self) -> io::Result<bpf::Map<'_>> {
@@ -227,10 +245,7 @@ impl ScriptMap<'_> {
     /// Decodes a value; `bytes` has the parts of all CPUs one after the other.
     fn result(&self, bytes: &[u8], decoder: &Decoder) -> Result<MapResult, DecodeError> {
         match &self.user.value {
-            MapValue::Plain(ty) => {
-                let bytes = bytes.get(self.user.offset as usize..).unwrap_or(&[]);
-                decoder.value(ty, bytes).map(MapResult::Value)
-            }
+            MapValue::Plain(ty) => decoder.value(ty, bytes).map(MapResult::Value),
             MapValue::Agg(agg) => Ok(aggregate(*agg, bytes)),
         }
     }
@@ -395,7 +410,7 @@ mod tests {
     fn a_map_is_read_cleared_and_zeroed() {
         let value = MapValue::Agg(Agg::Count);
         let user =
-            UserMap { name: "@x".into(), map: 0, offset: 0, key: Some(Type::I32), value: value.clone() };
+            UserMap { name: "@x".into(), map: 0, key: Some(Type::I32), value: value.clone() };
         let def = def(MapKind::PerCpuHash, Some(&Type::I32), &value);
         let Some(fd) = kernel_map("a_map_is_read_cleared_and_zeroed", &def) else { return };
         let raw = bpf::Map::new(fd.as_fd()).unwrap();
@@ -425,38 +440,39 @@ mod tests {
     }
 
     #[test]
-    fn scalar_maps_share_an_entry() {
+    fn a_scalar_is_set_until_it_is_cleared() {
         let value = MapValue::Plain(Type::Str(16));
-        let user = |name: &str, offset| UserMap {
-            name: name.into(),
-            map: 0,
-            offset,
-            key: None,
-            value: value.clone(),
+        let user = UserMap { name: "@x".into(), map: 0, key: None, value };
+        let def = MapDef {
+            name: ".data.AT_x".into(),
+            kind: MapKind::Array,
+            key_size: 4,
+            value_size: 24,
+            max_entries: 1,
         };
-        let (first, second) = (user("@a", 0), user("@b", 16));
-        let mut def = def(MapKind::Array, None, &value);
-        def.value_size = 32;
-        let Some(fd) = kernel_map("scalar_maps_share_an_entry", &def) else { return };
-        let raw = b"hello\0\0\0\0\0\0\0\0\0\0\0you\0\0\0\0\0\0\0\0\0\0\0\0\0";
-        bpf::Map::new(fd.as_fd()).unwrap().update(&[0; 4], raw).unwrap();
-        let [first, second] = [&first, &second].map(|user| ScriptMap { fd: fd.as_fd(), def: &def, user });
+        let Some(fd) = kernel_map("a_scalar_is_set_until_it_is_cleared", &def) else { return };
+        let map = ScriptMap { fd: fd.as_fd(), def: &def, user: &user };
         let decoder = Decoder::new(&Program::default());
-        let text = |bytes: &[u8]| {
+        let holds = |bytes: &[u8]| {
             let text = crate::value::Text { bytes: bytes.into(), cut: false };
-            vec![Entry { key: None, result: MapResult::Value(Value::Text(text)) }]
+            assert_eq!(map.read(&decoder).unwrap(), [Entry { key: None, result: MapResult::Value(Value::Text(text)) }]);
         };
-        assert_eq!(first.read(&decoder).unwrap(), text(b"hello"));
-        assert_eq!(second.read(&decoder).unwrap(), text(b"you"));
-        first.clear().unwrap();
-        assert_eq!(first.read(&decoder).unwrap(), text(b""));
-        assert_eq!(second.read(&decoder).unwrap(), text(b"you"));
+        assert!(!map.is_set(&decoder).unwrap());
+        let raw = b"hello\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0";
+        bpf::Map::new(fd.as_fd()).unwrap().update(&[0; 4], raw).unwrap();
+        holds(b"hello");
+        assert!(map.is_set(&decoder).unwrap());
+        map.zero().unwrap();
+        holds(b"");
+        assert!(map.is_set(&decoder).unwrap());
+        map.clear().unwrap();
+        assert!(!map.is_set(&decoder).unwrap());
     }
 
     #[test]
     fn a_ring_buffer_is_not_read() {
         let value = MapValue::Plain(Type::I64);
-        let user = UserMap { name: "@r".into(), map: 0, offset: 0, key: None, value };
+        let user = UserMap { name: "@r".into(), map: 0, key: None, value };
         let def = MapDef {
             name: "r".into(),
             kind: MapKind::RingBuf,

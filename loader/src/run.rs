@@ -14,10 +14,12 @@ use crate::output::strftime;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
 use crate::sys::{bpf, clock};
-use crate::value::{Decoder, Value};
+use crate::symbolize::Symbolizer;
+use crate::value::{Decoder, Side, Value};
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object, Record};
 use lang::hir::{Action, Attach, Program};
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -104,6 +106,7 @@ struct Run<'a> {
     object: &'a Object,
     loaded: &'a Loaded,
     options: &'a Options,
+    symbols: &'a Symbolizer,
     sink: &'a mut dyn Sink,
     decoder: Decoder,
     /// Set by `exit()`.
@@ -121,12 +124,13 @@ pub fn run(
     object: &Object,
     loaded: &Loaded,
     options: &Options,
+    symbols: &Symbolizer,
     traced: Traced,
     signals: Option<Signals>,
     sink: &mut dyn Sink,
 ) -> Result<Ended, RunError> {
     let decoder = Decoder::new(program);
-    let mut run = Run { program, object, loaded, options, sink, decoder, exit: None, printed: 0, lost: 0 };
+    let mut run = Run { program, object, loaded, options, symbols, sink, decoder, exit: None, printed: 0, lost: 0 };
     let result = run.to_the_end(traced, signals);
     // Also after an error: what was collected is not lost.
     let finished = run.sink.finish();
@@ -150,6 +154,7 @@ impl Run<'_> {
         if !self.options.dry_run {
             self.run_once(|attach| matches!(attach, Attach::Begin))?;
         }
+        self.note_binaries();
         let attached = attach::attach(self.loaded, self.program, self.options.scope)?;
         self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
         if self.options.dry_run {
@@ -159,6 +164,9 @@ impl Run<'_> {
         if let Traced::Child(child) = &mut traced {
             let program = child.program().display().to_string();
             child.release().map_err(|source| RunError::Child { program, source })?;
+            // It is another program since now.
+            self.symbols.forget_process(child.pid());
+            self.symbols.note_process(child.pid());
         }
         let looped = if waits_for_more { self.follow(&mut events) } else { Ok(()) };
         let drained = self.detach(attached, &mut events);
@@ -168,6 +176,19 @@ impl Run<'_> {
             _ => None,
         };
         Ok(Ended { code: self.exit.unwrap_or(0), child })
+    }
+
+    /// Tells the symbolizer what is traced, if it will be asked.
+    fn note_binaries(&self) {
+        if let Some(pid) = self.options.scope.pid {
+            self.symbols.note_process(pid);
+        }
+        let targets = self.program.probes.iter().filter_map(|probe| match &probe.attach {
+            Attach::Uprobe { targets, .. } => Some(targets),
+            _ => None,
+        });
+        let paths: BTreeSet<&str> = targets.flatten().map(|t| t.path.as_str()).collect();
+        paths.into_iter().for_each(|path| self.symbols.note_binary(path.as_ref()));
     }
 
     /// The ring buffer, through a descriptor of its own.
@@ -268,6 +289,7 @@ impl Run<'_> {
             return Ok(());
         }
         let args = self.fields(record, bytes)?;
+        args.iter().for_each(|value| self.note_processes(value));
         match &record.action {
             Action::Printf(format) => self.sink.printf(format, &args)?,
             Action::Print => {
@@ -321,6 +343,16 @@ impl Run<'_> {
             .collect()
     }
 
+    /// Learns about processes whose addresses will be printed, while they are there.
+    fn note_processes(&self, value: &Value) {
+        match value {
+            Value::UserSymbol { pid, .. } => self.symbols.note_process(*pid),
+            Value::Stack(stack) if stack.kind == Side::User => self.symbols.note_process(stack.pid),
+            Value::Tuple(of) => of.iter().for_each(|value| self.note_processes(value)),
+            _ => {}
+        }
+    }
+
     fn map(&self, index: usize) -> ScriptMap<'_> {
         let user = &self.object.user_maps[index];
         ScriptMap { fd: self.loaded.map(user.map), def: &self.object.maps[user.map], user }
@@ -335,7 +367,12 @@ impl Run<'_> {
     fn print_all_maps(&mut self) -> Result<(), RunError> {
         let mut order: Vec<usize> = (0..self.object.user_maps.len()).collect();
         order.sort_by(|a, b| self.object.user_maps[*a].name.cmp(&self.object.user_maps[*b].name));
-        order.into_iter().try_for_each(|index| self.print_map(index, 0, 0))
+        for index in order {
+            if self.map(index).is_set(&self.decoder)? {
+                self.print_map(index, 0, 0)?;
+            }
+        }
+        Ok(())
     }
 
     /// The error counters, by their index in [`Object::counters`].

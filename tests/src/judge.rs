@@ -103,10 +103,12 @@ pub fn judge(gotrace: &Path, case: &Case, variant: Variant) -> Result<(), String
         }
     }
     let outcome = running.finish(case.timeout).map_err(|e| e.to_string())?;
-    let answers = match fs::read(place.answers()) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => outcome.stdout.clone(),
+    let answers = match case.via {
+        // The file is missing when gotrace gave up before it wrote anything.
+        Via::Command => fs::read(place.answers()).unwrap_or_default(),
+        Via::Pid | Via::Nothing => outcome.stdout.clone().into_bytes(),
     };
+    let answers = String::from_utf8_lossy(&answers).into_owned();
     faults.extend(faults_of(case, &place, &outcome, &answers));
     if let (Some(target), Some(binary)) = (&case.target, &binary) {
         let untraced = match (case.via, started) {

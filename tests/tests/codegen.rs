@@ -281,9 +281,11 @@ fn run_in_kernel(object: &codegen::Object) -> Vec<u64> {
     let loaded =
         loader::load::load(&elf, object, true).unwrap_or_else(|e| panic!("{e:?}\n{}", listing(object)));
     loader::sys::bpf::test_run(loaded.programs[0].as_fd(), &[]).expect("the program runs");
-    let index = object.map_index(codegen::object::SCALARS).expect("scalar maps");
-    let map = loader::sys::bpf::Map::new(loaded.map(index)).expect("an array");
-    words(&map.lookup(&0u32.to_ne_bytes()).expect("lookup").expect("the one entry"))
+    let value = |map: &codegen::object::UserMap| {
+        let map = loader::sys::bpf::Map::new(loaded.map(map.map)).expect("an array");
+        words(&map.lookup(&0u32.to_ne_bytes()).expect("lookup").expect("the one entry"))[0]
+    };
+    object.user_maps.iter().map(value).collect()
 }
 
 fn listing(object: &codegen::Object) -> String {
@@ -299,19 +301,21 @@ fn run_in_rbpf(object: &codegen::Object) -> Option<Vec<u64>> {
     if program.insns.iter().any(|i| i.code == ATOMIC || UNSIGNED_JUMPS.contains(&i.code) && i.imm < 0) {
         return None;
     }
-    let mut memory = vec![0u64; VARS as usize];
+    // Value and mark of each scalar.
+    let mut memory = vec![0u64; 2 * VARS as usize];
     let base = memory.as_mut_ptr() as u64;
     let mut insns = program.insns.clone();
     for map_ref in &program.map_refs {
-        let address = base + u64::from(map_ref.value_offset?);
+        let scalar = object.user_maps.iter().position(|m| m.map == map_ref.map)? as u64;
+        let address = base + 16 * scalar + u64::from(map_ref.value_offset?);
         insns[map_ref.insn].imm = address as i32;
         insns[map_ref.insn + 1].imm = (address >> 32) as i32;
     }
     let bytes: Vec<u8> = insns.iter().flat_map(|i| i.bytes()).collect();
     let mut vm = rbpf::EbpfVmNoData::new(Some(&bytes)).expect("rbpf takes the program");
-    vm.register_allowed_memory(base..base + 8 * u64::from(VARS));
+    vm.register_allowed_memory(base..base + 16 * u64::from(VARS));
     vm.execute_program().expect("rbpf runs the program");
-    Some(memory)
+    Some(memory.chunks(2).map(|scalar| scalar[0]).collect())
 }
 
 fn check(block: Vec<Stmt>) {

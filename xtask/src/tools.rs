@@ -32,8 +32,11 @@ pub fn shown(command: &mut Command) -> Result<(), Box<dyn Error>> {
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})").into()) }
 }
 
-/// Builds gotrace in the release profile and returns the binary's path.
+/// Builds gotrace in the release profile and returns the binary's path; `GOTRACE` names another binary instead.
 pub fn release_binary() -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(named) = std::env::var_os("GOTRACE") {
+        return Ok(fs::canonicalize(named)?);
+    }
     shown(&mut cargo(&["build", "--quiet", "--release", "--package", "gotrace"]))?;
     Ok(target_dir().join("release/gotrace"))
 }

@@ -31,10 +31,16 @@ impl Lower<'_, '_> {
 
     /// Address of the value of a global.
     fn global_value(&mut self, map: MapId) -> Val {
-        let (map, offset) = (self.map_ref(map), self.unit.user_maps[map.0 as usize].offset);
+        let map = self.map_ref(map);
         let dst = self.f.temp();
-        self.f.push(Op::MapAddr { dst, map, offset });
+        self.f.push(Op::MapAddr { dst, map, offset: 0 });
         dst
+    }
+
+    /// Marks a global as set: until then it is not printed at the end of the run.
+    fn mark_set(&mut self, map: MapId, value: Place) {
+        let size = layout::value_size(self.map_value(map));
+        self.f.store(Width::D, value.at(size), Operand::Imm(1));
     }
 
     /// The key in memory, all bytes defined.
@@ -151,9 +157,10 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn delete(&mut self, map: MapId, key: Option<&Expr>) -> Value {
-        let size = layout::value_size(self.map_value(map));
         if key.is_none() {
-            // The one entry of an array cannot be removed: it becomes zero.
+            // The one entry of an array cannot be removed: it becomes zero, and a global counts as not set.
+            let marker = if self.is_global(map) { 8 } else { 0 };
+            let size = layout::value_size(self.map_value(map)) + marker;
             let missing = self.f.label();
             let entry = self.entry(map, None, missing);
             self.clear(entry, size);
@@ -185,16 +192,7 @@ impl Lower<'_, '_> {
     pub(super) fn set(&mut self, map: MapId, key: Option<&Expr>, value: &Expr) {
         let MapValue::Plain(ty) = self.map_value(map).clone() else { return };
         if self.is_global(map) {
-            let to: Place = if ty.is_scalar() {
-                let scalar = self.scalar(value);
-                let scalar = self.operand(scalar);
-                let to: Place = self.global_value(map).into();
-                self.f.store(super::scalar_width(&ty), to, scalar);
-                return;
-            } else {
-                self.global_value(map).into()
-            };
-            return self.store_value(value, &ty, to);
+            return self.set_global(map, value, &ty);
         }
         // The value first: it may read the map under another key.
         let from = self.value_in_memory(value, &ty);
@@ -203,6 +201,27 @@ impl Lower<'_, '_> {
         let status =
             self.f.call(Helper::MapUpdate, &[Arg::Map(map), Arg::Addr(key), Arg::Addr(from), Arg::Imm(0)]);
         self.check_update(status);
+    }
+
+    fn set_global(&mut self, map: MapId, value: &Expr, ty: &Type) {
+        let to: Place = if ty.is_scalar() {
+            let scalar = self.scalar(value);
+            let scalar = self.operand(scalar);
+            let to = self.global_value(map).into();
+            self.f.store(super::scalar_width(ty), to, scalar);
+            to
+        } else if reads_map(value, map) {
+            // `@s = @c ? @s : "x"` reads what it writes.
+            let from = self.value_in_memory(value, ty);
+            let to = self.global_value(map).into();
+            self.copy(from, to, ty.size());
+            to
+        } else {
+            let to = self.global_value(map).into();
+            self.store_value(value, ty, to);
+            to
+        };
+        self.mark_set(map, to);
     }
 
     fn check_update(&mut self, status: Val) {
@@ -243,7 +262,9 @@ impl Lower<'_, '_> {
     /// Address of an entry of a map, which is made with zeros if it is missing; jumps to `failed` when the map is full.
     pub(super) fn entry_or_insert(&mut self, map: MapId, key: Option<&Expr>, failed: Label) -> Place {
         if self.is_global(map) {
-            return self.global_value(map).into();
+            let value = self.global_value(map).into();
+            self.mark_set(map, value);
+            return value;
         }
         let keyed = key.is_some();
         let key = self.key(map, key);
@@ -312,4 +333,11 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(end));
         self.copy_of(result).into()
     }
+}
+
+/// Whether an expression reads a map.
+fn reads_map(e: &Expr, map: MapId) -> bool {
+    let mut found = false;
+    e.visit(&mut |e| found |= matches!(e.kind, ExprKind::MapGet { map: m, .. } if m == map));
+    found
 }

@@ -97,15 +97,13 @@ impl<'a> Unit<'a> {
             scratch: None,
             on_stack_limit,
         };
-        let mut scalars = 0;
         for map in &program.maps {
             let value_size = layout::value_size(&map.value);
             let plain = matches!(map.value, MapValue::Plain(_));
-            let (index, offset) = if plain && map.key.is_none() {
-                let index = unit.global(object::SCALARS);
-                scalars += value_size;
-                unit.maps[index].value_size = scalars;
-                (index, scalars - value_size)
+            let index = if plain && map.key.is_none() {
+                let index = unit.global(&format!("{}AT_{}", object::SCALAR, &map.name[1..]));
+                unit.maps[index].value_size = value_size + 8;
+                index
             } else {
                 let kind = match (plain, map.key.is_some(), map.lru) {
                     (_, false, _) => MapKind::PerCpuArray,
@@ -125,12 +123,11 @@ impl<'a> Unit<'a> {
                         _ => program.config.max_map_keys,
                     },
                 });
-                (unit.maps.len() - 1, 0)
+                unit.maps.len() - 1
             };
             unit.user_maps.push(UserMap {
                 name: map.name.clone(),
                 map: index,
-                offset,
                 key: map.key.clone(),
                 value: map.value.clone(),
             });

@@ -100,7 +100,7 @@ fn damage_is_an_error_and_no_panic() {
                 *byte = value;
             }
             let Ok(btf) = Btf::from_bytes(bad, Path::new("bad")) else { continue };
-            for id in 0..=u32::try_from(btf.len()).expect("small") {
+            for id in 0..=u32::try_from(btf.count()).expect("small") {
                 let id = TypeId(id);
                 let _ = (btf.ty(id), btf.size_of(id), btf.member(id, "fsbase"), btf.parameters(id).count());
             }

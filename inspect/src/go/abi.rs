@@ -66,8 +66,13 @@ pub const STACK_ARGUMENTS: u32 = 8;
 /// The convention of one function. `abi0_symbol` says that its symbol has the suffix of the stack variant.
 pub(super) fn of(function: &GoFunc<'_>, abi0_symbol: bool) -> Abi {
     let binary = function.binary;
-    if binary.release() < registers_since(binary.arch()) || abi0_symbol || function.is_assembly() {
+    if binary.release() < registers_since(binary.arch()) || abi0_symbol {
         return Abi::Stack;
+    }
+    if function.is_assembly() {
+        let has_arguments = function.args_size() != Some(0);
+        let in_registers = has_arguments && !touches_stack_arguments(function);
+        return if in_registers { Abi::Registers } else { Abi::Stack };
     }
     // A Go function with stack arguments only (an ABI0 wrapper, a callback from assembly) cannot rely on g
     // being in its register: it loads it before its first branch or call. (AArch64 keeps g in its register in
@@ -75,6 +80,18 @@ pub(super) fn of(function: &GoFunc<'_>, abi0_symbol: bool) -> Abi {
     let start = instructions(binary.arch(), function.code_and_padding(), function.entry());
     let mut straight = start.take(G_LOAD_WINDOW).take_while(|insn| insn.flow == Flow::Next);
     if straight.any(|insn| insn.loads_g()) { Abi::Stack } else { Abi::Registers }
+}
+
+/// Whether an assembly function reads or writes memory above its return address. Most assembly takes its
+/// arguments there; the runtime has some with register arguments (`runtime.memmove`), which nothing else in a
+/// stripped binary tells apart.
+fn touches_stack_arguments(function: &GoFunc<'_>) -> bool {
+    function.insns().any(|insn| {
+        let offset = insn.stack_offset().and_then(|offset| u32::try_from(offset).ok());
+        offset.is_some_and(|offset| {
+            function.sp_delta(insn.addr).is_some_and(|moved| offset >= moved.saturating_add(STACK_ARGUMENTS))
+        })
+    })
 }
 
 /// Instructions within which a function with stack arguments loads g: frame setup and little more.

@@ -84,6 +84,18 @@ impl Insn {
         }
     }
 
+    /// Distance from SP of the memory that it reads or writes, when that is addressed by SP and a constant.
+    pub(crate) fn stack_offset(&self) -> Option<i64> {
+        match &self.detail {
+            Detail::X86(i) => {
+                let by_sp = i.memory_base() == Register::RSP && i.memory_index() == Register::None;
+                let memory = (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Memory);
+                (by_sp && memory).then(|| i.memory_displacement64().cast_signed())
+            }
+            Detail::Arm(word) => arm_stack_offset(*word),
+        }
+    }
+
     /// Whether it reads thread-local storage into the register that holds g: only functions with stack
     /// arguments do.
     pub(crate) fn loads_g(&self) -> bool {
@@ -241,6 +253,25 @@ fn arm_keeps_arguments(word: u32) -> bool {
     scratch && (load || arithmetic || wide_move || logical)
 }
 
+/// Offset of a load or store of general registers whose base is SP: single ones and pairs, without
+/// write-back.
+fn arm_stack_offset(word: u32) -> Option<i64> {
+    const SP: u32 = 31;
+    if (word >> 5) & 0x1f != SP {
+        return None;
+    }
+    if word & 0x3b00_0000 == 0x3900_0000 {
+        let scale = word >> 30;
+        return Some(i64::from(((word >> 10) & 0xfff) << scale));
+    }
+    if word & 0x3b80_0000 == 0x2900_0000 {
+        let scale = 2 + (word >> 31);
+        let signed = ((word << 10).cast_signed() >> 25) << scale;
+        return Some(i64::from(signed));
+    }
+    None
+}
+
 fn arm_flow(word: u32, addr: u64) -> Flow {
     /// A signed immediate of `bits` bits at bit `at`, in instructions, added to the address.
     fn relative(word: u32, at: u32, bits: u32, addr: u64) -> u64 {
@@ -296,6 +327,18 @@ mod tests {
         assert_eq!(arm_flow(0xd65f_03c0, 0x1000), Flow::Return);
         assert_eq!(arm_flow(0xd65f_0360, 0x1000), Flow::Return); // ret x27
         assert_eq!(arm_flow(0xd503_201f, 0x1000), Flow::Next);
+    }
+
+    #[test]
+    fn stack_offsets() {
+        let x86 = |code: &[u8]| instructions(Arch::X86_64, code, 0).next().and_then(|i| i.stack_offset());
+        assert_eq!(x86(&[0x48, 0x8b, 0x44, 0x24, 0x08]), Some(8)); // mov 8(%rsp),%rax
+        assert_eq!(x86(&[0x48, 0x8b, 0x44, 0x24, 0xf8]), Some(-8));
+        assert_eq!(x86(&[0x48, 0x8b, 0x40, 0x08]), None); // mov 8(%rax),%rax
+        assert_eq!(x86(&[0x54]), None); // push %rsp
+        assert_eq!(arm_stack_offset(0xf940_07e0), Some(8)); // ldr x0,[sp,#8]
+        assert_eq!(arm_stack_offset(0xa940_83e1), Some(8)); // ldp x1,x0,[sp,#8]
+        assert_eq!(arm_stack_offset(0xf940_0420), None); // ldr x0,[x1,#8]
     }
 
     #[test]

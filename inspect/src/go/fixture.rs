@@ -1,5 +1,6 @@
-//! A small Go binary made by hand, for tests that must not need a Go toolchain: an ELF file with the function table of
-//! Go 1.20 and later, module data, build information and machine code in the forms that the compiler emits.
+//! A small Go binary made by hand, for tests that must not need a Go toolchain: an ELF file with the function
+//! table of Go 1.20 and later, module data, build information and machine code in the forms that the compiler
+//! emits.
 
 /// Where the parts of the file are loaded: text and data.
 const TEXT: u64 = 0x40_0000;
@@ -51,7 +52,8 @@ pub(super) const FUNCTIONS: [Function; 9] = [
     },
     // mov (%rax),%rcx; cmp %rcx,%rbx; jb main.loop; ret
     Function { name: "main.loop", code: &[0x48, 0x8b, 0x08, 0x48, 0x39, 0xcb, 0x72, 0xf8, 0xc3], ..PLAIN },
-    // cmp 0x10(%r14),%rsp; jbe grow; sub $8,%rsp; add $8,%rsp; ret; grow: call runtime.morestack_noctxt; jmp main.old
+    // cmp 0x10(%r14),%rsp; jbe grow; sub $8,%rsp; add $8,%rsp; ret; grow: call runtime.morestack_noctxt; jmp
+    // main.old
     Function {
         name: "main.old",
         code: &[

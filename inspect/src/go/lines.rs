@@ -46,8 +46,8 @@ impl<'a> GoFunc<'a> {
         let (table, image) = (self.binary.table(), self.binary.image());
         let wanted = i32::try_from(line).ok()?;
         let lines = table.values(image, self.record, Values::Line).filter(|run| run.value == wanted);
-        // Both tables cover the function in order: walk them together. The file can change inside a run of equal
-        // lines; the first overlap with an accepted file counts.
+        // Both tables cover the function in order: walk them together. The file can change inside a run of
+        // equal lines; the first overlap with an accepted file counts.
         let mut files = table.values(image, self.record, Values::File).peekable();
         for run in lines {
             while files.next_if(|f| f.end <= run.start).is_some() {}

@@ -252,8 +252,8 @@ impl Pclntab {
         (entry <= limit).then_some(Record { entry, limit, at: base.checked_add(offset)? })
     }
 
-    /// Whether the function list is in order of address, as searching needs it. Checked once, so that the extents of
-    /// all functions together are not more than the text.
+    /// Whether the function list is in order of address, as searching needs it. Checked once, so that the
+    /// extents of all functions together are not more than the text.
     pub(crate) fn is_ordered(&self, image: &Image) -> bool {
         (0..=self.count)
             .map(|i| self.address(image, i))

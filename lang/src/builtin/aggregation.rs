@@ -135,10 +135,5 @@ fn lhist(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             .help(format!("make a bucket at least {least} wide"));
         return checker.fail(problem);
     }
-    if span % i128::from(step) != 0 {
-        let problem = Problem::error(call.span, format!("{span} from {min} to {max} is no multiple of the step {step}"))
-            .help("all buckets have the same width");
-        return checker.fail(problem);
-    }
     Ok(Outcome::Aggregate { agg: Agg::Lhist { min, max, step }, value: Some(value) })
 }

@@ -79,7 +79,7 @@ fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     }
     let wanted = format.specs().count();
     if wanted != values.len() {
-        let problem = Problem::error(call.span, format!("the format has {wanted} conversions, but {} values follow", values.len()));
+        let problem = Problem::error(call.span, format!("the format takes {wanted} value{}, not {}", if wanted == 1 { "" } else { "s" }, values.len()));
         return checker.fail(match values.get(wanted) {
             Some(surplus) => problem.label(surplus.span, "no conversion prints this"),
             None => problem.label(format_arg.span, "a conversion has no value"),
@@ -162,7 +162,7 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         if let Some((Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. }, _)) =
             &checker.maps.get(id).value
         {
-            let problem = Problem::error(what.span, format!("one entry of a {}() cannot be printed yet", agg_name(*agg)))
+            let problem = Problem::error(what.span, format!("one entry of {}() cannot be printed yet", agg_name(*agg)))
                 .help(format!("print them all: `print({})`", name.text));
             return checker.fail(problem);
         }

@@ -73,6 +73,7 @@ impl Checker<'_> {
         let wants = match entry.args {
             (0, 0) => "no arguments".to_owned(),
             (least, most) if least == most => arguments(least),
+            (0, most) => format!("at most {}", arguments(most)),
             (least, usize::MAX) => format!("at least {}", arguments(least)),
             (least, most) => format!("{least} to {}", arguments(most)),
         };
@@ -125,7 +126,7 @@ impl Checker<'_> {
     }
 
     fn not_literal<T>(&mut self, e: &Expr, what: &str) -> Checked<T> {
-        self.fail(Problem::error(e.span, format!("{what} must be a string that is written here: \"…\"")))
+        self.fail(Problem::error(e.span, format!("{what} must be a string literal")))
     }
 
     /// A map as such, without a key.

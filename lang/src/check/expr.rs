@@ -4,7 +4,7 @@ use crate::ast::{Expr, ExprKind, Name, TypeExpr};
 use crate::builtin::{self, Form};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::{agg_name, agg_signed, with_article};
-use crate::check::{Checked, Checker, Outcome, Value, build};
+use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
 use crate::hir::{self, Agg, MapId, VarId};
 use crate::span::Span;
@@ -34,10 +34,7 @@ impl Checker<'_> {
             ExprKind::ParamCount => Ok(build::int(self.env.params().len() as u64, Type::I64, span)),
             ExprKind::Call { name, args } => match self.call(name, args, span, false)? {
                 Outcome::Value(value) => Ok(value),
-                Outcome::Aggregate { .. } => self.fail(
-                    Problem::error(span, format!("{}() must be assigned to a map", name.text))
-                        .help(format!("`@{0} = {0}(…);`", name.text)),
-                ),
+                Outcome::Aggregate { .. } => self.not_in_map(name, span),
                 Outcome::Effect(_) => self.fail(
                     Problem::error(span, format!("{}() gives no value", name.text)).help("write it as a statement"),
                 ),
@@ -69,8 +66,17 @@ impl Checker<'_> {
                 };
                 Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
             }
-            ExprKind::Error => Err(crate::check::Stop::Reported),
+            ExprKind::Error => Err(Stop::Reported),
         }
+    }
+
+    /// An aggregation that is not assigned to a map.
+    pub(super) fn not_in_map<T>(&mut self, name: &Name, span: Span) -> Checked<T> {
+        let problem = Problem::error(span, format!("{}() is kept in a map", name.text));
+        self.fail(match builtin::find(&name.text) {
+            Some(b) => problem.help(format!("assign it to one: `@x = {}`", b.signature)),
+            None => problem,
+        })
     }
 
     pub(super) fn string_literal(&mut self, text: &[u8], span: Span) -> Checked<hir::Expr> {
@@ -171,7 +177,10 @@ impl Checker<'_> {
             Some(var) => problem
                 .label(var.span, "this one ends with its block")
                 .help(format!("declare it before the block: `let ${name};`")),
-            None => problem.did_you_mean(name, self.scopes.names()),
+            None => match crate::diag::nearest(name, self.scopes.names()) {
+                Some(near) => problem.help(format!("did you mean `${near}`?")),
+                None => problem,
+            },
         };
         self.fail(problem)
     }
@@ -184,6 +193,10 @@ impl Checker<'_> {
                 Ok(hir::Expr::new(hir::ExprKind::Var(id), ty, span))
             }
             None => {
+                // Its declaration or the assignment before has an error of its own then.
+                if self.problems.has_errors() {
+                    return Err(Stop::Reported);
+                }
                 let name = &self.scopes.vars[id.0 as usize].name;
                 let problem = Problem::error(span, format!("nothing says what type `${name}` has"));
                 self.unknown(problem)
@@ -245,7 +258,7 @@ impl Checker<'_> {
             Some((Value::Plain(inferred), _)) => inferred.ty.clone(),
             Some((Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. }, at)) => {
                 let (agg, at) = (agg_name(*agg), *at);
-                let problem = Problem::error(span, format!("`{}` holds the result of {agg}(), which is no number", name.text))
+                let problem = Problem::error(span, format!("`{}` holds {agg}(), which is no number", name.text))
                     .label(at, "assigned here")
                     .help(format!("`print({})` prints it", name.text));
                 return self.fail(problem);

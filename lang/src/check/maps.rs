@@ -7,7 +7,7 @@ use crate::ast::Name;
 use crate::check::infer::{self, Inferred};
 use crate::hir::{Agg, Expr, ExprKind, Map, MapId, MapValue};
 use crate::span::Span;
-use crate::types::Type;
+use crate::types::{StackMode, Type};
 
 /// All maps, in order of first use.
 #[derive(Debug, Default)]
@@ -110,7 +110,7 @@ impl Maps {
             let (known, at) = info.key.clone().unwrap_or((Key::Scalar, span));
             let other = match known {
                 Key::Scalar => "has no key".to_owned(),
-                Key::Keyed(ty) => format!("has a key of type {}", with_article(&ty)),
+                Key::Keyed(ty) => keyed_by(&ty),
             };
             return Err(Conflict { other, at });
         };
@@ -120,7 +120,7 @@ impl Maps {
         }
         info.lru |= lru;
         let at = info.key.as_ref().map_or(span, |(_, at)| *at);
-        let conflict = |other: &Type| Conflict { other: format!("has a key of type {}", with_article(other)), at };
+        let conflict = |other: &Type| Conflict { other: keyed_by(other), at };
         let key = match (key, &joined) {
             (Some(key), Key::Keyed(ty)) => Some(infer::coerce(key, ty).ok_or_else(|| conflict(ty))?),
             _ => None,
@@ -195,7 +195,7 @@ impl MapInfo {
     /// What the map holds, for messages: `holds a count`.
     pub fn holds(&self) -> String {
         match &self.value {
-            Some((Value::Agg { agg, .. }, _)) => format!("holds the result of {}()", agg_name(*agg)),
+            Some((Value::Agg { agg, .. }, _)) => format!("holds {}", describe(*agg)),
             Some((Value::Plain(inferred), _)) => format!("holds {}", with_article(&inferred.ty)),
             None => "holds nothing".into(),
         }
@@ -255,12 +255,28 @@ fn holds_callid(key: &Expr) -> bool {
     matches!(key.kind, ExprKind::Builtin(crate::hir::Builtin::CallId)) || key.children().into_iter().any(holds_callid)
 }
 
+/// An aggregation with its parameters: `hist() with 2 bits`.
+pub(crate) fn describe(agg: Agg) -> String {
+    match agg {
+        Agg::Hist { bits: 0 } => "hist()".into(),
+        Agg::Hist { bits } => format!("hist() with {bits} bits"),
+        Agg::Lhist { min, max, step } => format!("lhist() from {min} to {max} by {step}"),
+        other => format!("{}()", agg_name(other)),
+    }
+}
+
+fn keyed_by(ty: &Type) -> String {
+    format!("has keys of type {ty}")
+}
+
 /// `a string`, `an int64`.
 pub(crate) fn with_article(ty: &Type) -> String {
     let name = ty.to_string();
     let article = if name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
     match ty {
         Type::Tuple(_) => format!("a tuple {name}"),
+        Type::Stack { mode: StackMode::Perf, .. } => format!("{article} {name} in the form perf"),
+        Type::Stack { mode: StackMode::Raw, .. } => format!("{article} {name} in the form raw"),
         _ => format!("{article} {name}"),
     }
 }

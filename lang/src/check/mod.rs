@@ -16,7 +16,7 @@ mod probe;
 mod scope;
 mod stmt;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod types;
 
 pub(crate) use call::{Call, Outcome};
@@ -73,6 +73,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         last: false,
         index: 0,
         work: 0,
+        exhausted: false,
         scopes: Scopes::default(),
         targets: &targets,
     };
@@ -123,6 +124,8 @@ pub(crate) struct Checker<'a> {
     pub index: usize,
     /// Statements translated for this target.
     work: usize,
+    /// That there are too many is reported.
+    exhausted: bool,
     scopes: Scopes,
 }
 
@@ -137,6 +140,7 @@ impl<'a> Checker<'a> {
             self.index = index;
             self.scopes = Scopes::default();
             self.work = 0;
+            self.exhausted = false;
             probes.push(self.probe(target));
         }
         probes

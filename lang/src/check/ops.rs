@@ -182,8 +182,8 @@ impl Checker<'_> {
     /// binaries); a name that is not traced equals nothing.
     fn compare_name(&mut self, op: BinOp, value: &hir::Expr, name: &hir::Expr, span: Span) -> Checked<hir::Expr> {
         let hir::ExprKind::Str(text) = &name.kind else {
-            let problem = Problem::error(name.span, format!("{} is compared with text that is written here", with_article(&value.ty)))
-                .help("write the name as a string: `func == \"main.f\"`");
+            let message = format!("{} is compared with a string literal only", with_article(&value.ty));
+            let problem = Problem::error(name.span, message).help("write the name: `func == \"main.f\"`");
             return self.fail(problem);
         };
         let ids: Vec<u64> = if value.ty == Type::FuncName {

@@ -268,7 +268,9 @@ impl Checker<'_> {
         let predicate = target.clause.predicate.as_ref().and_then(|p| self.condition(p).ok());
         let body = self.stmts(&target.clause.body.stmts);
         self.scopes.leave();
-        self.unused_variables();
+        if !self.problems.has_errors() {
+            self.unused_variables();
+        }
         let vars = self.var_types[self.index].finish(&self.scopes);
         hir::Probe {
             attach: target.attach.clone(),

@@ -3,7 +3,7 @@
 use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::with_article;
-use crate::check::{Checked, Checker, Outcome, Value, build};
+use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
 use crate::hir::{self, Agg, Stmt, UnOp, VarId};
 use crate::span::Span;
@@ -147,9 +147,7 @@ impl Checker<'_> {
         if let ExprKind::Call { name, .. } = &value.kind
             && crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::MapValue)
         {
-            let problem = Problem::error(value.span, format!("{}() is kept in a map", name.text))
-                .help(format!("assign it to a map: `@{0} = {0}(…)`", name.text));
-            return self.fail(problem);
+            return self.not_in_map(name, value.span);
         }
         let value = self.expr(value)?;
         if value.ty == Type::Void || matches!(&value.ty, Type::Tuple(list) if list.is_empty()) {
@@ -236,7 +234,7 @@ impl Checker<'_> {
                     let agg = match self.maps.aggregate(map, agg, weak, value.span) {
                         Ok(agg) => agg,
                         Err(c) => {
-                            let what = format!("this is a {}", super::agg_name(agg));
+                            let what = format!("this is {}", super::maps::describe(agg));
                             return self.conflict(c, value.span, &name.text, &what);
                         }
                     };
@@ -334,10 +332,7 @@ impl Checker<'_> {
             ExprKind::Call { name, args } => match self.call(name, args, e.span, true)? {
                 Outcome::Effect(stmts) => Ok(stmts),
                 Outcome::Value(value) => Ok(self.discard(value)),
-                Outcome::Aggregate { .. } => self.fail(
-                    Problem::error(e.span, format!("{}() must be assigned to a map", name.text))
-                        .help(format!("`@{0} = {0}(…);`", name.text)),
-                ),
+                Outcome::Aggregate { .. } => self.not_in_map(name, e.span),
             },
             // `c ? print(1) : print(2);` is an `if`.
             ExprKind::Ternary(cond, Some(a), b) if is_effect(a) || is_effect(b) => {
@@ -406,6 +401,9 @@ impl Checker<'_> {
         for _ in 0..n {
             self.work += 1;
             if self.work > MAX_WORK {
+                if std::mem::replace(&mut self.exhausted, true) {
+                    return Err(Stop::Reported);
+                }
                 return self.fail(Problem::error(count.span, "the unrolled block is too long"));
             }
             out.extend(self.block(body));

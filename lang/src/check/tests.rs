@@ -156,9 +156,526 @@ fn outcome_in(env: &TestEnv, source: &str) -> String {
     }
 }
 
+/// Each script with what becomes of it.
+fn outcomes(scripts: &[&str]) -> String {
+    let one = |s: &&str| format!("--- {s}\n{}", outcome(s));
+    scripts.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// Bodies of a probe on `main.handler`, a Go function.
+fn bodies(bodies: &[&str]) -> String {
+    let scripts: Vec<String> = bodies.iter().map(|b| format!("u:./web:main.handler {{ {b} }}")).collect();
+    let one = |(body, script): (&&str, &String)| {
+        // The head of the probe is the same everywhere.
+        let text = outcome(script);
+        let text = text.replace("func 0 ./web:main.handler\n", "").replace("probe u:./web:main.handler GoRegisters Entry 1 site", "probe");
+        format!("--- {body}\n{text}")
+    };
+    bodies.iter().zip(&scripts).map(one).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn spine() {
     insta::assert_snapshot!(outcome(
         r#"uprobe:./web:main.prepareAnswer { printf("%s %d\n", gostr(sarg0,sarg1), sarg2); @c[comm, pid] = count(); @x = hist(arg0); }"#
     ));
+}
+
+#[test]
+fn latency_in_two_lines() {
+    insta::assert_snapshot!(outcome(
+        "uprobe:./web:main.* { @start[callid] = nsecs; }
+uretprobe:./web:main.* /@start[callid]/ { @us[func] = hist((nsecs - @start[callid]) / 1000); delete(@start, callid); }"
+    ));
+}
+
+#[test]
+fn literals() {
+    insta::assert_snapshot!(bodies(&[
+        "print((1, 0x7fffffffffffffff, 0x8000000000000000, 1_000, 10ms, true, \"a\\n\"));",
+        "print($1); print($2); print($3); print($#); print(str($1)); print(str($2)); print(str($3));",
+        "print(-9223372036854775807 - 1); print(-18446744073709551615);",
+        "printf($2);",
+    ]));
+}
+
+#[test]
+fn arithmetic() {
+    insta::assert_snapshot!(bodies(&[
+        "print(arg0 + 1); print(arg0 - 1); print(pid * 2); print(pid - 1); print(-pid); print(~pid);",
+        "print((int32)arg0 / 2); print(arg0 / 2); print(arg0 % 10); print(arg0 << 3 >> 1); print((int64)arg0 >> 1);",
+        "print(1 + 2 * 3 - 4 / 2 % 2); print(1 | 6 ^ 2 & 3); print(1 << 4 > 3); print((1 == 2) + true);",
+        "print(arg0 & 0xff | 1 ^ 2); print(arg0 + 0); print(arg0 * 1);",
+        "print(arg0 / (int64)arg1);",
+        "print(arg0 / 0);",
+        "print(1 << 64);",
+        "print(comm + 1);",
+        "print(-comm);",
+        "print(~(1, 2));",
+    ]));
+}
+
+#[test]
+fn comparisons() {
+    insta::assert_snapshot!(bodies(&[
+        "print(arg0 > 5); print(pid == 1); print((int64)arg0 < -1); print((int8)arg0 == pid); print(arg0 != 0 && !pid);",
+        "print(comm == \"go\"); print(\"a\" == \"b\"); print((pid, comm) == (1, \"x\")); print((1, 2) != (1, 2));",
+        "print((uint8 *)arg0 == 0); print(comm == $1); print($2 == comm); print(arg0 && 1); print(arg0 || 1); print(0 && arg0);",
+        "print(func == \"main.handler\"); print(\"main.handler\" != func); print(func == \"main.handlr\");",
+        "print(probe == \"uprobe:./web:main.handler\");",
+        "print(func == comm);",
+        "print(comm == 1);",
+        "print(comm < \"a\");",
+        "print((1, 2) == (1, 2, 3));",
+        "print(ustack == kstack);",
+        "print(arg0 < (int64)arg1);",
+        "print(arg0 < 0); print(pid == -1); print(arg0 == -1);",
+        "if (comm) { }",
+        "if ((1, 2)) { }",
+    ]));
+}
+
+#[test]
+fn names_of_several_functions_and_probes() {
+    insta::assert_snapshot!(outcomes(&[
+        "u:./web:main.*, u:./web115:main.* /func == \"main.handler\"/ { @[probe] = count(); }",
+        "u:./web:main.* { @f = func; } end /@f == \"main.handler\"/ { print(@f); }",
+        "begin { @ = probe == \"begin\"; } end { @ = probe == \"begin\"; }",
+    ]));
+}
+
+#[test]
+fn variables() {
+    insta::assert_snapshot!(bodies(&[
+        "$x = 1; $x = nsecs; print($x);",
+        "$x = 0; if (pid > 1) { $x = arg0; } print($x);",
+        "let $x; if (pid > 1) { $x = comm; } else { $x = \"a longer string than that\"; } print($x);",
+        "let $x : uint8 = 200; $x += 1; print($x); let $p : uint64 *; print($p);",
+        "$x = arg0; $x -= 1; $x++; --$x; print($x); $y = pid; $y += 1; print($y); $z = 1; $z <<= arg0; print($z);",
+        "$t = (1, \"a\"); $t = (2, \"a longer string\"); print($t.1); print($t[0]);",
+        "$x = 1; $y = $x++ + ++$x; print($y);",
+        "_ = arg0;",
+        "if (pid) { $x = 1; } print($x);",
+        "print($x);",
+        "$count = 1; print($cuont);",
+        "$x = 1; let $x = 2; print($x);",
+        "let $x = $x;",
+        "$x = 1; $x = \"a\"; print($x);",
+        "let $x : uint8 = 256; print($x);",
+        "let $x : uint8 = arg0; print($x);",
+        "let $x; print($x);",
+        "let $x : void;",
+        "$x = count();",
+        "$x = printf(\"a\");",
+        "$x = 1;",
+        "let $s; if (pid) { $s = ustack; } print($s);",
+        "pid = 1;",
+        "x = 1;",
+        "$t = (1, 2); $t.0 = 3;",
+        "*(uint64 *)arg0 = 1;",
+        "1 + 2 = 3;",
+        "$p = (uint32 *)arg0; $p++; $q = $p--; print($q);",
+        "$x = \"a\"; $x++;",
+        "5++;",
+    ]));
+}
+
+#[test]
+fn maps() {
+    insta::assert_snapshot!(bodies(&[
+        "@ = 1; @x = pid; @x = nsecs; @y[pid] = comm; @y[arg0] = \"a string that is longer\"; print(@y[1]);",
+        "@n++; @m[pid]--; @n += arg0; @m[pid] -= 2; @k[1] = @n++ + ++@m[pid]; @u = arg0; @u += 1; @u -= 1; @u *= 2;",
+        "@a[1, \"x\"] = 1; @a[pid, \"a longer key\"] = 2; @a[(3, comm)] = 3; print(@a[1, \"x\"]);",
+        "@s[ustack(5)] = count(); @s[ustack] = count(); @p = (uint8 *)arg0; @t = (1, \"a\"); print(@t.0);",
+        "@x = true; @x = pid; @h = @g; @g = 5;",
+        "@[callid] = nsecs; @c[1, callid] = 1; @d[tid] = 1;",
+        "@x = 1; @x = \"a\";",
+        "@x = 1; @x = count();",
+        "@x = count(); @x = sum(1);",
+        "@x = count(); @x += 1;",
+        "@x = count(); @x++;",
+        "@x = hist(1); print(@x + 1);",
+        "@x[1] = 1; @x[\"a\"] = 2;",
+        "@x[1] = 1; @x[1, 2] = 2;",
+        "@x[1] = 1; @x = 2;",
+        "@x = 2; @x[1] = 1;",
+        "@x[pid] = 1; print(@y[pid]); print(@y); clear(@y);",
+        "@start[tid] = 1; print(@strat[tid]);",
+        "@x = @x + 1;",
+        "@s = \"a\"; @s += 1;",
+        "@s = \"a\"; @s++;",
+        "@x[()] = 1;",
+        "@x = ();",
+        "@x = clear(@x);",
+    ]));
+}
+
+#[test]
+fn maps_get_their_types_from_later_probes() {
+    insta::assert_snapshot!(outcomes(&[
+        "begin { printf(\"%d %s\\n\", @n, @s[1]); } end { @n = nsecs; @s[pid] = \"abc\"; }",
+        "begin { @x[1] = 1; } end { @x[nsecs] = nsecs; } i:s:1 { @x[-1] = -1; }",
+        "begin { @x = 1; } u:./web:main.handler { @x = arg0; }",
+        "begin { @x = 1; } end { @x = comm; }",
+    ]));
+}
+
+#[test]
+fn statements() {
+    insta::assert_snapshot!(bodies(&[
+        "if (pid == 1) { print(1); } else if (pid == 2) { print(2); } else { print(3); }",
+        "if pid { print(1); } if (1) { print(2); } else { print(3); } if (0) { print(4); }",
+        "pid > 5 ? print(1) : print(2); pid ? 1 : 2;",
+        "unroll (3) { @x++; } unroll ($1 - 41) { $y = 1; print($y); }",
+        "{ $x = 1; print($x); } { $x = \"a\"; print($x); } return;",
+        "print(pid ? 1 : arg0); print(pid ?: 1); print(pid ? \"a\" : \"a longer string\");",
+        "unroll (0) { }",
+        "unroll (101) { }",
+        "unroll (pid) { }",
+        "unroll (100) { unroll (100) { unroll (100) { unroll (100) { } } } }",
+        "while (1) { print(1); }",
+        "for ($kv : @x) { print($kv); }",
+        "for ($i : 0..5) { break; }",
+        "pid;",
+        "arg0 + 1;",
+        "return 1;",
+        "print(pid ? 1 : \"a\");",
+        "print($x++ ?: 1);",
+        "count();",
+        "print(count());",
+        "print(print(1));",
+    ]));
+}
+
+#[test]
+fn casts_and_memory() {
+    insta::assert_snapshot!(bodies(&[
+        "print((uint8)arg0); print((int8)300); print((bool)arg0); print((uint64 *)arg0); print((int32)-1); print((uint8)true);",
+        "print(*arg0); print(*(uint32 *)arg0); print(((uint32 *)arg0)[2]); print(((uint16 *)arg0)[pid]); print(*(int8 *)(arg0 + 8));",
+        "$p = (uint32 *)arg0; print($p + 2); print(*($p + 1)); print(2 + $p); print($p - (uint32 *)arg1); print(*$p == 1);",
+        "print(**(uint64 **)arg0); print(sizeof(uint32)); print(sizeof(*(uint16 *)arg0)); if ($2 == \"hello\") { print(1); }",
+        "print((uint8)comm);",
+        "print((string)arg0);",
+        "print(*(void *)arg0);",
+        "print(((void *)arg0)[1]);",
+        "print(*comm);",
+        "print(comm[1]);",
+        "print(arg0[1]);",
+        "print(arg0[1, 2]);",
+        "print(((uint64 *)arg0)[comm]);",
+        "print((uint64 *)arg0 * 2);",
+        "print(&arg0);",
+        "print((1, 2).5);",
+        "print(pid.0);",
+        "print((strunct)arg0);",
+        "print(sizeof(struct nope));",
+    ]));
+}
+
+#[test]
+fn structures() {
+    let decls = "struct Inner { uint8 a; uint32 b; char name[12]; int16 xs[4]; };
+struct Node { struct Node *next; struct Inner in; struct Inner *ptr; bool on; union { uint64 u; struct { uint16 lo, hi; }; }; };
+struct Packed { uint8 a; uint64 b; } __attribute__((packed));
+enum Color { RED, GREEN = 5, BLUE };
+";
+    let one = |body: &str| {
+        let text = outcome(&format!("{decls}u:./web:main.handler {{ $p = (struct Node *)arg0; {body} }}"));
+        let start = text.find("probe u:").unwrap_or(0);
+        format!("--- {body}\n{}", &text[start..])
+    };
+    let text: Vec<String> = [
+        "print($p->next->next->in.b); print($p.in.name); print($p->ptr->name); print($p->in.xs[2]); print($p->in.xs[pid]);",
+        "print($p->on); print($p->u); print($p->hi); print($p->next); print($p[1].in.a); print((*$p).in.a);",
+        "print(sizeof(struct Node)); print(sizeof(struct Inner)); print(sizeof(struct Packed)); print(sizeof($p->in.xs));",
+        "print(((struct Packed *)arg1)->b); print($p->in); @s = $p->in; print(RED + BLUE); print((enum Color)arg0);",
+        "print($p + 1); if ($p) { print($p->in.xs); }",
+        "print($p->nxt);",
+        "print($p->zzz);",
+        "print($p->on.x);",
+        "print(arg0->x);",
+        "print(comm.x);",
+        "print(((uint8 *)arg0)->x);",
+        "print($p->in.xs[4]);",
+        "print(((struct Nod *)arg0)->next);",
+        "@s = $p->in; print(@s.a);",
+        "print(BLU);",
+        "print((struct Node)arg0);",
+    ]
+    .iter()
+    .map(|b| one(b))
+    .collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn declarations_with_errors() {
+    insta::assert_snapshot!(outcomes(&[
+        "struct T { int x; int x; }; begin { }",
+        "struct T { struct T inner; }; begin { }",
+        "struct T { nope x; }; begin { }",
+        "struct T { void x; }; begin { }",
+        "struct T { int x[999999999]; }; begin { }",
+        "struct T { int x[4294967295][4294967295]; }; begin { }",
+        "struct T { int x : 3; }; begin { }",
+        "struct T { int x; } struct T { int y; }; begin { }",
+        "struct T { int x; } __attribute__((aligned)); begin { }",
+        "enum E { A = pid }; begin { }",
+        "enum E { A, A }; begin { }",
+        "struct T { unsigned unsigned x; }; begin { }",
+    ]));
+}
+
+#[test]
+fn process_and_machine() {
+    insta::assert_snapshot!(outcomes(&[
+        "begin { print((pid, tid, uid, gid, comm, cpu, rand, cpid)); print(pid()); }",
+        "begin { print(pid(1)); }",
+        "begin { print(pidd); print(PID); print(jiffies); print(printf); print(x); }",
+        "begin { $pidd = 1; print(pidd); @cont = 1; print(cont); print($pidd); }",
+    ]));
+    let env = TestEnv { child: None, ..TestEnv::new() };
+    insta::assert_snapshot!(outcome_in(&env, "begin { print(cpid); }"));
+}
+
+#[test]
+fn time() {
+    insta::assert_snapshot!(outcomes(&[
+        "begin { print(nsecs); print(nsecs(monotonic)); print(nsecs(tai)); print(elapsed); time(); time(\"%H\\n\"); }",
+        "begin { print(strftime(\"%H:%M\", nsecs)); printf(\"%s\", strftime(\"%f\", 5)); @t = strftime(\"%S\", nsecs); }",
+        "begin { print(nsecs(wall)); }",
+        "begin { time(5); }",
+        "begin { print(strftime(comm, nsecs)); }",
+        "begin { print(strftime(\"%H\")); }",
+        "begin { print(strftime(\"%H\", comm)); }",
+        "begin { $x = time(); }",
+        "begin { print(strftime(\"%H\", nsecs) == 5); }",
+    ]));
+}
+
+#[test]
+fn sites() {
+    insta::assert_snapshot!(outcomes(&[
+        "u:./web:main.handler { print((arg0, sarg3, func, probe, reg(\"sp\"), reg(\"rax\"))); }",
+        "ur:libc:malloc { print(retval); print(func); }",
+        "u:./web:main.handler+4 { print(arg0); }",
+        "u:./web:main.handler { print(retval); }",
+        "ur:./web:main.handler { print(arg0); print(sarg1); }",
+        "begin { print(func); print(arg0); print(reg(\"sp\")); }",
+        "u:libc:malloc { print(arg64); }",
+        "u:libc:malloc { print(reg(\"foo\")); print(reg(\"spp\")); }",
+        "u:libc:malloc { print(reg(comm)); }",
+        "u:libc:malloc { print(reg()); }",
+        "u:libc:malloc { print(arg0(1)); }",
+    ]));
+}
+
+#[test]
+fn tracepoint_arguments() {
+    insta::assert_snapshot!(outcomes(&[
+        "t:syscalls:sys_enter_openat { print(str(args.filename)); print(args->dfd); print(args.flags & 1); join(args.argv); }",
+        "t:sched:sched_process_exec { print(args.filename); print(args.old_comm); print(args.ips[2]); print(str(args.task)); print(ksym(args.func)); }",
+        "t:*:s* { print(args.filename); }",
+        "t:*:s* { print(args.flags); }",
+        "t:syscalls:sys_enter_openat { print(args.filenam); }",
+        "t:syscalls:sys_enter_openat { print(args.x); }",
+        "t:syscalls:sys_enter_openat { print(args); }",
+        "t:sched:sched_process_exec { print(args.ips[4]); print(args.ips[pid]); }",
+        "begin { print(args.x); }",
+        "u:./web:main.handler { print(args.name); }",
+        "ur:./web:main.handler { print(args); }",
+    ]));
+}
+
+#[test]
+fn goroutines() {
+    insta::assert_snapshot!(outcomes(&[
+        "u:./web:main.handler { @[callid] = goid; }",
+        "u:libc:malloc { print(goid); print(callid); }",
+        "t:syscalls:sys_enter_openat { print(goid); print(callid); }",
+    ]));
+}
+
+#[test]
+fn stacks() {
+    insta::assert_snapshot!(outcomes(&[
+        "p:hz:99 { @[kstack, ustack(perf), ustack(3), kstack(raw, 10)] = count(); print(len(ustack)); }",
+        "p:hz:99 { print(ustack(0)); print(ustack(128)); print(ustack(pid)); print(ustack(prf)); print(ustack(1, perf)); }",
+        "p:hz:99 { @s = ustack; @s = ustack(perf); @k = ustack; @k = kstack; }",
+        "begin { @s = ustack; print(len(@s)); @i = 1; print(len(@i)); print(len(5)); }",
+    ]));
+}
+
+#[test]
+fn memory() {
+    insta::assert_snapshot!(outcomes(&[
+        "u:libc:malloc { print(str(arg0)); print(str(arg0, 10)); print(str(arg0, arg1)); print(str((char *)arg0)); }",
+        "u:./web:main.handler { print(gostr(sarg0, sarg1)); print(gostr(sarg0, 5)); print(gostr(sarg0)); }",
+        "u:libc:malloc { printf(\"%r %rx %rh\", buf(arg0, 8), buf(arg0, arg1), buf(arg0)); @b = buf(arg0, 4); @b = buf(arg0, 8); }",
+        "p:hz:1 { print(str(5)); }",
+        "u:libc:malloc { print(str(comm)); print(str(comm, 3)); print(str((1, 2))); print(str(arg0, -1)); print(str(arg0, comm)); }",
+        "u:libc:malloc { print(str()); print(gostr()); print(gostr(comm, 1)); print(buf(comm)); }",
+    ]));
+}
+
+#[test]
+fn symbols() {
+    insta::assert_snapshot!(outcomes(&[
+        "u:./web:main.handler { @[usym(sarg0), ksym(arg0)] = count(); print(*uaddr(\"main.counter\")); print(usym(uaddr(\"main.counter\"))); }",
+        "u:./web:main.handler { print(usym(comm)); print(ksym()); }",
+        "u:./web:main.handler { print(uaddr(\"main.conter\")); print(uaddr(comm)); }",
+        "begin { print(uaddr(\"main.counter\")); }",
+        "u:./web:main.handler, u:libc:malloc { print(1); }",
+        "u:./web:main.handler { print(usym(1) == usym(2)); }",
+    ]));
+}
+
+#[test]
+fn printf() {
+    insta::assert_snapshot!(bodies(&[
+        r#"printf("plain\n"); printf("%d %u %x %-5d %p %c %s %s %%\n", pid, arg0, arg1, true, arg0, 65, 5, (1, comm));"#,
+        r#"printf("%s %s %s %s", ustack, func, probe, nsecs);"#,
+        r#"printf("%d\n");"#,
+        r#"printf("%d\n", 1, 2);"#,
+        r#"printf("%d\n", comm);"#,
+        r#"printf("%d %x\n", func, "a");"#,
+        r#"printf("%r\n", comm); printf("%rx", arg0);"#,
+        r#"printf("%y\n", 1);"#,
+        r#"printf("100%");"#,
+        r#"printf("\n%q", 1);"#,
+        "printf(comm);",
+        "printf();",
+        r#"$x = "a"; printf("%s", $x); printf("%s", nope); printf("%d", alsonope);"#,
+    ]));
+}
+
+#[test]
+fn print_join_exit() {
+    insta::assert_snapshot!(bodies(&[
+        "@x[1] = 1; @c[pid] = count(); print(@x); print(@x, 5); print(@x, 5, 1000); print(@x[1]); print(@c[pid]); print(comm);",
+        "join((uint64)arg0); join(arg0, \",\"); exit(); exit(3); exit(pid); print((1, \"a\"));",
+        "@h[1] = hist(1); print(@h[1]);",
+        "@x = 1; print(@x[1]);",
+        "print(@x, 1);",
+        "@x = 1; print(@x, pid); print(@x, -1); print(1, 2);",
+        "print();",
+        "@x[1] = 1; print(@x[1], 5);",
+        "join(comm); join(arg0, 5);",
+        "exit(\"a\"); exit(256); exit(1, 2);",
+        "prnt(1); system(\"ls\"); nope(1);",
+    ]));
+}
+
+#[test]
+fn map_functions() {
+    insta::assert_snapshot!(bodies(&[
+        "@x[1] = 1; @s = 1; clear(@x); zero(@x); delete(@x, 1); delete(@x[2]); delete(@s); print(len(@x)); $d = delete(@x, 3); print($d);",
+        "@x[1, \"a\"] = 1; if (has_key(@x, (2, \"b\"))) { delete(@x[3, \"c\"]); } print(has_key(@x, (pid, comm)));",
+        "clear(@nope);",
+        "clear(5); clear(@x[1]);",
+        "@x[1] = 1; delete(@x);",
+        "@x[1] = 1; delete(@x[1], 2);",
+        "@x[1] = 1; delete(@x, \"a\");",
+        "@x = 1; print(has_key(@x, 1));",
+        "@x[1] = 1; print(has_key(@x[1]));",
+        "@x[1] = 1; print(has_key(5, 1));",
+        "delete(5);",
+        "print(len(pid));",
+    ]));
+}
+
+#[test]
+fn aggregations() {
+    insta::assert_snapshot!(bodies(&[
+        "@c = count(); @s = sum(arg0); @t = sum((int32)arg0); @m = min(pid); @x = max(1); @a = avg(arg0); @st = stats(arg0);",
+        "@h = hist(arg0); @i = hist((int64)arg0, 2); @l = lhist(arg0, 0, 100 * 10, 10); @s = sum(1); @s = sum(arg0);",
+        "@c[pid] = count(); @s = sum(-1); @a = avg(arg0); print(@c[1] + 1); print(@s < 5); print((uint64)@a); if (@c[2] > 1) { }",
+        "@c = count(1);",
+        "@s = sum(); @s = sum(comm);",
+        "@h = hist(1, 6); @i = hist(1, pid);",
+        "@l = lhist(1, 0, 10, 0); @m = lhist(1, 10, 0, 1); @n = lhist(1, 0, 10000, 1); @o = lhist(1, 0, 10, 3); @p = lhist(1, 2);",
+        "@h = hist(1); @h = hist(1, 2);",
+        "@x = min(1); @x = max(1);",
+        "@h = stats(1); print(@h * 2);",
+    ]));
+}
+
+#[test]
+fn attach_points() {
+    insta::assert_snapshot!(outcomes(&[
+        "begin { } END { } i:s:1 { } interval:hz:10 { } profile:ms:5 { }",
+        "u:./web:main.*, u:./web:main.handler, ur:./web:main.handler, u:./web115:net/* { @ = count(); }",
+        "u:./web:main.handler /pid == $1 && comm != \"x\"/ { } u:./web:main.handler { }",
+        "u:./wbe:main.handler { }",
+        "u:./web:main.prepareAnsver { }",
+        "t:syscalls:nope { }",
+        "upprobe:./web:main.f { } kprobe:vfs_read { } interval:s:0 { }",
+        "",
+        "config = { missing_probes = warn }",
+    ]));
+}
+
+#[test]
+fn missing_probes_may_be_warnings() {
+    let source = "u:./web:main.nope { } begin { }";
+    let (script, _) = crate::parse("t.gt", source);
+    let config = Config { missing_probes: crate::config::MissingProbes::Warn, ..Config::default() };
+    let checked = crate::check(&script, &TestEnv::new(), &config);
+    assert!(checked.is_ok_and(|(p, warnings)| p.probes.len() == 1 && !warnings.is_empty()));
+    let config = Config { missing_probes: crate::config::MissingProbes::Ignore, ..Config::default() };
+    let (script, _) = crate::parse("t.gt", "u:./web:main.nope { }");
+    let checked = crate::check(&script, &TestEnv::new(), &config);
+    insta::assert_snapshot!(checked.err().unwrap_or_default().render("t.gt", "u:./web:main.nope { }", false));
+    let config = Config { max_probes: 2, ..Config::default() };
+    let (script, _) = crate::parse("t.gt", "u:./web:main.* { }");
+    let checked = crate::check(&script, &TestEnv::new(), &config);
+    insta::assert_snapshot!(checked.err().unwrap_or_default().render("t.gt", "u:./web:main.* { }", false));
+}
+
+#[test]
+fn every_example_of_the_manual_is_accepted() {
+    // Examples name functions and tracepoints that the table does not have.
+    struct Anything(TestEnv);
+    impl Env for Anything {
+        fn arch(&self) -> Arch {
+            self.0.arch()
+        }
+        fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError> {
+            match &point.kind {
+                AttachKind::Tracepoint { .. } => Ok(tracepoints().into_iter().map(|mut t| {
+                    t.args.fields = tracepoints().into_iter().flat_map(|t| t.args.fields).collect();
+                    t.args.fields.push(Field { name: "function".into(), offset: 8, ty: Type::U64, data_loc: false });
+                    Match::Tracepoint(t)
+                }).take(1).collect()),
+                AttachKind::Uprobe { binary, ret, .. } => {
+                    let name = if binary == "libc" { "malloc" } else { "main.handler" };
+                    let kind = AttachKind::Uprobe { binary: binary.clone(), target: UprobeSpec::Function(name.into()), ret: *ret };
+                    self.0.resolve(&AttachPoint { kind, ..point.clone() })
+                }
+                _ => Ok(Vec::new()),
+            }
+        }
+        fn symbol_address(&self, binary: &str, symbol: &str) -> Result<u64, EnvError> {
+            self.0.symbol_address(binary, symbol)
+        }
+        fn child(&self) -> Option<u32> {
+            self.0.child()
+        }
+        fn params(&self) -> &[String] {
+            self.0.params()
+        }
+    }
+    for b in crate::builtin::all() {
+        // What the example reads must be assigned somewhere.
+        let source = format!("{}\nend {{ @start[callid_of_test] = 0; }}", b.example).replace("callid_of_test", "0");
+        let source = if b.example.contains("@start") { source } else { b.example.to_owned() };
+        let source = if b.example.contains("print(@)") { format!("{source} i:s:9 {{ @ = count(); }}") } else { source };
+        let source = if b.example.contains("@bytes, 10") { format!("{source} i:s:9 {{ @bytes = sum(1); }}") } else { source };
+        let (script, problems) = crate::parse("t.gt", &source);
+        assert!(problems.is_empty(), "{}", problems.render("t.gt", &source, false));
+        match crate::check(&script, &Anything(TestEnv::new()), &Config::default()) {
+            Ok((_, warnings)) if !warnings.iter().any(|w| !w.message.contains("no function of this name")) => {}
+            Ok((_, problems)) | Err(problems) => panic!("{}: {}", b.name, problems.render("t.gt", &source, false)),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::env::Host;
 use crate::output::writer::{self, Output};
 use crate::output::{Context, sink};
 use crate::run::{Options, RunError, Traced};
+use crate::symbolize::{Resolve, Symbolizer};
 use crate::sys::clock::WallClock;
 use crate::sys::process::{self, Child};
 use crate::sys::signal::Signals;
@@ -67,11 +68,12 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         timeout: args.timeout.map(timeout).transpose()?,
         all_errors: args.runtime_errors,
     };
-    let mut sink = open_sink(args, &program)?;
+    let symbols = Rc::new(Symbolizer::new());
+    let mut sink = open_sink(args, &program, &symbols)?;
     if args.verbose {
         describe(&program, &object);
     }
-    let ended = run::run(&program, &object, &loaded, &options, traced, Some(signals), &mut *sink);
+    let ended = run::run(&program, &object, &loaded, &options, &symbols, traced, Some(signals), &mut *sink);
     let ended = ended.map_err(|e| match e {
         RunError::Attach(e) => source.error(error::attach_problem(&e)),
         other => CliError::other(other.to_string()),
@@ -141,7 +143,7 @@ fn timeout(seconds: f64) -> Result<Duration, CliError> {
     Duration::try_from_secs_f64(seconds).map_err(|_| CliError::other("--timeout takes a number of seconds, not negative"))
 }
 
-fn open_sink(args: &RunArgs, program: &Program) -> Result<Box<dyn sink::Sink>, CliError> {
+fn open_sink(args: &RunArgs, program: &Program, symbols: &Rc<Symbolizer>) -> Result<Box<dyn sink::Sink>, CliError> {
     let format = match args.format {
         Format::Text => sink::OutputFormat::Text,
         Format::Json => sink::OutputFormat::Json,
@@ -152,7 +154,7 @@ fn open_sink(args: &RunArgs, program: &Program) -> Result<Box<dyn sink::Sink>, C
         Buffering::None => writer::Buffering::None,
     };
     let context = Context {
-        symbols: Rc::new(crate::symbolize::NoSymbols),
+        symbols: Rc::clone(symbols) as Rc<dyn Resolve>,
         trailer: program.config.str_trunc_trailer.as_str().into(),
         clock: WallClock::now(),
     };
