@@ -62,6 +62,7 @@ fn show(insn: Insn, high: i32, map: Option<String>, at: usize) -> String {
         }
         _ => match code & 0xf0 {
             0x00 => target(),
+            0x80 if src == 2 => format!("call kernel function {imm}"),
             0x80 => {
                 let name = Helper::from_id(imm).map_or_else(|| imm.to_string(), |h| h.name().to_owned());
                 format!("call {name}")

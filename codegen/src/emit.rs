@@ -1,6 +1,6 @@
 //! Instruction selection: allocated IR to instructions.
 
-use crate::helper::Helper;
+use crate::helper::Callee;
 use crate::insn::{AluOp, AtomicOp, Insn, R0, R1, R10, Reg, Width};
 use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Val};
 use crate::object::MapRef;
@@ -204,7 +204,7 @@ impl Emit<'_> {
                 self.push(Insn::atomic(AtomicOp::CmpXchg, base, off, new));
                 self.finish(*old, R0);
             }
-            Op::Call { helper, args, ret } => self.call(*helper, args, *ret),
+            Op::Call { callee, args, ret } => self.call(*callee, args, *ret),
             Op::Jump(to) => self.jump(Insn::jump(0), *to),
             Op::Branch { cond, a, b, to } => {
                 let a = self.read(*a, 0);
@@ -270,7 +270,7 @@ impl Emit<'_> {
     }
 
     /// Puts arguments into r1-r5 as one parallel move, so that no argument overwrites the source of another.
-    fn call(&mut self, helper: Helper, args: &[Arg], ret: Option<Val>) {
+    fn call(&mut self, callee: Callee, args: &[Arg], ret: Option<Val>) {
         let target = |n: usize| Reg(R1.0 + n as u8);
         let mut moves: Vec<(Reg, Reg)> = Vec::new();
         for (n, arg) in args.iter().enumerate() {
@@ -317,7 +317,10 @@ impl Emit<'_> {
                 }
             }
         }
-        self.push(Insn::call(helper as i32));
+        self.push(match callee {
+            Callee::Helper(helper) => Insn::call(helper as i32),
+            Callee::Kfunc { id, .. } => Insn::call_kfunc(id),
+        });
         if let Some(ret) = ret {
             self.finish(ret, R0);
         }

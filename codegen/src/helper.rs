@@ -72,6 +72,37 @@ helpers! {
     KtimeTaiNs = 208 "ktime_get_tai_ns",
 }
 
+/// What a call op calls.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Callee {
+    /// A helper, by its number: the same on all kernels.
+    Helper(Helper),
+    /// A kernel function (kfunc), by its id in the BTF of the kernel that the program is compiled for.
+    Kfunc {
+        /// Name.
+        name: &'static str,
+        /// BTF id.
+        id: u32,
+    },
+}
+
+impl From<Helper> for Callee {
+    fn from(helper: Helper) -> Callee {
+        Callee::Helper(helper)
+    }
+}
+
+impl Callee {
+    /// Name for dumps.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Callee::Helper(helper) => helper.name(),
+            Callee::Kfunc { name, .. } => name,
+        }
+    }
+}
+
 impl Helper {
     /// Whether two calls in one run of a program give the same result, so that the second can be saved. Clocks and random
     /// numbers are not among them.

@@ -291,6 +291,12 @@ impl Insn {
         Insn::new(0x85, R0, R0, 0, helper)
     }
 
+    /// Calls a kernel function by its BTF id (`BPF_PSEUDO_KFUNC_CALL`).
+    #[must_use]
+    pub const fn call_kfunc(id: u32) -> Insn {
+        Insn::new(0x85, R0, Reg(2), 0, id as i32)
+    }
+
     /// Jumps over `off` instructions.
     #[must_use]
     pub const fn jump(off: i16) -> Insn {

@@ -23,7 +23,7 @@
 //! `Display` prints one op a line: `%3 = call ktime_get_boot_ns()`, `store.w [slot1+4] = %7`, `br %2 == 0 -> L1`; variables
 //! are `$n`, temporaries `%n`.
 
-use crate::helper::Helper;
+use crate::helper::Callee;
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
 use lang::span::Span;
 use std::fmt;
@@ -213,10 +213,10 @@ pub enum Op {
         /// What stood there.
         old: Val,
     },
-    /// A helper call.
+    /// A call of the kernel.
     Call {
-        /// Which.
-        helper: Helper,
+        /// What is called.
+        callee: Callee,
         /// At most 5.
         args: Vec<Arg>,
         /// Result, if used.
@@ -335,16 +335,16 @@ impl Func {
         self.push(Op::Store { width, to, src });
     }
 
-    /// Calls a helper and keeps its result.
-    pub fn call(&mut self, helper: Helper, args: &[Arg]) -> Val {
+    /// Makes a call and keeps its result.
+    pub fn call(&mut self, callee: impl Into<Callee>, args: &[Arg]) -> Val {
         let dst = self.temp();
-        self.push(Op::Call { helper, args: args.to_vec(), ret: Some(dst) });
+        self.push(Op::Call { callee: callee.into(), args: args.to_vec(), ret: Some(dst) });
         dst
     }
 
-    /// Calls a helper for its effect.
-    pub fn call_void(&mut self, helper: Helper, args: &[Arg]) {
-        self.push(Op::Call { helper, args: args.to_vec(), ret: None });
+    /// Makes a call for its effect.
+    pub fn call_void(&mut self, callee: impl Into<Callee>, args: &[Arg]) {
+        self.push(Op::Call { callee: callee.into(), args: args.to_vec(), ret: None });
     }
 
     /// Jumps if `a cond b`.
@@ -468,7 +468,7 @@ impl Op {
             | Op::Neg { .. }
             | Op::Extend { .. }
             | Op::Load { .. } => true,
-            Op::Call { helper, .. } => helper.is_removable(),
+            Op::Call { callee: Callee::Helper(helper), .. } => helper.is_removable(),
             _ => false,
         }
     }
@@ -566,12 +566,12 @@ impl Func {
             Op::CmpXchg { on, expected, new, old } => {
                 writeln!(f, "{} = cmpxchg {}, {} -> {}", v(*old), Show(self, *on), v(*expected), v(*new))
             }
-            Op::Call { helper, args, ret } => {
+            Op::Call { callee, args, ret } => {
                 if let Some(ret) = ret {
                     write!(f, "{} = ", v(*ret))?;
                 }
                 let args: Vec<String> = args.iter().map(|a| Show(self, *a).to_string()).collect();
-                writeln!(f, "call {}({})", helper.name(), args.join(", "))
+                writeln!(f, "call {}({})", callee.name(), args.join(", "))
             }
             Op::Jump(l) => writeln!(f, "jump L{}", l.0),
             Op::Branch { cond, a, b, to } => {

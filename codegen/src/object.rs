@@ -187,7 +187,7 @@ pub struct Counter {
 pub enum CounterKind {
     /// The ring buffer was full.
     LostEvents,
-    /// A divisor was zero; the result was 0.
+    /// A divisor was zero; the result was 1.
     DivideByZero,
     /// Memory could not be read; the result was zero.
     ReadFailed,

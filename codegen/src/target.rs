@@ -14,6 +14,8 @@ pub struct Target {
     pub uprobe_multi: bool,
     /// `bpf_map_lookup_percpu_elem` (Linux 5.19), needed to read aggregations inside a script.
     pub percpu_lookup: bool,
+    /// BTF id of the kernel function `bpf_map_sum_elem_count` (Linux 6.6), needed by `len` of a map.
+    pub map_count: Option<u32>,
     /// Offset in bytes of the thread's TLS base in the kernel's `task_struct` (`thread.fsbase`, `thread.uw.tp_value`), from the
     /// kernel's BTF; `None` where there is no BTF.
     pub tls_base: Option<u32>,
@@ -36,6 +38,7 @@ impl Target {
             cpus,
             uprobe_multi: true,
             percpu_lookup: true,
+            map_count: None,
             tls_base: None,
             pid: None,
             pid_namespace: None,

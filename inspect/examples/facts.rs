@@ -1,9 +1,8 @@
 //! Prints what the crate knows about a binary: `facts BINARY [COMMAND [ARGUMENT]]`.
 //!
-//! Commands: `info` (default), `functions`, `sites`, `returns`, `frames` and `treatment` (of
-//! addresses from standard input), `inlined NAME`, `match
-//! PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites` and `returns` is one line per
-//! function, made to be compared with other tools.
+//! Commands: `info` (default), `functions`, `sites`, `returns`, `frames` and `treatment` (both read addresses from standard
+//! input), `inlined NAME`, `match PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites` and `returns` is one
+//! line per function, made to be compared with other tools.
 
 use std::error::Error;
 use std::io::{self, Write};

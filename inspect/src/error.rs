@@ -61,7 +61,8 @@ pub enum Error {
     },
     /// No tracefs is mounted where one is expected.
     #[error(
-        "no tracefs found (looked in /sys/kernel/tracing and /sys/kernel/debug/tracing); mount it with: mount -t tracefs tracefs /sys/kernel/tracing"
+        "no tracefs found in /sys/kernel/tracing or /sys/kernel/debug/tracing; mount it with: \
+         mount -t tracefs tracefs /sys/kernel/tracing"
     )]
     NoTracefs,
 }

@@ -37,6 +37,11 @@ impl AddressSpace {
         AddressSpace { mappings }
     }
 
+    /// Whether code of a file is mapped: not yet in a process that is just executing its program.
+    pub fn has_files(&self) -> bool {
+        self.mappings.iter().any(|m| m.executable && m.is_file())
+    }
+
     /// The mapping that contains `addr`, of a file or not.
     pub fn mapping(&self, addr: u64) -> Option<&Mapping> {
         let after = self.mappings.partition_point(|m| m.start <= addr);

@@ -132,6 +132,17 @@ pub enum TypeKind {
     Array(Box<TypeExpr>, u64),
 }
 
+impl TypeExpr {
+    /// The number of pointers and arrays in it.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        match &self.kind {
+            TypeKind::Pointer(of) | TypeKind::Array(of, _) => 1 + of.height(),
+            TypeKind::Named(_) | TypeKind::Record(_) | TypeKind::Enum(_) => 0,
+        }
+    }
+}
+
 /// A probe: attach points, predicate, block.
 #[derive(Clone, Debug)]
 pub struct Probe {

@@ -142,10 +142,27 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Settings of bpftrace for things that gotrace does not have or does by itself.
 const WITHOUT_MEANING: &[&str] = &[
-    "cache_user_symbols", "cpp_demangle", "lazy_symbolication", "license", "log_size", "max_bpf_progs", "max_cat_bytes",
-    "show_debug_info", "stack_mode", "unstable_tseries", "unstable_dw_ustack", "unstable_typeinfo",
-    "unstable_import_statement", "unstable_import", "unstable_macro", "unstable_map_decl", "unstable_addr",
-    "max_type_res_iterations", "no_cpp_demangle", "cat_bytes_max", "symbol_source",
+    "cache_user_symbols",
+    "cpp_demangle",
+    "lazy_symbolication",
+    "license",
+    "log_size",
+    "max_bpf_progs",
+    "max_cat_bytes",
+    "show_debug_info",
+    "stack_mode",
+    "unstable_tseries",
+    "unstable_dw_ustack",
+    "unstable_typeinfo",
+    "unstable_import_statement",
+    "unstable_import",
+    "unstable_macro",
+    "unstable_map_decl",
+    "unstable_addr",
+    "max_type_res_iterations",
+    "no_cpp_demangle",
+    "cat_bytes_max",
+    "symbol_source",
 ];
 
 fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {
@@ -183,7 +200,9 @@ pub fn from_script(script: &Script, overrides: &[(String, String)]) -> (Config, 
     let mut config = Config::default();
     let mut problems = Problems::new();
     if let [first, .., last] = script.configs.as_slice() {
-        problems.push(Problem::error(last.span, "a script has one config block").label(first.span, "the first one"));
+        problems.push(
+            Problem::error(last.span, "a script has one config block").label(first.span, "the first one"),
+        );
     }
     for entry in script.configs.iter().flat_map(|block| &block.entries) {
         let name = entry.name.text.as_str();

@@ -3,8 +3,8 @@
 //! The form is meant for people and for snapshots; nothing reads it back.
 
 use crate::hir::{
-    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Period, Probe, Program, Stmt,
-    StmtKind, UnOp,
+    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Period, Probe,
+    Program, Stmt, StmtKind, UnOp,
 };
 use crate::types::{AddrSpace, Type};
 use std::fmt::{self, Write as _};
@@ -103,7 +103,13 @@ impl Dump<'_> {
             Attach::Tracepoint(_) => {}
             Attach::Uprobe { class, targets, .. } => {
                 let sites: usize = targets.iter().map(|t| t.sites.len()).sum();
-                write!(self.text, "{:?} {:?} {sites} site{} ", class.abi, class.stop, if sites == 1 { "" } else { "s" })?;
+                write!(
+                    self.text,
+                    "{:?} {:?} {sites} site{} ",
+                    class.abi,
+                    class.stop,
+                    if sites == 1 { "" } else { "s" }
+                )?;
             }
         }
         if let Some(predicate) = &probe.predicate {
@@ -123,8 +129,12 @@ impl Dump<'_> {
             let indent = "  ".repeat(depth);
             let line = match &stmt.kind {
                 StmtKind::SetVar(id, e) => format!("{} = {}", self.var(id.0), self.expr(e)),
-                StmtKind::SetMap { map, key, value } => format!("{} = {}", self.entry(*map, key.as_ref()), self.expr(value)),
-                StmtKind::AddMap { map, key, delta } => format!("{} += {}", self.entry(*map, key.as_ref()), self.expr(delta)),
+                StmtKind::SetMap { map, key, value } => {
+                    format!("{} = {}", self.entry(*map, key.as_ref()), self.expr(value))
+                }
+                StmtKind::AddMap { map, key, delta } => {
+                    format!("{} += {}", self.entry(*map, key.as_ref()), self.expr(delta))
+                }
                 StmtKind::Update { map, key, value } => {
                     let value = value.as_ref().map(|v| self.expr(v)).unwrap_or_default();
                     format!("update {} ({value})", self.entry(*map, key.as_ref()))

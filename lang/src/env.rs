@@ -16,18 +16,26 @@ pub trait Env {
     /// [`EnvError`] says why nothing matches, with what could have been meant.
     fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError>;
 
-    /// Address of a symbol in a binary (`uaddr("main.counter")`), before relocation. `binary` is the one that the
-    /// probe traces.
+    /// Address of a symbol in a binary (`uaddr("main.counter")`). `binary` is the one that the probe traces.
     ///
     /// # Errors
     /// No such symbol, or no symbols at all.
-    fn symbol_address(&self, binary: &str, symbol: &str) -> Result<u64, EnvError>;
+    fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError>;
 
     /// Process id of the child started by `-c` or given by `-p`; `None` without either.
     fn child(&self) -> Option<u32>;
 
     /// The script's arguments: `$1` is the first.
     fn params(&self) -> &[String];
+}
+
+/// Where a symbol of a traced binary is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SymbolAddress {
+    /// At the same address in every process.
+    Fixed(u64),
+    /// In a position-independent binary: so far from [`crate::hir::Builtin::CodeBase`].
+    FromCodeBase(u64),
 }
 
 /// Why a look-up failed.
@@ -92,8 +100,16 @@ pub struct NamedSite {
 pub struct Site {
     /// File offset that the kernel attaches to.
     pub offset: u64,
-    /// Index into [`crate::hir::Program::functions`]; the cookie of the attachment.
+    /// Index into [`crate::hir::Program::functions`].
     pub function: u32,
+}
+
+impl Site {
+    /// What the program finds as the cookie of the attachment: the function in the low half, the file offset in the high one.
+    #[must_use]
+    pub fn cookie(&self) -> u64 {
+        u64::from(self.function) | self.offset << 32
+    }
 }
 
 /// What the code of a uprobe program depends on. Sites of equal class share a program.

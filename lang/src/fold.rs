@@ -55,14 +55,18 @@ pub fn node(expr: Expr) -> Expr {
             },
             (_, _, ExprKind::Str(x), ExprKind::Str(y)) if op == BinOp::Eq => literal(u64::from(x == y)),
             (_, _, ExprKind::Str(x), ExprKind::Str(y)) if op == BinOp::Ne => literal(u64::from(x != y)),
-            (None, Some(0), ..) if matches!(op, BinOp::Add | BinOp::Sub | BinOp::Or | BinOp::Xor) && a.ty == ty => {
+            (None, Some(0), ..)
+                if matches!(op, BinOp::Add | BinOp::Sub | BinOp::Or | BinOp::Xor) && a.ty == ty =>
+            {
                 return Expr { span, ..*a };
             }
             (None, Some(1), ..) if matches!(op, BinOp::Mul | BinOp::Div) && a.ty == ty => {
                 return Expr { span, ..*a };
             }
             // Offsets of nested members: (p + 8) + 16.
-            (None, Some(y), ExprKind::Binary(BinOp::Add, base, inner), _) if op == BinOp::Add && a.ty == ty => {
+            (None, Some(y), ExprKind::Binary(BinOp::Add, base, inner), _)
+                if op == BinOp::Add && a.ty == ty =>
+            {
                 match inner.literal() {
                     Some(x) => {
                         let sum = Expr::new(literal(x.wrapping_add(y)), ty.clone(), b.span);
@@ -178,19 +182,19 @@ mod tests {
             (0xffff_ffff, 32, true, -1),
             (-1, 64, false, -1),
         ] {
-            let cast = Expr::new(ExprKind::Cast(int(value, Type::I64)), Type::Int { bits, signed }, Span::default());
+            let cast =
+                Expr::new(ExprKind::Cast(int(value, Type::I64)), Type::Int { bits, signed }, Span::default());
             assert_eq!(node(cast).literal().map(|v| v as i64), Some(expected), "{value} as {bits} {signed}");
         }
     }
 
     #[test]
     fn offsets_are_added_up() {
-        let pointer = Box::new(Expr::new(
-            ExprKind::Builtin(crate::hir::Builtin::Arg(0)),
-            Type::U64,
-            Span::default(),
-        ));
-        let add = |a: Box<Expr>, n| Expr::new(ExprKind::Binary(BinOp::Add, a, int(n, Type::U64)), Type::U64, Span::default());
+        let pointer =
+            Box::new(Expr::new(ExprKind::Builtin(crate::hir::Builtin::Arg(0)), Type::U64, Span::default()));
+        let add = |a: Box<Expr>, n| {
+            Expr::new(ExprKind::Binary(BinOp::Add, a, int(n, Type::U64)), Type::U64, Span::default())
+        };
         let e = node(add(Box::new(node(add(pointer, 8))), 16));
         let ExprKind::Binary(BinOp::Add, _, offset) = e.kind else { panic!("not a sum") };
         assert_eq!(offset.literal(), Some(24));

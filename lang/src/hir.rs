@@ -456,6 +456,9 @@ pub enum Builtin {
     CallId,
     /// A stack of the node's type.
     Stack,
+    /// Address at which the traced binary's file would begin if all of it were mapped the way its code is: the instruction
+    /// pointer less the file offset of the site (`uint64`).
+    CodeBase,
 }
 
 /// Clocks of `nsecs`.

@@ -56,10 +56,14 @@ pub fn lex(source: &str) -> Lexed<'_> {
 #[must_use]
 pub fn dump(source: &str) -> String {
     let mut out = String::new();
+    let (mut line, mut line_start, mut at) = (1, 0, 0);
     for token in lex(source).items.iter().flat_map(|item| &item.tokens) {
-        let before = source.get(..token.span.start as usize).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let start = token.span.start as usize;
+        let between = source.get(at..start).unwrap_or_default();
+        line += between.matches('\n').count();
+        line_start = between.rfind('\n').map_or(line_start, |newline| at + newline + 1);
+        at = start;
+        let column = source.get(line_start..start).unwrap_or_default().chars().count() + 1;
         let place = format!("{line}:{column}");
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{place:<8}{:<17}{}", token.tok.class(), token.tok);
@@ -78,15 +82,15 @@ struct Lexer<'i> {
     too_deep: bool,
 }
 
-/// What ends a run of ordinary tokens.
+/// A run of ordinary tokens, by what ends it.
 #[derive(Clone, Copy, PartialEq)]
 enum Until {
     /// The `}` of the first `{`.
-    BlockEnd,
+    Block,
     /// A `/` that stands before `{`, or that `{` itself when the slash was forgotten.
-    PredicateEnd,
+    Predicate,
     /// A `;` or `}` outside of all braces: the end of an item that gotrace does not know.
-    UnknownItemEnd,
+    UnknownItem,
 }
 
 impl<'i> Lexer<'i> {
@@ -107,9 +111,10 @@ impl<'i> Lexer<'i> {
                     self.problem(1, "unmatched `}`", "no block is open here");
                     self.at += 1;
                 }
+                ('/', _) => self.late_predicate(),
                 (_, "struct" | "union" | "enum") => self.declaration(),
                 (_, "config") if after_word.starts_with('=') => {
-                    self.tokens(Until::BlockEnd);
+                    self.tokens(Until::Block);
                     self.end_item();
                 }
                 (_, "macro" | "import" | "fn" | "let" | "typedef")
@@ -190,16 +195,33 @@ impl<'i> Lexer<'i> {
         };
         let span = Span::new(self.at, self.at + word.len());
         self.out.problems.push(Problem::error(span, message).help(help));
-        self.tokens(Until::UnknownItemEnd);
+        self.tokens(Until::UnknownItem);
+        self.item = Item::default();
+    }
+
+    /// `{ … } /pid == 1/ { … }`: a predicate without attach points.
+    fn late_predicate(&mut self) {
+        let problem = Problem::error(
+            Span::new(self.at, self.at + 1),
+            "a predicate stands between attach point and block",
+        )
+        .help("`uprobe:./web:main.f /pid == 1/ { … }`");
+        self.out.problems.push(problem);
+        self.at += 1;
+        self.tokens(Until::Predicate);
+        self.skip_space();
+        if self.rest().starts_with('{') {
+            self.tokens(Until::Block);
+        }
         self.item = Item::default();
     }
 
     /// `struct T { … }`, with an attribute behind it perhaps.
     fn declaration(&mut self) {
-        self.tokens(Until::BlockEnd);
+        self.tokens(Until::Block);
         self.skip_space();
         if leading_word(self.rest()) == "__attribute__" {
-            self.tokens(Until::UnknownItemEnd);
+            self.tokens(Until::UnknownItem);
             if self.item.tokens.last().is_some_and(|t| t.tok == Tok::Semi) {
                 self.item.tokens.pop();
             }
@@ -226,11 +248,11 @@ impl<'i> Lexer<'i> {
         if self.rest().starts_with('/') {
             self.push(Tok::PredicateOpen, self.at, self.at + 1);
             self.at += 1;
-            self.tokens(Until::PredicateEnd);
+            self.tokens(Until::Predicate);
             self.skip_space();
         }
         if self.rest().starts_with('{') {
-            self.tokens(Until::BlockEnd);
+            self.tokens(Until::Block);
         }
         self.end_item();
     }
@@ -286,6 +308,7 @@ impl<'i> Lexer<'i> {
         let mut lexer = Tok::lexer(self.rest());
         let mut open: Vec<Span> = Vec::new();
         let mut nesting = 0usize;
+        let mut open_string = false;
         while let Some(result) = lexer.next() {
             let range = lexer.span();
             let span = Span::new(base + range.start, base + range.end);
@@ -293,6 +316,7 @@ impl<'i> Lexer<'i> {
             let mut tok = match result {
                 Ok(tok) => tok,
                 Err(error) => {
+                    open_string |= error == LexError::UnclosedString;
                     self.out.problems.push(lex_problem(error, span, lexer.slice()));
                     continue;
                 }
@@ -301,7 +325,7 @@ impl<'i> Lexer<'i> {
                 Tok::LParen | Tok::LBracket => nesting += 1,
                 Tok::RParen | Tok::RBracket => nesting = nesting.saturating_sub(1),
                 Tok::LBrace => {
-                    if until == Until::PredicateEnd {
+                    if until == Until::Predicate {
                         // The closing slash is missing: let the block be read as one, the parser reports it.
                         self.at = span.start as usize;
                         return;
@@ -311,7 +335,7 @@ impl<'i> Lexer<'i> {
                 Tok::RBrace => {
                     open.pop();
                 }
-                Tok::Slash if until == Until::PredicateEnd && before_block(lexer.remainder()) => {
+                Tok::Slash if until == Until::Predicate && before_block(lexer.remainder()) => {
                     tok = Tok::PredicateClose;
                 }
                 _ => {}
@@ -327,9 +351,9 @@ impl<'i> Lexer<'i> {
             }
             self.item.tokens.push(Token { tok, span });
             let done = match until {
-                Until::BlockEnd => tok == Tok::RBrace && open.is_empty(),
-                Until::PredicateEnd => tok == Tok::PredicateClose,
-                Until::UnknownItemEnd => matches!(tok, Tok::RBrace | Tok::Semi) && open.is_empty(),
+                Until::Block => tok == Tok::RBrace && open.is_empty(),
+                Until::Predicate => tok == Tok::PredicateClose,
+                Until::UnknownItem => matches!(tok, Tok::RBrace | Tok::Semi) && open.is_empty(),
             };
             if done {
                 return;
@@ -337,11 +361,15 @@ impl<'i> Lexer<'i> {
         }
         self.at = self.source.len();
         self.item.unclosed = true;
+        if open_string {
+            // It swallowed the rest of its line, closing brackets included.
+            return;
+        }
         let problem = match (open.last(), until) {
             (Some(&brace), _) => {
                 Problem::error(brace, "this `{` is never closed").help("add the missing `}`")
             }
-            (None, Until::PredicateEnd) => {
+            (None, Until::Predicate) => {
                 let start = self.item.tokens.iter().find(|t| t.tok == Tok::PredicateOpen);
                 Problem::error(
                     start.map_or(Span::new(base, base), |t| t.span),
@@ -382,7 +410,10 @@ fn lex_problem(error: LexError, span: Span, text: &str) -> Problem {
 
 /// The text in back quotes; control characters are escaped.
 fn quoted(text: &str) -> String {
-    let shown: String = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect();
+    let shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect();
     if shown.contains('`') { format!("\"{shown}\"") } else { format!("`{shown}`") }
 }
 
@@ -392,11 +423,40 @@ fn leading_word(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Whether attach points of this kind hold paths or Go names, both with slashes in them.
+/// Kinds of probe that never have a slash: a `/` is the predicate, wherever it stands. Others hold paths and Go names.
+const WITHOUT_SLASH: &[&str] = &[
+    "begin",
+    "end",
+    "interval",
+    "i",
+    "profile",
+    "p",
+    "tracepoint",
+    "t",
+    "rawtracepoint",
+    "rt",
+    "kprobe",
+    "k",
+    "kretprobe",
+    "kr",
+    "fentry",
+    "f",
+    "fexit",
+    "fr",
+    "software",
+    "s",
+    "hardware",
+    "h",
+    "iter",
+    "it",
+    "watchpoint",
+    "w",
+    "self",
+];
+
+/// Whether slashes are part of attach points of this kind.
 fn has_path(text: &str) -> bool {
-    let word = leading_word(text);
-    matches!(word, "u" | "ur" | "U")
-        || matches!(word.to_ascii_lowercase().as_str(), "uprobe" | "uretprobe" | "usdt")
+    !WITHOUT_SLASH.contains(&leading_word(text).to_ascii_lowercase().as_str())
 }
 
 /// Whether an attach point ends before this white space: the line ends, or something follows that is not part of it.

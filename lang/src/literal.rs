@@ -74,16 +74,16 @@ pub fn number(text: &str) -> Result<u64, LiteralError> {
         return Ok(value);
     }
     // `0s` is zero seconds although its digits look like an octal number.
-    if base == 10 || value == 0 {
-        if let Some((_, nanos)) = UNITS.iter().find(|(unit, _)| *unit == suffix) {
-            return value.checked_mul(*nanos).ok_or(LiteralError::TooLarge);
-        }
+    if (base == 10 || value == 0)
+        && let Some((_, nanos)) = UNITS.iter().find(|(unit, _)| *unit == suffix)
+    {
+        return value.checked_mul(*nanos).ok_or(LiteralError::TooLarge);
     }
-    if let (10, Some(exponent)) = (base, suffix.strip_prefix('e')) {
-        if let Ok(exponent) = exponent.parse::<u32>() {
-            let power = 10u64.checked_pow(exponent).ok_or(LiteralError::TooLarge)?;
-            return value.checked_mul(power).ok_or(LiteralError::TooLarge);
-        }
+    if let (10, Some(exponent)) = (base, suffix.strip_prefix('e'))
+        && let Ok(exponent) = exponent.parse::<u32>()
+    {
+        let power = 10u64.checked_pow(exponent).ok_or(LiteralError::TooLarge)?;
+        return value.checked_mul(power).ok_or(LiteralError::TooLarge);
     }
     Err(LiteralError::Suffix(text.get(text.len() - suffix.len()..).unwrap_or(text).to_owned()))
 }

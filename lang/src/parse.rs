@@ -17,6 +17,7 @@ lalrpop_mod!(
     #[allow(
         clippy::all,
         clippy::pedantic,
+        clippy::allow_attributes_without_reason,
         unused,
         unreachable_pub,
         unused_qualifications,
@@ -29,6 +30,9 @@ lalrpop_mod!(
 
 /// Greatest height of an expression and number of `else if`: the checker and the code generator recurse over both.
 pub(crate) const MAX_HEIGHT: u32 = 128;
+
+/// Greatest number of `*` and `[n]` behind a type.
+const MAX_TYPE_HEIGHT: usize = 16;
 
 /// Parses a script. The tree holds everything that could be understood; it is fit for [`crate::check`] only when the
 /// problems hold no error.
@@ -74,6 +78,7 @@ pub(crate) struct Declarator {
 }
 
 /// What stands behind a type.
+#[derive(Clone, Copy)]
 pub(crate) enum TypeSuffix {
     /// `*`
     Pointer,
@@ -179,13 +184,25 @@ impl Builder<'_> {
         true
     }
 
-    pub(crate) fn suffixed(&self, ty: TypeExpr, suffix: TypeSuffix, start: usize, end: usize) -> TypeExpr {
+    /// A type with `*` or `[n]` behind it.
+    pub(crate) fn suffixed(
+        &mut self,
+        ty: TypeExpr,
+        suffix: TypeSuffix,
+        start: usize,
+        end: usize,
+    ) -> TypeExpr {
+        let span = self.span(start, end);
+        if ty.height() >= MAX_TYPE_HEIGHT {
+            self.problems.push(Problem::error(span, "this type is nested too deeply"));
+            return ty;
+        }
         let ty = Box::new(ty);
         let kind = match suffix {
             TypeSuffix::Pointer => TypeKind::Pointer(ty),
             TypeSuffix::Array(n) => TypeKind::Array(ty, n),
         };
-        TypeExpr { kind, span: self.span(start, end) }
+        TypeExpr { kind, span }
     }
 
     /// The members of `T *a, b[2];`.
@@ -206,10 +223,6 @@ impl Builder<'_> {
             // In C the array suffixes apply from right to left: `int a[2][3]` is two arrays of three.
             let after = d.after.into_iter().rev().map(TypeSuffix::Array);
             let suffixes: Vec<TypeSuffix> = d.before.into_iter().chain(after).collect();
-            if suffixes.len() > 16 {
-                self.problems.push(Problem::error(d.name.span, "this type is nested too deeply"));
-                continue;
-            }
             let ty = suffixes.into_iter().fold(base.clone(), |ty, s| self.suffixed(ty, s, start, end));
             out.push(FieldDecl { name: Some(d.name), ty: FieldType::Type(ty), span: self.span(start, end) });
         }
@@ -237,7 +250,7 @@ impl Builder<'_> {
         let problem = match error {
             ParseError::UnrecognizedToken { token: (start, tok, end), expected } => {
                 // After an error the braces may be out of step: what does not fit then says nothing new.
-                if !first && tok == Tok::RBrace {
+                if !first && (matches!(tok, Tok::RBrace | Tok::Else) || expected.is_empty()) {
                     return;
                 }
                 self.unexpected(Some(tok), Span::new(start, end), &expected)
@@ -270,7 +283,9 @@ impl Builder<'_> {
         };
         let before_end = before.map_or(span, |t| Span { start: t.span.end, end: t.span.end });
         // A missing `;` is best shown where it belongs.
-        if expected.has(";") && tok.is_some_and(starts_statement) {
+        let complete =
+            expected.has(";") && !["a statement", "an expression", "a type"].iter().any(|w| expected.has(w));
+        if complete && tok.is_some_and(starts_statement) {
             return Problem::error(before_end, format!("expected {expected}, found {found}"))
                 .at("`;` is missing here");
         }
@@ -283,14 +298,50 @@ impl Builder<'_> {
         let place = if tok.is_none() { before_end } else { span };
         let problem = Problem::error(place, format!("expected {expected}, found {found}"));
         match (tok, before.map(|t| t.tok)) {
-            (Some(Tok::Assign), _) => problem.help("to compare, write `==`"),
+            (Some(Tok::Assign), _) if expected.has(")") => problem.help("to compare, write `==`"),
+            (Some(Tok::Assign), _) if expected.has(";") => problem.note("an assignment has no value"),
+            (Some(Tok::Ident(name)), Some(Tok::Let)) => {
+                problem.help(format!("a variable starts with `$`: `let ${name}`"))
+            }
+            (Some(_), _) if expected.has("{") && self.tokens.iter().any(|t| t.tok == Tok::If) => {
+                problem.help("the block of an `if` stands in braces")
+            }
+            (Some(Tok::RParen), Some(Tok::Star)) => match self.name_before_star(span) {
+                Some(name) => problem.help(format!("for a cast write `(struct {name} *)`")),
+                None => problem,
+            },
+            (Some(_), Some(Tok::RParen)) => match self.name_in_parentheses(span) {
+                Some(name) => {
+                    problem.help(format!("for a cast write `(struct {name} *)` or a type such as `(uint64)`"))
+                }
+                None => problem,
+            },
             (Some(Tok::Ident(name)), Some(Tok::LParen)) => {
                 problem.help(format!("is `{name}` a struct? write `struct {name}`"))
             }
-            (Some(Tok::Star), Some(Tok::Ident(name))) => {
-                problem.help(format!("for a cast write `(struct {name} *)`"))
-            }
             _ => problem,
+        }
+    }
+}
+
+impl<'b> Builder<'b> {
+    /// The name in a `(name)` that stands right before: perhaps a cast was meant.
+    fn name_in_parentheses(&self, span: Span) -> Option<&'b str> {
+        let before: Vec<Tok<'b>> =
+            self.tokens.iter().rev().filter(|t| t.span.end <= span.start).take(3).map(|t| t.tok).collect();
+        match before.as_slice() {
+            [Tok::RParen, Tok::Ident(name), Tok::LParen] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The name in a `(name *` that stands right before.
+    fn name_before_star(&self, span: Span) -> Option<&'b str> {
+        let before = self.tokens.iter().rev().filter(|t| t.span.end <= span.start).map(|t| t.tok);
+        let mut before = before.skip_while(|t| *t == Tok::Star);
+        match (before.next(), before.next()) {
+            (Some(Tok::Ident(name)), Some(Tok::LParen)) => Some(name),
+            _ => None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The syntax tree as indented text (`-d ast`): one node a line, children below.
 
 use crate::ast::{
-    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Probe, Record, Script, Stmt, StmtKind, TypeDecl, TypeDeclKind,
-    TypeExpr, TypeKind,
+    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Probe, Record, Script, Stmt, StmtKind,
+    TypeDecl, TypeDeclKind, TypeExpr, TypeKind,
 };
 use std::fmt;
 

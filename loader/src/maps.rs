@@ -144,16 +144,17 @@ impl ScriptMap<'_> {
     ///
     /// # Errors
     /// [`MapError`].
-    pub fn is_set(&self, decoder: &Decoder) -> Result<bool, MapError> {
+    pub fn is_set(&self) -> Result<bool, MapError> {
         if self.user.key.is_some() {
             return Ok(true);
         }
-        if let MapValue::Agg(_) = self.user.value {
-            return Ok(self.read(decoder)?.iter().any(|entry| !entry.result.is_blank()));
-        }
         let map = self.open().map_err(|e| self.io("read", e))?;
         let value = map.lookup(&[0; 4]).map_err(|e| self.io("read", e))?.unwrap_or_default();
-        let mark = layout::value_size(&self.user.value) as usize;
+        // An aggregation is all zeros only as long as nothing was accounted (or nothing but zeros summed up).
+        let mark = match self.user.value {
+            MapValue::Plain(_) => layout::value_size(&self.user.value) as usize,
+            MapValue::Agg(_) => 0,
+        };
         Ok(value.get(mark..).is_some_and(|mark| mark.iter().any(|byte| *byte != 0)))
     }
 
@@ -457,16 +458,16 @@ mod tests {
             let text = crate::value::Text { bytes: bytes.into(), cut: false };
             assert_eq!(map.read(&decoder).unwrap(), [Entry { key: None, result: MapResult::Value(Value::Text(text)) }]);
         };
-        assert!(!map.is_set(&decoder).unwrap());
+        assert!(!map.is_set().unwrap());
         let raw = b"hello\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0";
         bpf::Map::new(fd.as_fd()).unwrap().update(&[0; 4], raw).unwrap();
         holds(b"hello");
-        assert!(map.is_set(&decoder).unwrap());
+        assert!(map.is_set().unwrap());
         map.zero().unwrap();
         holds(b"");
-        assert!(map.is_set(&decoder).unwrap());
+        assert!(map.is_set().unwrap());
         map.clear().unwrap();
-        assert!(!map.is_set(&decoder).unwrap());
+        assert!(!map.is_set().unwrap());
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::symbolize::Symbolizer;
 use crate::value::{Decoder, Side, Value};
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object, Record};
-use lang::hir::{Action, Attach, Program};
+use lang::hir::{Action, Attach, MapValue, Program};
+use lang::types::{StackKind, Type};
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
@@ -164,9 +165,9 @@ impl Run<'_> {
         if let Traced::Child(child) = &mut traced {
             let program = child.program().display().to_string();
             child.release().map_err(|source| RunError::Child { program, source })?;
-            // It is another program since now.
-            self.symbols.forget_process(child.pid());
-            self.symbols.note_process(child.pid());
+            if self.shows_user_code() {
+                self.symbols.note_started(child.pid());
+            }
         }
         let looped = if waits_for_more { self.follow(&mut events) } else { Ok(()) };
         let drained = self.detach(attached, &mut events);
@@ -180,6 +181,9 @@ impl Run<'_> {
 
     /// Tells the symbolizer what is traced, if it will be asked.
     fn note_binaries(&self) {
+        if !self.shows_user_code() {
+            return;
+        }
         if let Some(pid) = self.options.scope.pid {
             self.symbols.note_process(pid);
         }
@@ -343,6 +347,23 @@ impl Run<'_> {
             .collect()
     }
 
+    /// Whether addresses of user code are to be named.
+    fn shows_user_code(&self) -> bool {
+        fn user_code(ty: &Type) -> bool {
+            match ty {
+                Type::USym | Type::Stack { kind: StackKind::User, .. } => true,
+                Type::Tuple(of) => of.iter().any(user_code),
+                _ => false,
+            }
+        }
+        let in_records = self.object.records.iter().flat_map(|r| &r.fields).any(|f| user_code(&f.ty));
+        let in_maps = self.object.user_maps.iter().any(|m| {
+            let value = matches!(&m.value, MapValue::Plain(ty) if user_code(ty));
+            value || m.key.as_ref().is_some_and(user_code)
+        });
+        in_records || in_maps
+    }
+
     /// Learns about processes whose addresses will be printed, while they are there.
     fn note_processes(&self, value: &Value) {
         match value {
@@ -368,7 +389,7 @@ impl Run<'_> {
         let mut order: Vec<usize> = (0..self.object.user_maps.len()).collect();
         order.sort_by(|a, b| self.object.user_maps[*a].name.cmp(&self.object.user_maps[*b].name));
         for index in order {
-            if self.map(index).is_set(&self.decoder)? {
+            if self.map(index).is_set()? {
                 self.print_map(index, 0, 0)?;
             }
         }

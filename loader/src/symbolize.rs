@@ -89,6 +89,11 @@ struct Module {
     frames: RefCell<HashMap<(u64, bool), Frames>>,
 }
 
+/// How often, and how long apart, the mappings of a process are looked at that is executing its program. The kernel maps
+/// it within some ten microseconds, unless the machine is very busy.
+const EXEC_TRIES: u32 = 50;
+const EXEC_PAUSE: Duration = Duration::from_micros(200);
+
 impl Symbolizer {
     /// One that knows nothing yet.
     #[must_use]
@@ -117,9 +122,18 @@ impl Symbolizer {
         }
     }
 
-    /// Forgets a process: it is about to become another program.
-    pub fn forget_process(&self, pid: u32) {
-        self.processes.borrow_mut().remove(&pid);
+    /// Learns the mappings of a process that is just executing its program: what was known is void, and the new
+    /// mappings appear in a moment.
+    pub fn note_started(&self, pid: u32) {
+        for _ in 0..EXEC_TRIES {
+            self.processes.borrow_mut().remove(&pid);
+            self.note_process(pid);
+            let has_code = |known: &Known| known.space.has_files();
+            if self.processes.borrow().get(&pid).is_none_or(has_code) {
+                return;
+            }
+            std::thread::sleep(EXEC_PAUSE);
+        }
     }
 
     /// Names a binary that is traced. Addresses of processes that ended too soon are looked up in it when it is always
@@ -335,7 +349,7 @@ mod tests {
         let start = start.expect("the code of sleep");
         let frames = symbols.frames(Side::User, pid, start, false);
         assert!(frames[0].module.is_some(), "{frames:?}");
-        symbols.forget_process(pid);
+        symbols.processes.borrow_mut().remove(&pid);
         let frames = symbols.frames(Side::User, pid, start, false);
         assert_eq!(*frames, [Frame::default()]);
     }

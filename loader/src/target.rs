@@ -24,6 +24,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     let uprobes = program.probes.iter().any(|p| matches!(p.attach, Attach::Uprobe { .. }));
     target.uprobe_multi = uprobes && Feature::UprobeMulti.check().is_ok();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
+    target.map_count = counts_maps(program).then(map_count).flatten();
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
     target
 }
@@ -33,7 +34,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
 pub fn for_object() -> Target {
     let arch = host_arch();
     let cpus = clock::possible_cpus().unwrap_or(1) as u32;
-    Target { tls_base: tls_base(arch), ..Target::recent(arch, cpus) }
+    Target { tls_base: tls_base(arch), map_count: map_count(), ..Target::recent(arch, cpus) }
 }
 
 /// Offset of the thread's TLS base in `task_struct`.
@@ -44,6 +45,15 @@ fn tls_base(arch: Arch) -> Option<u32> {
     };
     let btf = Btf::vmlinux().ok()?;
     btf.member(btf.find_struct("task_struct")?, path)?.byte_offset()
+}
+
+/// The kernel's function that counts the entries of a map.
+fn map_count() -> Option<u32> {
+    Some(Btf::vmlinux().ok()?.find_function("bpf_map_sum_elem_count")?.0)
+}
+
+fn counts_maps(program: &Program) -> bool {
+    program.probes.iter().any(|probe| any_expr(probe, &|e| matches!(e.kind, ExprKind::MapLen(_))))
 }
 
 /// Device and inode of our pid namespace, unless it is the initial one, whose ids the kernel tells anyway.

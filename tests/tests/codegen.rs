@@ -239,7 +239,7 @@ impl Host {
             BinOp::Mul => x.wrapping_mul(y),
             BinOp::Div | BinOp::Mod if y == 0 => {
                 self.divided_by_zero = true;
-                0
+                1
             }
             BinOp::Div if signed => (x as i64).wrapping_div(y as i64) as u64,
             BinOp::Div => x / y,

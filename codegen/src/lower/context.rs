@@ -81,6 +81,7 @@ impl Lower<'_, '_> {
             Builtin::Reg(index) => self.register_at(*index).into(),
             Builtin::Goid => self.goid(e),
             Builtin::CallId => self.callid(e),
+            Builtin::CodeBase => self.code_base(e),
             Builtin::Comm | Builtin::Stack => {
                 let error = Error::new(e.span, format!("a {} does not fit a register", e.ty));
                 self.fail(error)
@@ -127,7 +128,23 @@ impl Lower<'_, '_> {
         {
             return Some(Value::Imm(u64::from(first)));
         }
-        Some(self.f.call(Helper::AttachCookie, &[Arg::Val(Func::CTX)]).into())
+        let cookie = self.f.call(Helper::AttachCookie, &[Arg::Val(Func::CTX)]);
+        Some(self.low(cookie).into())
+    }
+
+    /// See [`Builtin::CodeBase`].
+    fn code_base(&mut self, e: &Expr) -> Value {
+        let Attach::Uprobe { targets, .. } = &self.probe.attach else { return self.unavailable(e, "uaddr") };
+        let mut offsets = targets.iter().flat_map(|t| &t.sites).map(|s| s.offset);
+        let first = offsets.next().unwrap_or(0);
+        let offset = if offsets.all(|o| o == first) {
+            self.f.operand(first)
+        } else {
+            let cookie = self.f.call(Helper::AttachCookie, &[Arg::Val(Func::CTX)]);
+            Operand::Val(self.f.alu(AluOp::Rsh, cookie, Operand::Imm(32)))
+        };
+        let ip = self.register(if self.unit.target.arch == Arch::X86_64 { "ip" } else { "pc" });
+        self.f.alu(AluOp::Sub, ip, offset).into()
     }
 
     fn uprobe_class(&self) -> Option<&UprobeClass> {

@@ -10,6 +10,14 @@ use lang::types::{AddrSpace, Type};
 impl Lower<'_, '_> {
     /// The value of a scalar expression in canonical form.
     pub(super) fn scalar(&mut self, e: &Expr) -> Value {
+        // Run-time errors are told at the innermost expression.
+        let outer = std::mem::replace(&mut self.span, e.span);
+        let value = self.scalar_kind(e);
+        self.span = outer;
+        value
+    }
+
+    fn scalar_kind(&mut self, e: &Expr) -> Value {
         match &e.kind {
             ExprKind::Int(value) => Value::Imm(*value),
             ExprKind::Var(var) => match self.vars[var.0 as usize] {
@@ -151,7 +159,7 @@ impl Lower<'_, '_> {
         self.f.alu(alu, a, b).into()
     }
 
-    /// Division and remainder; by zero the result is 0 and a run-time error is counted.
+    /// Division and remainder; by zero the result is 1, as in bpftrace, and a run-time error is counted.
     fn divide(&mut self, op: BinOp, a: Value, b: Value, signed: bool) -> Value {
         let a = self.val(a);
         if let Value::Imm(divisor @ 1..) = b
@@ -161,7 +169,7 @@ impl Lower<'_, '_> {
         }
         let b = self.val(b);
         let result = self.f.var();
-        self.f.push(Op::Const { dst: result, value: 0 });
+        self.f.push(Op::Const { dst: result, value: 1 });
         let (zero, end) = (self.f.label(), self.f.label());
         self.f.branch(Cond::Eq, b, Operand::Imm(0), zero);
         let value =

@@ -3,7 +3,7 @@
 use super::string::Pad;
 use super::{Lower, Value};
 use crate::Error;
-use crate::helper::Helper;
+use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
 use crate::ir::{Arg, Label, MapRef, Op, Operand, Place, Val};
 use crate::layout;
@@ -183,9 +183,14 @@ impl Lower<'_, '_> {
         if self.unit.user_maps[map.0 as usize].key.is_none() {
             return Value::Imm(1);
         }
-        let error = Error::new(self.span, "`len` of a map is not available on this kernel")
-            .help("`print(@map)` shows its entries, and a scalar `@n++` can count them");
-        self.fail(error)
+        let Some(id) = self.unit.target.map_count else {
+            let error = Error::new(self.span, "this kernel cannot count the entries of a map (Linux 6.6 can)")
+                .help("`print(@map)` shows the entries, and a scalar `@n++` can count them");
+            return self.fail(error);
+        };
+        let map = self.map_ref(map);
+        let callee = Callee::Kfunc { name: "map_sum_elem_count", id };
+        self.f.call(callee, &[Arg::Map(map)]).into()
     }
 
     /// `@m[k] = value`

@@ -24,6 +24,12 @@ const UNROLLED_WORDS: u32 = 16;
 impl Lower<'_, '_> {
     /// Writes a value of any type to a place of `e.ty.size()` bytes.
     pub(super) fn store(&mut self, e: &Expr, to: Place, pad: Pad) {
+        let outer = std::mem::replace(&mut self.span, e.span);
+        self.store_typed(e, to, pad);
+        self.span = outer;
+    }
+
+    fn store_typed(&mut self, e: &Expr, to: Place, pad: Pad) {
         match &e.ty {
             Type::Str(cap) => self.store_str(e, to, *cap, pad),
             Type::Tuple(of) => self.store_tuple(e, of, to, pad),

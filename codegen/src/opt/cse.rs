@@ -4,7 +4,7 @@
 //! target; at a label the stack shrinks to what all ways there have in common. Expressions are only ever added at the end and
 //! removed from it, so "in common" is a shorter prefix, and the walk stays linear however many branches there are.
 
-use crate::helper::Helper;
+use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, Width};
 use crate::ir::{Arg, Base, Func, Label, MapRef, Op, Operand, Val};
 use std::collections::HashMap;
@@ -97,7 +97,7 @@ fn key(f: &Func, op: &Op) -> Option<Key> {
     Some(match op {
         Op::Const { value, .. } => Key::Const(*value),
         Op::MapAddr { map, offset, .. } => Key::MapAddr(*map, *offset),
-        Op::Call { helper, args, .. }
+        Op::Call { callee: Callee::Helper(helper), args, .. }
             if helper.is_invariant() && args.iter().all(|a| *a == Arg::Val(Func::CTX)) =>
         {
             Key::Call(*helper)

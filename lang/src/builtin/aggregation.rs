@@ -14,7 +14,17 @@ const fn entry(
     example: &'static str,
     check: fn(&mut Checker<'_>, &Call<'_>) -> Checked<Outcome>,
 ) -> Builtin {
-    Builtin { name, form: Form::MapValue, args, signature, doc, example, probes: EVERYWHERE, elsewhere: None, check }
+    Builtin {
+        name,
+        form: Form::MapValue,
+        args,
+        signature,
+        doc,
+        example,
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check,
+    }
 }
 
 pub(super) const ENTRIES: &[Builtin] = &[
@@ -124,15 +134,17 @@ fn lhist(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         return checker.fail(Problem::error(step_arg.span, "the width of a bucket must be greater than 0"));
     }
     if min >= max {
-        let problem = Problem::error(min_arg.span.to(max_arg.span), "the lower bound must be below the upper bound");
+        let problem =
+            Problem::error(min_arg.span.to(max_arg.span), "the lower bound must be below the upper bound");
         return checker.fail(problem);
     }
     let span = i128::from(max) - i128::from(min);
     let buckets = (span + i128::from(step) - 1) / i128::from(step);
     if buckets > MAX_BUCKETS {
         let least = (span + MAX_BUCKETS - 1) / MAX_BUCKETS;
-        let problem = Problem::error(call.span, format!("this makes {buckets} buckets; {MAX_BUCKETS} is the most"))
-            .help(format!("make a bucket at least {least} wide"));
+        let problem =
+            Problem::error(call.span, format!("this makes {buckets} buckets; {MAX_BUCKETS} is the most"))
+                .help(format!("make a bucket at least {least} wide"));
         return checker.fail(problem);
     }
     Ok(Outcome::Aggregate { agg: Agg::Lhist { min, max, step }, value: Some(value) })

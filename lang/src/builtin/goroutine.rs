@@ -15,7 +15,9 @@ pub(super) const ENTRIES: &[Builtin] = &[
         doc: "The id of the current goroutine, as `uint64`; 0 when there is none.",
         example: "uprobe:./web:main.* { printf(\"g=%d %s\\n\", goid, func); }",
         probes: IN_PROGRAMS,
-        elsewhere: Some("it is known where a uprobe of a Go program fires: keep it there, by `tid`: `@g[tid] = goid;`"),
+        elsewhere: Some(
+            "it is known where a uprobe of a Go program fires: keep it there, by `tid`: `@g[tid] = goid;`",
+        ),
         check: |checker, call| goroutine(checker, call, Node::Goid, "`tid` is the id of the thread"),
     },
     Builtin {
@@ -29,14 +31,17 @@ pub(super) const ENTRIES: &[Builtin] = &[
                   uretprobe:./web:main.f /@start[callid]/ { @ns = hist(nsecs - @start[callid]); delete(@start, callid); }",
         probes: IN_PROGRAMS,
         elsewhere: None,
-        check: |checker, call| goroutine(checker, call, Node::CallId, "use `tid` as the key: a C function returns on its thread"),
+        check: |checker, call| {
+            goroutine(checker, call, Node::CallId, "use `tid` as the key: a C function returns on its thread")
+        },
     },
 ];
 
 fn goroutine(checker: &mut Checker<'_>, call: &Call<'_>, node: Node, otherwise: &str) -> Checked<Outcome> {
     let target = checker.target();
     let Attach::Uprobe { class, .. } = &target.attach else {
-        return checker.fail(Problem::error(call.span, format!("`{}` needs a traced program", call.name.text)));
+        return checker
+            .fail(Problem::error(call.span, format!("`{}` needs a traced program", call.name.text)));
     };
     if class.goroutine.is_none() {
         let binaries = target.binaries.join(", ");

@@ -90,7 +90,8 @@ fn entry(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(MapId, Name, Op
         }
         (_, [surplus, ..]) => {
             return checker.fail(
-                Problem::error(surplus.span, "the key is given twice").help(format!("write `{}({}, …)`", call.name.text, name.text)),
+                Problem::error(surplus.span, "the key is given twice")
+                    .help(format!("write `{}({}, …)`", call.name.text, name.text)),
             );
         }
     };
@@ -127,7 +128,8 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         checker.assigned(map, &name)?;
         if !checker.maps.is_stack(map) {
             if checker.maps.is_scalar(map) {
-                let problem = Problem::error(what.span, format!("`{}` has no keys, so it has no length", name.text));
+                let problem =
+                    Problem::error(what.span, format!("`{}` has no keys, so it has no length", name.text));
                 return checker.fail(problem);
             }
             return Ok(Outcome::Value(Expr::new(ExprKind::MapLen(map), Type::I64, call.span)));
@@ -137,6 +139,7 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     if matches!(value.ty, Type::Stack { .. }) {
         return Ok(Outcome::Value(Expr::new(ExprKind::StackLen(Box::new(value)), Type::I64, call.span)));
     }
-    let message = format!("len() counts entries of a map or frames of a stack, this is {}", with_article(&value.ty));
+    let message =
+        format!("len() counts entries of a map or frames of a stack, this is {}", with_article(&value.ty));
     checker.fail(Problem::error(what.span, message))
 }

@@ -74,11 +74,12 @@ fn str(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         return match len? {
             None => Ok(Outcome::Value(text)),
             Some(_) => checker.fail(
-                Problem::error(address.span, "this is a string already").help("`%.5s` prints at most 5 bytes of it"),
+                Problem::error(address.span, "this is a string already")
+                    .help("`%.5s` prints at most 5 bytes of it"),
             ),
         };
     }
-    let (addr, space) = checker.address_arg(address)?;
+    let (addr, space) = checker.address(text)?;
     let len = len?;
     let ty = string_type(checker, len.as_ref().and_then(|(_, known)| *known));
     let len = len.map(|(len, _)| Box::new(len));

@@ -54,7 +54,10 @@ pub struct Builtin {
 
 impl std::fmt::Debug for Builtin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builtin").field("name", &self.name).field("signature", &self.signature).finish_non_exhaustive()
+        f.debug_struct("Builtin")
+            .field("name", &self.name)
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,14 +120,78 @@ fn numbered(call: &Call<'_>) -> Option<u32> {
 
 /// Names that bpftrace has and gotrace does not have yet.
 const NOT_YET: &[&str] = &[
-    "username", "pcomm", "leader_comm", "ppid", "leader_tid", "jiffies", "ncpus", "numaid", "curtask", "cgroup",
-    "probetype", "dw_ustack", "ctx", "has_cpid", "usermode", "config", "errorf", "warnf", "debugf", "fail",
-    "static_assert", "assert", "find", "is_scalar", "strlen", "strcap", "strncmp", "strstr", "strcontains",
-    "str_concat", "memcmp", "cat", "system", "kaddr", "percpu_kaddr", "kptr", "uptr", "path", "ntop", "pton",
-    "macaddr", "cgroupid", "cgroup_path", "signal", "signal_thread", "override", "write_user", "skboutput",
-    "socket_cookie", "bswap", "strerror", "signal_name", "syscall_name", "offsetof", "typeof", "typeinfo",
-    "container_of", "getopt", "is_err", "is_str", "is_ptr", "is_array", "is_integer", "kfunc_exist", "kfunc_allowed",
-    "unwatch", "tseries", "curg", "gofunc", "gotype", "goerr", "cap",
+    "username",
+    "pcomm",
+    "leader_comm",
+    "ppid",
+    "leader_tid",
+    "jiffies",
+    "ncpus",
+    "numaid",
+    "curtask",
+    "cgroup",
+    "probetype",
+    "dw_ustack",
+    "ctx",
+    "has_cpid",
+    "usermode",
+    "config",
+    "errorf",
+    "warnf",
+    "debugf",
+    "fail",
+    "static_assert",
+    "assert",
+    "find",
+    "is_scalar",
+    "strlen",
+    "strcap",
+    "strncmp",
+    "strstr",
+    "strcontains",
+    "str_concat",
+    "memcmp",
+    "cat",
+    "system",
+    "kaddr",
+    "percpu_kaddr",
+    "kptr",
+    "uptr",
+    "path",
+    "ntop",
+    "pton",
+    "macaddr",
+    "cgroupid",
+    "cgroup_path",
+    "signal",
+    "signal_thread",
+    "override",
+    "write_user",
+    "skboutput",
+    "socket_cookie",
+    "bswap",
+    "strerror",
+    "signal_name",
+    "syscall_name",
+    "offsetof",
+    "typeof",
+    "typeinfo",
+    "container_of",
+    "getopt",
+    "is_err",
+    "is_str",
+    "is_ptr",
+    "is_array",
+    "is_integer",
+    "kfunc_exist",
+    "kfunc_allowed",
+    "unwatch",
+    "tseries",
+    "curg",
+    "gofunc",
+    "gotype",
+    "goerr",
+    "cap",
 ];
 
 /// Whether bpftrace has a builtin of that name, or the language of gotrace will have one.

@@ -75,11 +75,19 @@ fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let checked: Vec<Checked<Expr>> = values.iter().map(|v| checker.expr(v)).collect();
     let format = format?;
     if values.len() > MAX_VALUES {
-        return checker.fail(Problem::error(call.span, format!("printf() takes at most {MAX_VALUES} values")));
+        return checker
+            .fail(Problem::error(call.span, format!("printf() takes at most {MAX_VALUES} values")));
     }
     let wanted = format.specs().count();
     if wanted != values.len() {
-        let problem = Problem::error(call.span, format!("the format takes {wanted} value{}, not {}", if wanted == 1 { "" } else { "s" }, values.len()));
+        let problem = Problem::error(
+            call.span,
+            format!(
+                "the format takes {wanted} value{}, not {}",
+                if wanted == 1 { "" } else { "s" },
+                values.len()
+            ),
+        );
         return checker.fail(match values.get(wanted) {
             Some(surplus) => problem.label(surplus.span, "no conversion prints this"),
             None => problem.label(format_arg.span, "a conversion has no value"),
@@ -129,7 +137,8 @@ fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Chec
     if right {
         return Ok(());
     }
-    let problem = Problem::error(value.span, format!("`{name}` prints {wants}, this is {}", with_article(ty)));
+    let problem =
+        Problem::error(value.span, format!("`{name}` prints {wants}, this is {}", with_article(ty)));
     checker.fail(match (wants, ty) {
         (_, Type::Void) => problem,
         ("a buffer", Type::Int { .. } | Type::Ptr { .. }) => problem.help("`buf(ADDRESS, LENGTH)` reads one"),
@@ -148,7 +157,8 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
                 let n = checker.constant(arg, what)?;
                 match u32::try_from(n) {
                     Ok(n) => Ok(n),
-                    Err(_) => checker.fail(Problem::error(arg.span, format!("{what} is a number from 0 to {}", u32::MAX))),
+                    Err(_) => checker
+                        .fail(Problem::error(arg.span, format!("{what} is a number from 0 to {}", u32::MAX))),
                 }
             };
             let top = number(rest.first(), "the number of entries");
@@ -159,11 +169,14 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             return checker.fail(Problem::error(surplus.span, "only whole maps have a top and a divisor"));
         }
         let id = checker.maps.id(name);
-        if let Some((Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. }, _)) =
-            &checker.maps.get(id).value
+        if let Some((
+            Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. },
+            _,
+        )) = &checker.maps.get(id).value
         {
-            let problem = Problem::error(what.span, format!("one entry of {}() cannot be printed yet", agg_name(*agg)))
-                .help(format!("print them all: `print({})`", name.text));
+            let problem =
+                Problem::error(what.span, format!("one entry of {}() cannot be printed yet", agg_name(*agg)))
+                    .help(format!("print them all: `print({})`", name.text));
             return checker.fail(problem);
         }
         let value = checker.expr(what)?;

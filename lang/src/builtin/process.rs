@@ -86,7 +86,8 @@ fn cpid(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     match checker.env.child() {
         Some(pid) => Ok(Outcome::Value(Expr::new(ExprKind::Int(u64::from(pid)), Type::U32, call.span))),
         None => checker.fail(
-            Problem::error(call.span, "there is no child process").help("start one with `-c COMMAND`, or name one with `-p PID`"),
+            Problem::error(call.span, "there is no child process")
+                .help("start one with `-c COMMAND`, or name one with `-p PID`"),
         ),
     }
 }

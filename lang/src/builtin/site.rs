@@ -38,7 +38,9 @@ pub(super) const ENTRIES: &[Builtin] = &[
         doc: "An argument of the function, as `uint64`: by the C calling convention, in Go programs the same as `sargN`.",
         example: "uprobe:libc:malloc { @bytes = hist(arg0); }",
         probes: AT_ENTRY,
-        elsewhere: Some("keep it at the entry, in a map: `@arg[tid] = arg0;`, in Go programs `@arg[callid] = arg0;`"),
+        elsewhere: Some(
+            "keep it at the entry, in a map: `@arg[tid] = arg0;`, in Go programs `@arg[callid] = arg0;`",
+        ),
         check: argument,
     },
     Builtin {
@@ -102,8 +104,9 @@ fn argument(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         return checker.fail(Problem::error(call.span, message));
     };
     if checker.site_stop() == Some(Stop::Inside) && is_go(checker) {
-        let problem = Problem::warning(call.span, format!("`{}` may be gone inside the function", call.name.text))
-            .note("registers that held arguments are used for other things behind the entry");
+        let problem =
+            Problem::warning(call.span, format!("`{}` may be gone inside the function", call.name.text))
+                .note("registers that held arguments are used for other things behind the entry");
         checker.warn(problem);
     }
     let n = n as u8;
@@ -131,4 +134,3 @@ fn register(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         }
     }
 }
-

@@ -70,7 +70,8 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
         Some(arg) => {
             let n = checker.constant(arg, "the number of frames")?;
             if !(1..=MAX_FRAMES).contains(&n) {
-                return checker.fail(Problem::error(arg.span, format!("a stack has 1 to {MAX_FRAMES} frames")));
+                return checker
+                    .fail(Problem::error(arg.span, format!("a stack has 1 to {MAX_FRAMES} frames")));
             }
             n
         }

@@ -3,7 +3,8 @@
 use super::{Builtin, EVERYWHERE, Form, IN_PROGRAMS};
 use crate::check::{Call, Checked, Checker, Outcome};
 use crate::diag::Problem;
-use crate::hir::{Expr, ExprKind};
+use crate::env::SymbolAddress;
+use crate::hir::{self, BinOp, Expr, ExprKind};
 use crate::types::{AddrSpace, Type};
 
 pub(super) const ENTRIES: &[Builtin] = &[
@@ -62,7 +63,16 @@ fn uaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     match checker.env.symbol_address(binary, &name) {
         Ok(address) => {
             let ty = Type::Ptr { to: Box::new(Type::U64), space: AddrSpace::User };
-            Ok(Outcome::Value(Expr::new(ExprKind::Int(address), ty, call.span)))
+            let address = match address {
+                SymbolAddress::Fixed(address) => ExprKind::Int(address),
+                SymbolAddress::FromCodeBase(distance) => {
+                    let base = Expr::new(ExprKind::Builtin(hir::Builtin::CodeBase), Type::U64, call.span);
+                    let distance = Expr::new(ExprKind::Int(distance), Type::U64, call.span);
+                    let sum = ExprKind::Binary(BinOp::Add, Box::new(base), Box::new(distance));
+                    ExprKind::Cast(Box::new(Expr::new(sum, Type::U64, call.span)))
+                }
+            };
+            Ok(Outcome::Value(Expr::new(address, ty, call.span)))
         }
         Err(error) => {
             let mut problem = Problem::error(arg.span, error.message);

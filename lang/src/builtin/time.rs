@@ -29,7 +29,9 @@ pub(super) const ENTRIES: &[Builtin] = &[
         example: "uprobe:./web:main.f { printf(\"%d ms\\n\", elapsed / 1000000); }",
         probes: EVERYWHERE,
         elsewhere: None,
-        check: |_, call| Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Elapsed), Type::U64, call.span))),
+        check: |_, call| {
+            Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Elapsed), Type::U64, call.span)))
+        },
     },
     Builtin {
         name: "time",
@@ -58,7 +60,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
 ];
 
 /// The clocks by name.
-const CLOCKS: &[(&str, Clock)] = &[("boot", Clock::Boot), ("monotonic", Clock::Monotonic), ("tai", Clock::Tai)];
+const CLOCKS: &[(&str, Clock)] =
+    &[("boot", Clock::Boot), ("monotonic", Clock::Monotonic), ("tai", Clock::Tai)];
 
 fn nsecs(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let clock = match call.args {
@@ -72,7 +75,8 @@ fn nsecs(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
                 Some((_, clock)) => *clock,
                 None => {
                     return checker.fail(
-                        Problem::error(arg.span, "this is no clock").note("clocks are boot, monotonic and tai"),
+                        Problem::error(arg.span, "this is no clock")
+                            .note("clocks are boot, monotonic and tai"),
                     );
                 }
             }

@@ -34,15 +34,24 @@ pub(crate) enum Outcome {
 
 impl Checker<'_> {
     /// Translates a call, or a builtin variable (no arguments). `statement`: its value is not used.
-    pub(super) fn call(&mut self, name: &Name, args: &[Expr], span: Span, statement: bool) -> Checked<Outcome> {
+    pub(super) fn call(
+        &mut self,
+        name: &Name,
+        args: &[Expr],
+        span: Span,
+        statement: bool,
+    ) -> Checked<Outcome> {
         let Some(entry) = builtin::find(&name.text) else {
             return self.unknown_function(name);
         };
         let kind = self.target().kind();
         if !entry.probes.contains(&kind) {
             let names: Vec<&str> = entry.probes.iter().map(|k| k.name()).collect();
-            let problem = Problem::error(name.span, format!("`{}` is not available in `{}` probes", name.text, kind.name()))
-                .note(format!("it is available in {}", names.join(", ")));
+            let problem = Problem::error(
+                name.span,
+                format!("`{}` is not available in `{}` probes", name.text, kind.name()),
+            )
+            .note(format!("it is available in {}", names.join(", ")));
             return self.fail(match entry.elsewhere {
                 Some(help) => problem.help(help),
                 None => problem,
@@ -100,12 +109,17 @@ impl Checker<'_> {
     /// An address as `uint64`, and the memory it is in.
     pub(crate) fn address_arg(&mut self, e: &Expr) -> Checked<(hir::Expr, AddrSpace)> {
         let value = self.expr(e)?;
+        self.address(value)
+    }
+
+    /// A value as an address.
+    pub(crate) fn address(&mut self, value: hir::Expr) -> Checked<(hir::Expr, AddrSpace)> {
         let space = match &value.ty {
             Type::Ptr { space, .. } => *space,
             Type::Int { .. } => self.default_space(),
             ty => {
                 let message = format!("this must be an address, not {}", with_article(ty));
-                return self.fail(Problem::error(e.span, message));
+                return self.fail(Problem::error(value.span, message));
             }
         };
         Ok((build::cast(value, &Type::U64), space))
@@ -117,7 +131,9 @@ impl Checker<'_> {
             ExprKind::Str(text) => text.clone(),
             ExprKind::Param(n) => self.param_text(*n).unwrap_or_default().into_bytes(),
             ExprKind::Call { name, args } => match (name.text.as_str(), args.as_slice()) {
-                ("str", [Expr { kind: ExprKind::Param(n), .. }]) => self.param_text(*n).unwrap_or_default().into_bytes(),
+                ("str", [Expr { kind: ExprKind::Param(n), .. }]) => {
+                    self.param_text(*n).unwrap_or_default().into_bytes()
+                }
                 _ => return self.not_literal(e, what),
             },
             _ => return self.not_literal(e, what),
@@ -134,7 +150,8 @@ impl Checker<'_> {
         match &e.kind {
             ExprKind::Map { name, keys } if keys.is_empty() => Ok((self.maps.id(name), name.clone())),
             ExprKind::Map { name, .. } => self.fail(
-                Problem::error(e.span, "this must be a whole map").help(format!("write `{}` without a key", name.text)),
+                Problem::error(e.span, "this must be a whole map")
+                    .help(format!("write `{}` without a key", name.text)),
             ),
             _ => self.fail(Problem::error(e.span, "this must be a map, such as `@x`")),
         }
@@ -146,8 +163,8 @@ impl Checker<'_> {
             return Ok(());
         }
         let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
-        let problem =
-            Problem::error(name.span, format!("`{}` is never assigned", name.text)).did_you_mean(&name.text, known);
+        let problem = Problem::error(name.span, format!("`{}` is never assigned", name.text))
+            .did_you_mean(&name.text, known);
         self.unknown(problem)
     }
 
@@ -174,7 +191,10 @@ impl Checker<'_> {
 impl Checker<'_> {
     /// For argument lists that [`Builtin::args`] rules out.
     pub(crate) fn no_arguments<T>(&mut self, call: &Call<'_>) -> Checked<T> {
-        self.fail(Problem::error(call.span, format!("`{}` has the wrong number of arguments", call.name.text)))
+        self.fail(Problem::error(
+            call.span,
+            format!("`{}` has the wrong number of arguments", call.name.text),
+        ))
     }
 
     /// The value as another type.

@@ -36,7 +36,8 @@ impl Checker<'_> {
                 Outcome::Value(value) => Ok(value),
                 Outcome::Aggregate { .. } => self.not_in_map(name, span),
                 Outcome::Effect(_) => self.fail(
-                    Problem::error(span, format!("{}() gives no value", name.text)).help("write it as a statement"),
+                    Problem::error(span, format!("{}() gives no value", name.text))
+                        .help("write it as a statement"),
                 ),
             },
             ExprKind::Unary(op, operand) => self.unary(*op, operand, e),
@@ -81,8 +82,13 @@ impl Checker<'_> {
 
     pub(super) fn string_literal(&mut self, text: &[u8], span: Span) -> Checked<hir::Expr> {
         if text.len() >= self.config.max_strlen as usize {
-            let message = format!("this string has {} bytes; with its end it must fit {}", text.len(), self.config.max_strlen);
-            return self.fail(Problem::error(span, message).help("raise the limit: `config = { max_strlen = … }`"));
+            let message = format!(
+                "this string has {} bytes; with its end it must fit {}",
+                text.len(),
+                self.config.max_strlen
+            );
+            return self
+                .fail(Problem::error(span, message).help("raise the limit: `config = { max_strlen = … }`"));
         }
         Ok(build::string(text, span))
     }
@@ -90,6 +96,11 @@ impl Checker<'_> {
     /// An expression as a condition: a comparison, or a number that is not zero.
     pub fn condition(&mut self, e: &Expr) -> Checked<hir::Expr> {
         let value = self.expr(e)?;
+        self.truth(value, e)
+    }
+
+    /// The value of `e` as a condition.
+    fn truth(&mut self, value: hir::Expr, e: &Expr) -> Checked<hir::Expr> {
         match &value.ty {
             Type::Bool => Ok(value),
             Type::Int { .. } | Type::Ptr { .. } | Type::KSym => Ok(build::nonzero(value)),
@@ -130,7 +141,8 @@ impl Checker<'_> {
                 }
             }
             Some(b) => self.fail(
-                Problem::error(span, format!("`{name}` is a function")).help(format!("call it: `{}`", b.signature)),
+                Problem::error(span, format!("`{name}` is a function"))
+                    .help(format!("call it: `{}`", b.signature)),
             ),
             None => {
                 let problem = match builtin::not_yet(name) {
@@ -205,7 +217,12 @@ impl Checker<'_> {
     }
 
     /// The map and its translated key.
-    pub(super) fn map_entry(&mut self, name: &Name, keys: &[Expr], span: Span) -> Checked<(MapId, Option<hir::Expr>)> {
+    pub(super) fn map_entry(
+        &mut self,
+        name: &Name,
+        keys: &[Expr],
+        span: Span,
+    ) -> Checked<(MapId, Option<hir::Expr>)> {
         let map = self.maps.id(name);
         let key = match keys {
             [] => None,
@@ -214,7 +231,8 @@ impl Checker<'_> {
                 let members: Vec<Checked<hir::Expr>> = keys.iter().map(|k| self.expr(k)).collect();
                 let members = members.into_iter().collect::<Checked<Vec<_>>>()?;
                 let ty = Type::Tuple(members.iter().map(|m| m.ty.clone()).collect());
-                let span = members.first().map_or(span, |m| m.span.to(members.last().map_or(span, |l| l.span)));
+                let span =
+                    members.first().map_or(span, |m| m.span.to(members.last().map_or(span, |l| l.span)));
                 Some(hir::Expr::new(hir::ExprKind::Tuple(members), ty, span))
             }
         };
@@ -242,7 +260,7 @@ impl Checker<'_> {
         let at = key.as_ref().map_or(span, |k| k.span);
         match self.maps.key(map, key, at) {
             Ok(key) => Ok(key),
-            Err(conflict) => self.conflict(conflict, at, &name.text, &what),
+            Err(conflict) => self.conflict(&conflict, at, &name.text, &what),
         }
     }
 
@@ -256,15 +274,23 @@ impl Checker<'_> {
     ) -> Checked<hir::Expr> {
         let ty = match self.maps.get(map).value.as_ref() {
             Some((Value::Plain(inferred), _)) => inferred.ty.clone(),
-            Some((Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. }, at)) => {
+            Some((
+                Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. },
+                at,
+            )) => {
                 let (agg, at) = (agg_name(*agg), *at);
-                let problem = Problem::error(span, format!("`{}` holds {agg}(), which is no number", name.text))
-                    .label(at, "assigned here")
-                    .help(format!("`print({})` prints it", name.text));
+                let problem =
+                    Problem::error(span, format!("`{}` holds {agg}(), which is no number", name.text))
+                        .label(at, "assigned here")
+                        .help(format!("`print({})` prints it", name.text));
                 return self.fail(problem);
             }
             Some((Value::Agg { agg, .. }, _)) => {
-                if agg_signed(*agg) { Type::I64 } else { Type::U64 }
+                if agg_signed(*agg) {
+                    Type::I64
+                } else {
+                    Type::U64
+                }
             }
             None => {
                 let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
@@ -292,16 +318,18 @@ impl Checker<'_> {
     }
 
     fn ternary(&mut self, cond: &Expr, a: Option<&Expr>, b: &Expr, span: Span) -> Checked<hir::Expr> {
-        let checked = self.condition(cond);
+        let chosen = self.expr(cond);
         let (a_expr, value_a) = match a {
             Some(a) => (a, self.expr(a)),
-            None => (cond, self.expr(cond)),
+            None => (cond, chosen.clone()),
         };
+        let checked = chosen.and_then(|value| self.truth(value, cond));
         let value_b = self.expr(b);
         let (checked, value_a, value_b) = (checked?, value_a?, value_b?);
         if a.is_none() && !crate::fold::is_pure(&value_a) {
             return self.fail(
-                Problem::error(cond.span, "`?:` would do this twice").help("put the value into a variable first"),
+                Problem::error(cond.span, "`?:` would do this twice")
+                    .help("put the value into a variable first"),
             );
         }
         let joined = Inferred::of(&value_a).join(&Inferred::of(&value_b));
@@ -334,7 +362,10 @@ impl Checker<'_> {
             | (Type::KSym, Type::Int { .. }) => build::cast(value, &to),
             (Type::Str(from), Type::Str(to)) if from <= to => value,
             (from, to) => {
-                let problem = Problem::error(span, format!("{} cannot be cast to {}", with_article(from), with_article(to)));
+                let problem = Problem::error(
+                    span,
+                    format!("{} cannot be cast to {}", with_article(from), with_article(to)),
+                );
                 let problem = match (from, to) {
                     (Type::Int { .. } | Type::Ptr { .. }, Type::Str(_)) => {
                         problem.help("`str(…)` reads the text at an address")

@@ -67,7 +67,9 @@ pub(crate) fn join(a: &Type, b: &Type) -> Option<Type> {
         (Type::Tuple(x), Type::Tuple(y)) if x.len() == y.len() => {
             Type::Tuple(x.iter().zip(y).map(|(x, y)| join(x, y)).collect::<Option<_>>()?)
         }
-        (Type::Stack { kind: k, mode: m, limit: x }, Type::Stack { kind: l, mode: n, limit: y }) if k == l && m == n => {
+        (Type::Stack { kind: k, mode: m, limit: x }, Type::Stack { kind: l, mode: n, limit: y })
+            if k == l && m == n =>
+        {
             Type::Stack { kind: *k, mode: *m, limit: *x.max(y) }
         }
         (Type::Ptr { to: x, space: s }, Type::Ptr { to: y, space: t }) if s == t => match (&**x, &**y) {

@@ -231,9 +231,11 @@ pub(crate) fn agg_name(agg: Agg) -> &'static str {
 /// Whether the aggregated values are signed.
 pub(crate) fn agg_signed(agg: Agg) -> bool {
     match agg {
-        Agg::Sum { signed } | Agg::Min { signed } | Agg::Max { signed } | Agg::Avg { signed } | Agg::Stats { signed } => {
-            signed
-        }
+        Agg::Sum { signed }
+        | Agg::Min { signed }
+        | Agg::Max { signed }
+        | Agg::Avg { signed }
+        | Agg::Stats { signed } => signed,
         Agg::Count => false,
         Agg::Hist { .. } | Agg::Lhist { .. } => true,
     }
@@ -252,7 +254,8 @@ fn with_sign(agg: Agg, signed: bool) -> Agg {
 
 /// Whether the number of the current call is part of a key.
 fn holds_callid(key: &Expr) -> bool {
-    matches!(key.kind, ExprKind::Builtin(crate::hir::Builtin::CallId)) || key.children().into_iter().any(holds_callid)
+    matches!(key.kind, ExprKind::Builtin(crate::hir::Builtin::CallId))
+        || key.children().into_iter().any(holds_callid)
 }
 
 /// An aggregation with its parameters: `hist() with 2 bits`.

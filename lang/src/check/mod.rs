@@ -60,7 +60,10 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     let types = Types::new(&script.types, &mut problems);
     let (targets, functions) = probe::resolve(script, env, config, &mut problems);
     if script.probes.is_empty() {
-        problems.push(Problem::general("the script has no probes").help("for example: `begin { printf(\"hello\\n\"); }`"));
+        problems.push(
+            Problem::general("the script has no probes")
+                .help("for example: `begin { printf(\"hello\\n\"); }`"),
+        );
     }
     let mut checker = Checker {
         env,
@@ -172,7 +175,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a use of a map that does not go with the others.
-    pub fn conflict<T>(&mut self, conflict: Conflict, span: Span, name: &str, what: &str) -> Checked<T> {
+    pub fn conflict<T>(&mut self, conflict: &Conflict, span: Span, name: &str, what: &str) -> Checked<T> {
         let problem = Problem::error(span, format!("{what}, but `{name}` {}", conflict.other))
             .label(conflict.at, format!("`{name}` {} here", conflict.other));
         self.fail(problem)

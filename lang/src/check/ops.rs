@@ -38,7 +38,13 @@ impl Checker<'_> {
     }
 
     /// Arithmetic and bit operations on translated operands.
-    pub(super) fn arithmetic(&mut self, op: BinOp, a: hir::Expr, b: hir::Expr, span: Span) -> Checked<hir::Expr> {
+    pub(super) fn arithmetic(
+        &mut self,
+        op: BinOp,
+        a: hir::Expr,
+        b: hir::Expr,
+        span: Span,
+    ) -> Checked<hir::Expr> {
         match (&a.ty, &b.ty) {
             (Type::Ptr { .. }, _) | (_, Type::Ptr { .. }) => return self.pointer_arithmetic(op, a, b, span),
             (Type::Int { .. } | Type::Bool, Type::Int { .. } | Type::Bool) => {}
@@ -63,11 +69,12 @@ impl Checker<'_> {
         }
         let ty = if op == BinOp::Sub { Type::I64 } else { common_type(&a, &b) };
         if matches!(op, BinOp::Div | BinOp::Mod) && mixed_signs(&a, &b) {
-            let problem = Problem::warning(span, format!("`{}` of a signed and an unsigned number", op.symbol()))
-                .label(a.span, format!("this is {}", with_article(&a.ty)))
-                .label(b.span, format!("this is {}", with_article(&b.ty)))
-                .note("both are taken as unsigned")
-                .help("cast one of them: `(int64)…`");
+            let problem =
+                Problem::warning(span, format!("`{}` of a signed and an unsigned number", op.symbol()))
+                    .label(a.span, format!("this is {}", with_article(&a.ty)))
+                    .label(b.span, format!("this is {}", with_article(&b.ty)))
+                    .note("both are taken as unsigned")
+                    .help("cast one of them: `(int64)…`");
             self.warn(problem);
         }
         let (a, b) = (build::cast(a, &ty), build::cast(b, &ty));
@@ -80,7 +87,13 @@ impl Checker<'_> {
         build::cast(e, &ty)
     }
 
-    fn pointer_arithmetic(&mut self, op: BinOp, a: hir::Expr, b: hir::Expr, span: Span) -> Checked<hir::Expr> {
+    fn pointer_arithmetic(
+        &mut self,
+        op: BinOp,
+        a: hir::Expr,
+        b: hir::Expr,
+        span: Span,
+    ) -> Checked<hir::Expr> {
         let scale = |checker: &Self, ty: &Type| match ty.pointee() {
             Some(Type::Void) | None => 1,
             Some(to) => u64::from(checker.complete_type(to).size()),
@@ -117,7 +130,14 @@ impl Checker<'_> {
     }
 
     /// The address `p + n * size`, as `uint64`.
-    pub(super) fn element(&mut self, p: hir::Expr, n: hir::Expr, size: u64, down: bool, span: Span) -> hir::Expr {
+    pub(super) fn element(
+        &mut self,
+        p: hir::Expr,
+        n: hir::Expr,
+        size: u64,
+        down: bool,
+        span: Span,
+    ) -> hir::Expr {
         let p = build::cast(p, &Type::U64);
         let n = build::cast(self.promote(n), &Type::U64);
         let bytes = build::binary(hir::BinOp::Mul, n, build::int(size, Type::U64, span), Type::U64, span);
@@ -136,19 +156,27 @@ impl Checker<'_> {
                 self.warn_comparison(op, &a, &b, &ty, span);
                 compare(build::cast(a, &ty), build::cast(b, &ty))
             }
-            (Type::Ptr { .. }, Type::Ptr { .. } | Type::Int { .. }) | (Type::Int { .. }, Type::Ptr { .. }) => {
+            (Type::Ptr { .. }, Type::Ptr { .. } | Type::Int { .. })
+            | (Type::Int { .. }, Type::Ptr { .. }) => {
                 compare(build::cast(a, &Type::U64), build::cast(b, &Type::U64))
             }
-            (Type::FuncName | Type::ProbeName, Type::Str(_)) if equality => self.compare_name(op, &a, &b, span),
-            (Type::Str(_), Type::FuncName | Type::ProbeName) if equality => self.compare_name(op, &b, &a, span),
-            (Type::FuncName, Type::FuncName) | (Type::ProbeName, Type::ProbeName) if equality => compare(a, b),
+            (Type::FuncName | Type::ProbeName, Type::Str(_)) if equality => {
+                self.compare_name(op, &a, &b, span)
+            }
+            (Type::Str(_), Type::FuncName | Type::ProbeName) if equality => {
+                self.compare_name(op, &b, &a, span)
+            }
+            (Type::FuncName, Type::FuncName) | (Type::ProbeName, Type::ProbeName) if equality => {
+                compare(a, b)
+            }
             (Type::KSym, Type::KSym) if equality => {
                 compare(build::cast(a, &Type::U64), build::cast(b, &Type::U64))
             }
             (Type::Str(_), Type::Str(_)) if equality => compare(a, b),
             (Type::Tuple(_), Type::Tuple(_)) if equality => {
                 let joined = infer::join(&a.ty, &b.ty).filter(is_comparable);
-                let fitted = joined.and_then(|ty| Some((infer::coerce(a.clone(), &ty)?, infer::coerce(b.clone(), &ty)?)));
+                let fitted = joined
+                    .and_then(|ty| Some((infer::coerce(a.clone(), &ty)?, infer::coerce(b.clone(), &ty)?)));
                 match fitted {
                     Some((a, b)) => compare(a, b),
                     None => self.cannot_compare(op, &a, &b, span),
@@ -169,7 +197,8 @@ impl Checker<'_> {
             .label(a.span, format!("this is {x}"))
             .label(b.span, format!("this is {y}"));
         let problem = match (&a.ty, &b.ty) {
-            (Type::Str(_), Type::Int { .. } | Type::Ptr { .. }) | (Type::Int { .. } | Type::Ptr { .. }, Type::Str(_)) => {
+            (Type::Str(_), Type::Int { .. } | Type::Ptr { .. })
+            | (Type::Int { .. } | Type::Ptr { .. }, Type::Str(_)) => {
                 problem.help("`str(…)` reads the text at an address")
             }
             (Type::Str(_), Type::Str(_)) => problem.note("strings are equal or not, they have no order"),
@@ -180,7 +209,13 @@ impl Checker<'_> {
 
     /// `func == "main.f"`: names become the numbers that stand for them. Several functions may have one name (in two
     /// binaries); a name that is not traced equals nothing.
-    fn compare_name(&mut self, op: BinOp, value: &hir::Expr, name: &hir::Expr, span: Span) -> Checked<hir::Expr> {
+    fn compare_name(
+        &mut self,
+        op: BinOp,
+        value: &hir::Expr,
+        name: &hir::Expr,
+        span: Span,
+    ) -> Checked<hir::Expr> {
         let hir::ExprKind::Str(text) = &name.kind else {
             let message = format!("{} is compared with a string literal only", with_article(&value.ty));
             let problem = Problem::error(name.span, message).help("write the name: `func == \"main.f\"`");
@@ -274,14 +309,20 @@ impl Checker<'_> {
             UnOp::Neg | UnOp::BitNot => {
                 let value = self.expr(operand)?;
                 if !matches!(value.ty, Type::Int { .. } | Type::Bool) {
-                    let message = format!("`{}` needs a number, this is {}", op.symbol(), with_article(&value.ty));
+                    let message =
+                        format!("`{}` needs a number, this is {}", op.symbol(), with_article(&value.ty));
                     return self.fail(Problem::error(operand.span, message));
                 }
                 if op == UnOp::Neg {
                     if value.ty == Type::U64 && value.literal().is_some_and(|v| v > 1 << 63) {
                         return self.fail(Problem::error(e.span, "this number does not fit 64 bits"));
                     }
-                    return Ok(build::unary(hir::UnOp::Neg, build::cast(value, &Type::I64), Type::I64, e.span));
+                    return Ok(build::unary(
+                        hir::UnOp::Neg,
+                        build::cast(value, &Type::I64),
+                        Type::I64,
+                        e.span,
+                    ));
                 }
                 let value = self.promote(value);
                 let ty = value.ty.clone();
@@ -291,7 +332,13 @@ impl Checker<'_> {
     }
 
     /// `++` and `--` whose value is used.
-    pub(super) fn increment(&mut self, target: &Expr, down: bool, prefix: bool, span: Span) -> Checked<hir::Expr> {
+    pub(super) fn increment(
+        &mut self,
+        target: &Expr,
+        down: bool,
+        prefix: bool,
+        span: Span,
+    ) -> Checked<hir::Expr> {
         let sign = if down { -1 } else { 1 };
         match &target.kind {
             ExprKind::Var(name) => {
@@ -304,7 +351,11 @@ impl Checker<'_> {
                         (_, size) => sign * i64::from(size),
                     },
                     ty => {
-                        let message = format!("`{}` counts numbers, this is {}", if down { "--" } else { "++" }, with_article(ty));
+                        let message = format!(
+                            "`{}` counts numbers, this is {}",
+                            if down { "--" } else { "++" },
+                            with_article(ty)
+                        );
                         return self.fail(Problem::error(target.span, message));
                     }
                 };
@@ -321,7 +372,7 @@ impl Checker<'_> {
                         let message = format!("`{}` holds {}, not a number", name.text, with_article(&ty));
                         return self.fail(Problem::error(target.span, message));
                     }
-                    Err(c) => return self.conflict(c, span, &name.text, "a number is added"),
+                    Err(c) => return self.conflict(&c, span, &name.text, "a number is added"),
                 };
                 debug_assert!(!unsigned || ty == Type::U64, "a literal does not change the sign");
                 Ok(hir::Expr::new(

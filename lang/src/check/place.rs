@@ -88,10 +88,15 @@ impl Checker<'_> {
             None => self.expr(base)?,
         };
         match &place.ty {
-            Type::Ptr { to, .. } if matches!(**to, Type::Struct(_)) => self.pointee(place, base.span).map(Some),
+            Type::Ptr { to, .. } if matches!(**to, Type::Struct(_)) => {
+                self.pointee(place, base.span).map(Some)
+            }
             Type::Struct(s) => {
-                let problem = Problem::error(base.span, format!("members of a kept `struct {}` cannot be read", s.name))
-                    .help("keep the pointer, or the member itself");
+                let problem = Problem::error(
+                    base.span,
+                    format!("members of a kept `struct {}` cannot be read", s.name),
+                )
+                .help("keep the pointer, or the member itself");
                 self.fail(problem)
             }
             Type::Ptr { to, .. } => {
@@ -103,10 +108,15 @@ impl Checker<'_> {
                 let known: Vec<&str> = self.types.record_names().collect();
                 let example = known.first().copied().unwrap_or("T").to_owned();
                 let problem = problem.help(format!("say what it points to: `((struct {example} *)…)`"));
-                self.fail(if known.is_empty() { problem.note("declare the structure first: `struct T { … };`") } else { problem })
+                self.fail(if known.is_empty() {
+                    problem.note("declare the structure first: `struct T { … };`")
+                } else {
+                    problem
+                })
             }
             Type::Tuple(_) => self.fail(
-                Problem::error(base.span, "members of a tuple are numbers").help("write `.0` for the first one"),
+                Problem::error(base.span, "members of a tuple are numbers")
+                    .help("write `.0` for the first one"),
             ),
             ty => {
                 let message = format!("{} has no members", with_article(ty));
@@ -178,8 +188,9 @@ impl Checker<'_> {
         if let Some(field) = s.field(&name.text) {
             return Ok(field.clone());
         }
-        let mut problem = Problem::error(name.span, format!("`struct {}` has no member `{}`", s.name, name.text))
-            .did_you_mean(&name.text, s.fields.iter().map(|f| f.name.as_str()));
+        let mut problem =
+            Problem::error(name.span, format!("`struct {}` has no member `{}`", s.name, name.text))
+                .did_you_mean(&name.text, s.fields.iter().map(|f| f.name.as_str()));
         if problem.help.is_empty() {
             problem = problem.note(members(s));
         }
@@ -208,7 +219,9 @@ impl Checker<'_> {
     /// Pointers in a tracepoint's record point to where the tracepoint's pointers do: the record's format does not say.
     fn with_space(&self, ty: &Type) -> Type {
         match ty {
-            Type::Ptr { to, .. } => Type::Ptr { to: Box::new(self.with_space(to)), space: self.default_space() },
+            Type::Ptr { to, .. } => {
+                Type::Ptr { to: Box::new(self.with_space(to)), space: self.default_space() }
+            }
             Type::Array(of, n) => Type::Array(Box::new(self.with_space(of)), *n),
             other => other.clone(),
         }
@@ -246,7 +259,9 @@ impl Checker<'_> {
             return self.fail(Problem::error(n.span, message));
         }
         let pointer = match place {
-            Some(Place { base, ty: Type::Array(of, len) }) => return self.array_element(base, *of, len, n, span),
+            Some(Place { base, ty: Type::Array(of, len) }) => {
+                return self.array_element(base, *of, len, n, span);
+            }
             Some(place) => self.load(place, base.span)?,
             None => self.expr(base)?,
         };
@@ -260,7 +275,8 @@ impl Checker<'_> {
         };
         let (to, space) = ((**to).clone(), *space);
         if to == Type::Void {
-            let problem = Problem::error(span, "a `void *` has no elements").help("cast it: `((uint64 *)…)[0]`");
+            let problem =
+                Problem::error(span, "a `void *` has no elements").help("cast it: `((uint64 *)…)[0]`");
             return self.fail(problem);
         }
         let ty = self.known_struct(to, span)?;
@@ -281,7 +297,9 @@ impl Checker<'_> {
             return self.fail(Problem::error(n.span, message));
         }
         let base = match (base, n.literal()) {
-            (Base::Memory(address, space), _) => Base::Memory(self.element(address, n, size, false, span), space),
+            (Base::Memory(address, space), _) => {
+                Base::Memory(self.element(address, n, size, false, span), space)
+            }
             (Base::Context(at), Some(i)) => Base::Context(at.saturating_add((i * size) as u32)),
             (Base::Context(_), None) => {
                 return self.fail(Problem::error(n.span, "an element of an argument needs a constant index"));
@@ -307,9 +325,10 @@ impl Checker<'_> {
         };
         let node = |kind, ty| Ok(hir::Expr::new(kind, ty, span));
         match (base, text) {
-            (Base::DataLoc(offset), Some(_)) => {
-                node(hir::ExprKind::CtxDataLoc { offset }, Type::Str(self.config.max_strlen.next_multiple_of(8)))
-            }
+            (Base::DataLoc(offset), Some(_)) => node(
+                hir::ExprKind::CtxDataLoc { offset },
+                Type::Str(self.config.max_strlen.next_multiple_of(8)),
+            ),
             (Base::DataLoc(offset), None) => {
                 let to = match ty {
                     Type::Array(of, _) | Type::Ptr { to: of, .. } => of,

@@ -79,7 +79,9 @@ impl Target<'_> {
     pub fn space(&self) -> AddrSpace {
         match &self.attach {
             Attach::Uprobe { .. } => AddrSpace::User,
-            Attach::Tracepoint(t) if matches!(t.category.as_str(), "syscalls" | "raw_syscalls") => AddrSpace::User,
+            Attach::Tracepoint(t) if matches!(t.category.as_str(), "syscalls" | "raw_syscalls") => {
+                AddrSpace::User
+            }
             _ => AddrSpace::Kernel,
         }
     }
@@ -101,7 +103,8 @@ pub(crate) fn resolve<'a>(
     config: &Config,
     problems: &mut Problems,
 ) -> (Vec<Target<'a>>, Vec<Function>) {
-    let mut resolver = Resolver { env, config, problems, functions: Functions::default(), targets: Vec::new() };
+    let mut resolver =
+        Resolver { env, config, problems, functions: Functions::default(), targets: Vec::new() };
     for clause in &script.probes {
         let first = resolver.targets.len();
         for point in &clause.points {
@@ -115,8 +118,11 @@ pub(crate) fn resolve<'a>(
     let sites: usize = targets.iter().map(count_sites).sum();
     if sites > config.max_probes as usize {
         let span = targets.iter().max_by_key(|t| count_sites(t)).map(|t| t.span).unwrap_or_default();
-        let problem = Problem::error(span, format!("the script attaches to {sites} places, more than {}", config.max_probes))
-            .help("match fewer functions, or raise the limit: `config = { max_probes = … }`");
+        let problem = Problem::error(
+            span,
+            format!("the script attaches to {sites} places, more than {}", config.max_probes),
+        )
+        .help("match fewer functions, or raise the limit: `config = { max_probes = … }`");
         problems.push(problem);
     }
     (targets, functions.list)
@@ -202,7 +208,8 @@ impl<'a> Resolver<'a, '_> {
         for m in matches {
             match m {
                 Match::Tracepoint(t) => {
-                    let same = |other: &Target<'_>| matches!(&other.attach, Attach::Tracepoint(o) if **o == t);
+                    let same =
+                        |other: &Target<'_>| matches!(&other.attach, Attach::Tracepoint(o) if **o == t);
                     if !self.targets.iter().skip(first).any(same) {
                         let name = format!("tracepoint:{}:{}", t.category, t.name);
                         let attach = Attach::Tracepoint(Arc::new(t));

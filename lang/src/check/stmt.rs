@@ -89,17 +89,25 @@ impl Checker<'_> {
             }
             ExprKind::Ident(name) => {
                 let problem = Problem::error(target.span, format!("`{name}` cannot be assigned"));
-                self.fail(problem.help(format!("a variable starts with `$`: `${name}`; a map with `@`: `@{name}`")))
+                self.fail(
+                    problem.help(format!("a variable starts with `$`: `${name}`; a map with `@`: `@{name}`")),
+                )
             }
             _ => self.fail(
-                Problem::error(target.span, "this cannot be assigned").help("assign to a variable `$x` or a map `@x`"),
+                Problem::error(target.span, "this cannot be assigned")
+                    .help("assign to a variable `$x` or a map `@x`"),
             ),
         }
     }
 
     // ---- variables
 
-    fn let_stmt(&mut self, name: &Name, ty: Option<&TypeExpr>, value: Option<&Expr>) -> Checked<Vec<hir::StmtKind>> {
+    fn let_stmt(
+        &mut self,
+        name: &Name,
+        ty: Option<&TypeExpr>,
+        value: Option<&Expr>,
+    ) -> Checked<Vec<hir::StmtKind>> {
         // The value is checked before the name is known: `let $x = $x` is an error.
         let checked = value.map(|v| self.assigned_value(v)).transpose();
         if let Some(id) = self.scopes.find(&name.text) {
@@ -129,8 +137,11 @@ impl Checker<'_> {
     /// `let $x` without a value assigns zero.
     fn zero_var(&mut self, id: VarId, span: Span) -> Checked<Vec<hir::StmtKind>> {
         let Some((inferred, at)) = self.vars().get(id).cloned() else {
-            let problem = Problem::error(span, format!("`${}` is never assigned", self.scopes.vars[id.0 as usize].name))
-                .help("give it a value or a type: `let $x = 0`, `let $x : uint64`");
+            let problem = Problem::error(
+                span,
+                format!("`${}` is never assigned", self.scopes.vars[id.0 as usize].name),
+            )
+            .help("give it a value or a type: `let $x = 0`, `let $x : uint64`");
             return self.unknown(problem);
         };
         match zero(&inferred.ty, span) {
@@ -184,7 +195,13 @@ impl Checker<'_> {
         })
     }
 
-    fn assign_var(&mut self, name: &str, span: Span, op: Option<BinOp>, value: &Expr) -> Checked<Vec<hir::StmtKind>> {
+    fn assign_var(
+        &mut self,
+        name: &str,
+        span: Span,
+        op: Option<BinOp>,
+        value: &Expr,
+    ) -> Checked<Vec<hir::StmtKind>> {
         let Some(op) = op else {
             let value = self.assigned_value(value);
             let id = self.scopes.find(name).unwrap_or_else(|| self.scopes.declare(name, span));
@@ -198,7 +215,8 @@ impl Checker<'_> {
         let value_span = span.to(value.span);
         let new = self.arithmetic(op, old, value, value_span)?;
         // A 64-bit variable keeps its sign: `$x -= 1` does not make it signed.
-        let keeps = matches!(ty, Type::Int { bits: 64, .. }) && !self.vars().get(id).is_some_and(|(i, _)| i.weak);
+        let keeps =
+            matches!(ty, Type::Int { bits: 64, .. }) && !self.vars().get(id).is_some_and(|(i, _)| i.weak);
         let new = if keeps || self.vars().is_fixed(id) && ty.is_int() && new.ty.is_int() {
             build::cast(new, &ty)
         } else {
@@ -235,7 +253,7 @@ impl Checker<'_> {
                         Ok(agg) => agg,
                         Err(c) => {
                             let what = format!("this is {}", super::maps::describe(agg));
-                            return self.conflict(c, value.span, &name.text, &what);
+                            return self.conflict(&c, value.span, &name.text, &what);
                         }
                     };
                     let accounted = accounted.map(|v| match agg {
@@ -285,11 +303,14 @@ impl Checker<'_> {
         }
         let ty = match self.maps.plain(map, &inferred, span) {
             Ok(ty) => ty,
-            Err(c) => return self.conflict(c, span, &name.text, &what),
+            Err(c) => return self.conflict(&c, span, &name.text, &what),
         };
         match infer::coerce(value, &ty) {
             Some(value) => Ok(value),
-            None => self.fail(Problem::error(span, format!("{what}, but `{}` holds {}", name.text, with_article(&ty)))),
+            None => self.fail(Problem::error(
+                span,
+                format!("{what}, but `{}` holds {}", name.text, with_article(&ty)),
+            )),
         }
     }
 
@@ -307,10 +328,11 @@ impl Checker<'_> {
         says.weak |= self.plain_type(map).is_some_and(|t| t.ty == Type::U64);
         let ty = match self.maps.plain(map, &says, span) {
             Ok(ty) => ty,
-            Err(c) => return self.conflict(c, span, &name.text, "a number is added"),
+            Err(c) => return self.conflict(&c, span, &name.text, "a number is added"),
         };
         if !matches!(ty, Type::Int { bits: 64, .. }) {
-            return self.fail(Problem::error(span, format!("a number cannot be added to {}", with_article(&ty))));
+            return self
+                .fail(Problem::error(span, format!("a number cannot be added to {}", with_article(&ty))));
         }
         let delta = build::cast(delta, &ty);
         let delta = if negate { build::unary(UnOp::Neg, delta, ty, span) } else { delta };
@@ -377,8 +399,10 @@ impl Checker<'_> {
             let span = arms.last().map(|(c, _)| c.span).unwrap_or_default();
             return self.fail(Problem::error(span, "too many `else if`"));
         }
-        let checked: Vec<(Checked<hir::Expr>, Vec<Stmt>, Span)> =
-            arms.iter().map(|(c, block)| (self.condition(c), self.block(block), c.span.to(block.span))).collect();
+        let checked: Vec<(Checked<hir::Expr>, Vec<Stmt>, Span)> = arms
+            .iter()
+            .map(|(c, block)| (self.condition(c), self.block(block), c.span.to(block.span)))
+            .collect();
         let mut rest = els.map(|b| self.block(b)).unwrap_or_default();
         for (cond, then, span) in checked.into_iter().rev() {
             let cond = cond?;
@@ -445,7 +469,9 @@ fn fits(value: &hir::Expr, ty: &Type) -> bool {
     let Some(v) = value.literal() else {
         return infer::join(&value.ty, ty).as_ref() == Some(ty);
     };
-    ty.is_int() && crate::fold::canonical(v, ty) == v && (ty.is_signed() || v as i64 >= 0 || !value.ty.is_signed())
+    ty.is_int()
+        && crate::fold::canonical(v, ty) == v
+        && (ty.is_signed() || v as i64 >= 0 || !value.ty.is_signed())
 }
 
 /// The zero of a type, where there is a literal for it.

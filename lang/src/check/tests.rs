@@ -2,7 +2,10 @@
 
 use crate::arch::Arch;
 use crate::config::Config;
-use crate::env::{Abi, Env, EnvError, Goroutine, Match, NamedSite, Stop, Tracepoint, UprobeClass, UprobeMatch};
+use crate::env::{
+    Abi, Env, EnvError, Goroutine, Match, NamedSite, Stop, SymbolAddress, Tracepoint, UprobeClass,
+    UprobeMatch,
+};
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
 use crate::types::{AddrSpace, Field, Struct, Type};
 
@@ -18,7 +21,8 @@ impl TestEnv {
     }
 }
 
-const WEB: &[&str] = &["main.handler", "main.prepareAnswer", "main.checkSite.func1", "net/http.(*conn).serve"];
+const WEB: &[&str] =
+    &["main.handler", "main.prepareAnswer", "main.checkSite.func1", "net/http.(*conn).serve"];
 const LIBC: &[&str] = &["malloc", "free", "read"];
 
 fn tracepoints() -> Vec<Tracepoint> {
@@ -54,7 +58,9 @@ fn tracepoints() -> Vec<Tracepoint> {
 
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
-        Some((start, end)) => name.starts_with(start) && name.ends_with(end) && name.len() >= start.len() + end.len(),
+        Some((start, end)) => {
+            name.starts_with(start) && name.ends_with(end) && name.len() >= start.len() + end.len()
+        }
         None => pattern == name,
     }
 }
@@ -73,17 +79,26 @@ impl Env for TestEnv {
                     .map(Match::Tracepoint)
                     .collect();
                 if found.is_empty() {
-                    return Err(EnvError { message: format!("no tracepoint matches \"{category}:{event}\""), ..EnvError::default() });
+                    return Err(EnvError {
+                        message: format!("no tracepoint matches \"{category}:{event}\""),
+                        ..EnvError::default()
+                    });
                 }
                 Ok(found)
             }
             AttachKind::Uprobe { binary, target, ret } => {
-                let go = Goroutine { in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
+                let go =
+                    Goroutine { in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
                 let (names, abi, goroutine) = match binary.as_str() {
                     "./web" => (WEB, Abi::GoRegisters, Some(go)),
                     "./web115" => (WEB, Abi::GoStack, Some(Goroutine { in_register: false, ..go })),
                     "libc" => (LIBC, Abi::C, None),
-                    _ => return Err(EnvError { message: format!("no such file: {binary}"), ..EnvError::default() }),
+                    _ => {
+                        return Err(EnvError {
+                            message: format!("no such file: {binary}"),
+                            ..EnvError::default()
+                        });
+                    }
                 };
                 let (pattern, stop) = match target {
                     UprobeSpec::Function(f) => (f.as_str(), Stop::Entry),
@@ -120,9 +135,9 @@ impl Env for TestEnv {
         }
     }
 
-    fn symbol_address(&self, _binary: &str, symbol: &str) -> Result<u64, EnvError> {
+    fn symbol_address(&self, _binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
         match symbol {
-            "main.counter" => Ok(0x55_0000),
+            "main.counter" => Ok(SymbolAddress::Fixed(0x55_0000)),
             _ => Err(EnvError {
                 message: format!("no symbol \"{symbol}\""),
                 similar: vec!["main.counter".into()],
@@ -168,7 +183,9 @@ fn bodies(bodies: &[&str]) -> String {
     let one = |(body, script): (&&str, &String)| {
         // The head of the probe is the same everywhere.
         let text = outcome(script);
-        let text = text.replace("func 0 ./web:main.handler\n", "").replace("probe u:./web:main.handler GoRegisters Entry 1 site", "probe");
+        let text = text
+            .replace("func 0 ./web:main.handler\n", "")
+            .replace("probe u:./web:main.handler GoRegisters Entry 1 site", "probe");
         format!("--- {body}\n{text}")
     };
     bodies.iter().zip(&scripts).map(one).collect::<Vec<_>>().join("\n")
@@ -642,20 +659,33 @@ fn every_example_of_the_manual_is_accepted() {
         }
         fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError> {
             match &point.kind {
-                AttachKind::Tracepoint { .. } => Ok(tracepoints().into_iter().map(|mut t| {
-                    t.args.fields = tracepoints().into_iter().flat_map(|t| t.args.fields).collect();
-                    t.args.fields.push(Field { name: "function".into(), offset: 8, ty: Type::U64, data_loc: false });
-                    Match::Tracepoint(t)
-                }).take(1).collect()),
+                AttachKind::Tracepoint { .. } => Ok(tracepoints()
+                    .into_iter()
+                    .map(|mut t| {
+                        t.args.fields = tracepoints().into_iter().flat_map(|t| t.args.fields).collect();
+                        t.args.fields.push(Field {
+                            name: "function".into(),
+                            offset: 8,
+                            ty: Type::U64,
+                            data_loc: false,
+                        });
+                        Match::Tracepoint(t)
+                    })
+                    .take(1)
+                    .collect()),
                 AttachKind::Uprobe { binary, ret, .. } => {
                     let name = if binary == "libc" { "malloc" } else { "main.handler" };
-                    let kind = AttachKind::Uprobe { binary: binary.clone(), target: UprobeSpec::Function(name.into()), ret: *ret };
+                    let kind = AttachKind::Uprobe {
+                        binary: binary.clone(),
+                        target: UprobeSpec::Function(name.into()),
+                        ret: *ret,
+                    };
                     self.0.resolve(&AttachPoint { kind, ..point.clone() })
                 }
                 _ => Ok(Vec::new()),
             }
         }
-        fn symbol_address(&self, binary: &str, symbol: &str) -> Result<u64, EnvError> {
+        fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
             self.0.symbol_address(binary, symbol)
         }
         fn child(&self) -> Option<u32> {
@@ -667,15 +697,27 @@ fn every_example_of_the_manual_is_accepted() {
     }
     for b in crate::builtin::all() {
         // What the example reads must be assigned somewhere.
-        let source = format!("{}\nend {{ @start[callid_of_test] = 0; }}", b.example).replace("callid_of_test", "0");
+        let source =
+            format!("{}\nend {{ @start[callid_of_test] = 0; }}", b.example).replace("callid_of_test", "0");
         let source = if b.example.contains("@start") { source } else { b.example.to_owned() };
-        let source = if b.example.contains("print(@)") { format!("{source} i:s:9 {{ @ = count(); }}") } else { source };
-        let source = if b.example.contains("@bytes, 10") { format!("{source} i:s:9 {{ @bytes = sum(1); }}") } else { source };
+        let source = if b.example.contains("print(@)") {
+            format!("{source} i:s:9 {{ @ = count(); }}")
+        } else {
+            source
+        };
+        let source = if b.example.contains("@bytes, 10") {
+            format!("{source} i:s:9 {{ @bytes = sum(1); }}")
+        } else {
+            source
+        };
         let (script, problems) = crate::parse("t.gt", &source);
         assert!(problems.is_empty(), "{}", problems.render("t.gt", &source, false));
         match crate::check(&script, &Anything(TestEnv::new()), &Config::default()) {
-            Ok((_, warnings)) if !warnings.iter().any(|w| !w.message.contains("no function of this name")) => {}
-            Ok((_, problems)) | Err(problems) => panic!("{}: {}", b.name, problems.render("t.gt", &source, false)),
+            Ok((_, warnings))
+                if !warnings.iter().any(|w| !w.message.contains("no function of this name")) => {}
+            Ok((_, problems)) | Err(problems) => {
+                panic!("{}: {}", b.name, problems.render("t.gt", &source, false))
+            }
         }
     }
 }

@@ -49,7 +49,9 @@ fn named(words: &str) -> Option<Type> {
     }
     // The kernel's u8, s32, __u64.
     let kernel = word.trim_start_matches("__");
-    if let (Some(sign @ ('u' | 's')), Ok(bits)) = (kernel.chars().next(), kernel.get(1..).unwrap_or_default().parse()) {
+    if let (Some(sign @ ('u' | 's')), Ok(bits)) =
+        (kernel.chars().next(), kernel.get(1..).unwrap_or_default().parse())
+    {
         return Some(Type::Int { bits, signed: sign == 's' });
     }
     let (mut bits, mut signed, mut longs) = (None, None, 0);
@@ -85,7 +87,8 @@ impl Types {
                         types.records.insert(decl.name.text.clone(), Arc::new(layout));
                     } else {
                         // Known by name at least, so that its uses are no further errors.
-                        let empty = Struct { name: decl.name.text.clone(), size: 0, align: 1, fields: Vec::new() };
+                        let empty =
+                            Struct { name: decl.name.text.clone(), size: 0, align: 1, fields: Vec::new() };
                         types.records.insert(decl.name.text.clone(), Arc::new(empty));
                     }
                 }
@@ -143,7 +146,8 @@ impl Types {
             let ty = match &decl.ty {
                 FieldType::Type(t) => self.resolve(t, AddrSpace::User).map_err(|p| problems.push(*p)).ok(),
                 FieldType::Record(tag, inner) => {
-                    let tag_name = tag.as_ref().map_or_else(|| format!("{name}::(anonymous)"), |t| t.text.clone());
+                    let tag_name =
+                        tag.as_ref().map_or_else(|| format!("{name}::(anonymous)"), |t| t.text.clone());
                     let layout = self.record(&tag_name, inner, problems).map(Arc::new);
                     if let (Some(tag), Some(layout)) = (tag, &layout) {
                         self.records.insert(tag.text.clone(), layout.clone());
@@ -157,7 +161,11 @@ impl Types {
             };
             let size = size_of(&ty).filter(|_| ty != Type::Void);
             let Some(size) = size.filter(|s| end + s <= MAX_SIZE) else {
-                let what = if ty == Type::Void { "a member cannot be `void`" } else { "this structure is too large" };
+                let what = if ty == Type::Void {
+                    "a member cannot be `void`"
+                } else {
+                    "this structure is too large"
+                };
                 problems.push(Problem::error(decl.span, what));
                 return None;
             };
@@ -168,7 +176,8 @@ impl Types {
             match (&decl.name, &ty) {
                 (Some(n), _) => {
                     if fields.iter().any(|f| f.name == n.text) {
-                        problems.push(Problem::error(n.span, format!("`{}` has two members `{}`", name, n.text)));
+                        problems
+                            .push(Problem::error(n.span, format!("`{}` has two members `{}`", name, n.text)));
                     }
                     fields.push(Field { name: n.text.clone(), offset: offset as u32, ty, data_loc: false });
                 }
@@ -189,7 +198,8 @@ impl Types {
             TypeKind::Named(words) => match words.as_str() {
                 "string" => Ok(Type::Str(64)),
                 "buffer" => Ok(Type::Buf(64)),
-                words => named(words).ok_or_else(|| Box::new(Problem::error(ty.span, format!("unknown type `{words}`")))),
+                words => named(words)
+                    .ok_or_else(|| Box::new(Problem::error(ty.span, format!("unknown type `{words}`")))),
             },
             TypeKind::Enum(name) if self.enums.contains(&name.text) => Ok(Type::U32),
             TypeKind::Enum(name) => Err(Box::new(
@@ -217,7 +227,9 @@ impl Types {
                 let too_large = || Box::new(Problem::error(ty.span, "this array is too large"));
                 let n = n.ok_or_else(too_large)?;
                 match &of.kind {
-                    TypeKind::Named(w) if w == "string" => return Ok(Type::Str(n.max(1).next_multiple_of(8))),
+                    TypeKind::Named(w) if w == "string" => {
+                        return Ok(Type::Str(n.max(1).next_multiple_of(8)));
+                    }
                     TypeKind::Named(w) if w == "buffer" => return Ok(Type::Buf(n)),
                     _ => {}
                 }

@@ -4,7 +4,7 @@
 use super::{Attached, Failure, Scope};
 use crate::sys::link::{self, UprobeMulti};
 use crate::sys::{perf, process};
-use lang::env::{Stop, UprobeClass};
+use lang::env::{Site, Stop, UprobeClass};
 use lang::hir::UprobeTarget;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -25,7 +25,7 @@ pub(super) fn attach(
         return one_by_one(program, &path, ret, target, scope.pid, attached);
     }
     let offsets: Vec<u64> = target.sites.iter().map(|s| s.offset).collect();
-    let cookies: Vec<u64> = target.sites.iter().map(|s| u64::from(s.function)).collect();
+    let cookies: Vec<u64> = target.sites.iter().map(Site::cookie).collect();
     let places = UprobeMulti { path: &path, offsets: &offsets, cookies: &cookies, ref_ctrs: &[], ret, pid: scope.pid };
     let link = link::uprobe_multi(program, &places)
         .map_err(|e| Failure::new(&format!("{} places in {} were refused", offsets.len(), target.path), &e))?;
@@ -46,7 +46,7 @@ fn one_by_one(
     for site in &target.sites {
         let probe = perf::Uprobe { path, offset: site.offset, ref_ctr: 0, ret, pid };
         let event = perf::uprobe(&probe).map_err(|e| refused(target, site.offset, &e))?;
-        let link = link::perf_event(program, event.as_fd(), u64::from(site.function))
+        let link = link::perf_event(program, event.as_fd(), site.cookie())
             .map_err(|e| refused(target, site.offset, &e))?;
         attached.links.extend([link, event]);
     }

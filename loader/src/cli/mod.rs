@@ -192,7 +192,14 @@ impl Color {
 /// Runs the program and gives its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; anything else is a usage error, which ends with 1 like all of ours.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
     let color = cli.run.color;
     let result = match cli.command {
         None if cli.run.info => info::info(),

@@ -46,7 +46,7 @@ impl Source {
                     Some(near) => format!("did you mean the tool `{near}`?"),
                     None => "give the path of a script, a tool (`gotrace tools` lists them), or a program with -e".into(),
                 };
-                Err(CliError::with_help(format!("there is no script or tool {name}"), help))
+                Err(CliError::with_help(format!("{name}: no such file, and no tool of that name"), help))
             }
             Err(source) => Err(CliError::File { path: name.into(), source }),
         }

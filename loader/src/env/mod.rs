@@ -6,7 +6,7 @@ mod uprobe;
 
 use inspect::elf::Binary;
 use lang::arch::Arch;
-use lang::env::{Env, EnvError, Match};
+use lang::env::{Env, EnvError, Match, SymbolAddress};
 use lang::probe::{AttachKind, AttachPoint};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -73,7 +73,7 @@ impl Env for Host {
         }
     }
 
-    fn symbol_address(&self, binary: &str, symbol: &str) -> Result<u64, EnvError> {
+    fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
         let file = self.binary(binary)?;
         let Some(found) = file.symbol(symbol) else {
             return Err(EnvError {
@@ -82,13 +82,12 @@ impl Env for Host {
                 ..EnvError::default()
             });
         };
-        if file.is_pie() {
-            return Err(EnvError {
-                message: format!("{binary} is position-independent: the address of \"{symbol}\" differs in every process"),
-                ..EnvError::default()
-            });
+        if !file.is_pie() {
+            return Ok(SymbolAddress::Fixed(found.addr));
         }
-        Ok(found.addr)
+        let code = file.image().segments().iter().find(|s| s.executable);
+        let slide = code.map_or(0, |s| s.vaddr.wrapping_sub(s.offset));
+        Ok(SymbolAddress::FromCodeBase(found.addr.wrapping_sub(slide)))
     }
 
     fn child(&self) -> Option<u32> {

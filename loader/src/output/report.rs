@@ -28,7 +28,7 @@ impl RuntimeError<'_> {
             CounterKind::LostEvents => {
                 "Events were lost because the ring buffer was full. Try a larger perf_rb_pages."
             }
-            CounterKind::DivideByZero => "Division by 0: 0 is used as the result.",
+            CounterKind::DivideByZero => "Division by 0: 1 is used as the result.",
             CounterKind::ReadFailed => "Memory could not be read: 0 is used as the result.",
             CounterKind::MapFull => "Map full; the entry was not added. Try a larger max_map_keys.",
             CounterKind::StackFailed => "No stack trace could be taken.",
@@ -82,11 +82,11 @@ mod tests {
         let source = "BEGIN {\n  @y = 1 / $z; }";
         let span = Span::new(source.find('1').unwrap(), source.find(';').unwrap());
         let error = RuntimeError { kind: CounterKind::DivideByZero, count: 3, file: "x.gt", source, span };
-        let want = "x.gt:2:8-14: WARNING: Division by 0: 0 is used as the result. (3 times)\n  @y = 1 / $z; }\n       ~~~~~~\n";
+        let want = "x.gt:2:8-14: WARNING: Division by 0: 1 is used as the result. (3 times)\n  @y = 1 / $z; }\n       ~~~~~~\n";
         assert_eq!(error.text(), want);
         let mut line = Vec::new();
         json::write_line(&mut line, &error.json());
-        let want = "{\"type\": \"runtime_error\", \"msg\": \"Division by 0: 0 is used as the result.\", \
+        let want = "{\"type\": \"runtime_error\", \"msg\": \"Division by 0: 1 is used as the result.\", \
                     \"filename\": \"x.gt\", \"line\": 2, \"col\": 8, \"count\": 3}\n";
         assert_eq!(String::from_utf8(line).unwrap(), want);
     }
