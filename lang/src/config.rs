@@ -22,8 +22,8 @@ pub struct Config {
     pub missing_probes: MissingProbes,
     /// Greatest number of sites that one script may attach to (`max_probes`).
     pub max_probes: u32,
-    /// Pages of the ring buffer, a power of two (`perf_rb_pages`).
-    pub ring_pages: u32,
+    /// Pages of the ring buffer, a power of two (`perf_rb_pages`); `None` for a size that suits the script.
+    pub ring_pages: Option<u32>,
 }
 
 /// What happens when an attach point matches nothing.
@@ -47,7 +47,7 @@ impl Default for Config {
             str_trunc_trailer: "..".into(),
             missing_probes: MissingProbes::Error,
             max_probes: 65536,
-            ring_pages: 1024,
+            ring_pages: None,
         }
     }
 }
@@ -134,7 +134,7 @@ pub const SETTINGS: &[Setting] = &[
             if !pages.is_power_of_two() {
                 return Err("a power of two".into());
             }
-            c.ring_pages = pages;
+            c.ring_pages = Some(pages);
             Ok(())
         },
     },
@@ -246,7 +246,7 @@ mod tests {
             missing_probes: MissingProbes::Warn,
             print_maps_on_exit: false,
             str_trunc_trailer: "~".into(),
-            ring_pages: 64,
+            ring_pages: Some(64),
             ..Config::default()
         };
         assert_eq!(found, expected);
@@ -256,6 +256,6 @@ mod tests {
     fn bad_settings() {
         let source = "config = { max_strln = 64; max_strlen = 1; missing_probes = maybe; log_size = 1; perf_rb_pages = 3;\n\
                       print_maps_on_exit = 7 } config = { } begin { }";
-        insta::assert_snapshot!(config(source, &[("max_map_keys", "many")]).1);
+        assert_text!(config(source, &[("max_map_keys", "many")]).1);
     }
 }

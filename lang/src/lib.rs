@@ -32,6 +32,14 @@
 //!
 //! [`builtin`] lists all variables and functions with their documentation.
 
+/// A snapshot of a text; the expression that made it would only repeat the test.
+#[cfg(test)]
+macro_rules! assert_text {
+    ($text:expr) => {
+        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!($text) })
+    };
+}
+
 pub mod arch;
 pub mod ast;
 pub mod builtin;

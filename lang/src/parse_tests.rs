@@ -76,7 +76,7 @@ fn precedence() {
 
 #[test]
 fn scripts() {
-    insta::assert_snapshot!(trees(&[
+    assert_text!(trees(&[
         "#!/usr/bin/env gotrace\n// c\nstruct T { int32 a, *b, c[4]; unsigned long d; const char *e; struct { u8 x; } in; };\nenum E { A, B = 4, }\nconfig = { max_strlen = 64; missing_probes = warn; s = \"x\" }\nbegin, end, /pid == 1/ { }",
         "begin { let $a; let $b : uint64 = 1; $c = @m[1, comm]; @m++; --$a; @x[$a] += 2; $c <<= 1; _ = $b; return; return 1 }",
         "begin { if a { } else if (b) { } else { } unroll (3) { f(); } { g() } ;; x ? f(1,) : g(); }",
@@ -86,7 +86,7 @@ fn scripts() {
 
 #[test]
 fn syntax_errors() {
-    insta::assert_snapshot!(trees(&[
+    assert_text!(trees(&[
         "begin { $x = 1 $y = 2; print($y) print($x); }",
         "begin { $x = ; $y = 1 +; f(1,; @m[ = 1; }",
         "begin { if (pid == 1 { print(1); } }",
@@ -274,7 +274,7 @@ fn deep_nesting_is_refused_not_fatal() {
         ("(1, ", "1", ")"),
         ("unroll (2) { ", "@x = 1;", " }"),
     ] {
-        for n in [20, 100, 5000] {
+        for n in [20, 100, 1000] {
             let text = format!("u:./web:main.handler {{ {}{middle}{} }}", open.repeat(n), close.repeat(n));
             survives(&text);
         }

@@ -385,6 +385,6 @@ mod tests {
             format!("{text}  ->  {}", lines.unwrap_or_else(|| "accepted".into()))
         })
         .collect();
-        insta::assert_snapshot!(messages.join("\n"));
+        assert_text!(messages.join("\n"));
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::sys::bpf::{self, AttachType, Debug, ProgType};
 use aya::maps::MapData;
+use aya_obj::btf::BtfFeatures;
 use aya_obj::generated::bpf_insn;
 use codegen::object::{Object, Program, ProgramKind};
 use lang::span::Span;
@@ -117,8 +118,10 @@ pub fn verifier_logs(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<
 
 /// Loads the object's type information; a kernel that cannot take it loses script lines in logs, nothing else.
 fn kernel_btf(parsed: &mut aya_obj::Object) -> Option<OwnedFd> {
-    let features = aya::features().btf()?;
-    let btf = parsed.fixup_and_sanitize_btf(features).ok()??;
+    // Of the kinds that kernels learnt one after the other our objects use functions, global functions and data sections,
+    // which are all older than what gotrace needs besides (5.15). Asking the kernel would cost a dozen system calls.
+    const FEATURES: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
+    let btf = parsed.fixup_and_sanitize_btf(&FEATURES).ok()??;
     bpf::btf_load(&btf.to_bytes()).ok()
 }
 

@@ -15,7 +15,7 @@ const INITIAL_PID_NAMESPACE: u64 = 0xefff_fffc;
 /// The machine for a run of `program`.
 #[must_use]
 pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> Target {
-    let mut target = for_object();
+    let mut target = machine();
     target.pid = pid;
     target.count_read_errors = count_read_errors;
     target.start = clock::boot_nanos();
@@ -32,9 +32,13 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
 /// The machine for an object file: this one, without a process to filter by.
 #[must_use]
 pub fn for_object() -> Target {
-    let arch = host_arch();
-    let cpus = clock::possible_cpus().unwrap_or(1) as u32;
-    Target { tls_base: tls_base(arch), map_count: map_count(), ..Target::recent(arch, cpus) }
+    let machine = machine();
+    Target { tls_base: tls_base(machine.arch), map_count: map_count(), ..machine }
+}
+
+/// What is cheap to know about this machine.
+fn machine() -> Target {
+    Target::recent(host_arch(), clock::possible_cpus().unwrap_or(1) as u32)
 }
 
 /// Offset of the thread's TLS base in `task_struct`.

@@ -31,7 +31,6 @@ const LRU_ENTRIES: u32 = 65536;
 
 /// What all programs of a script share while they are lowered.
 pub(crate) struct Unit<'a> {
-    pub program: &'a hir::Program,
     pub target: &'a Target,
     pub maps: Vec<MapDef>,
     pub user_maps: Vec<UserMap>,
@@ -42,6 +41,8 @@ pub(crate) struct Unit<'a> {
     scratch: Option<usize>,
     /// Values larger than this go to scratch memory.
     on_stack_limit: u32,
+    /// Bytes of the ring buffer.
+    ring_size: u32,
 }
 
 /// A value that fits a register.
@@ -86,7 +87,6 @@ impl<'a> Unit<'a> {
     /// Creates the maps of a script.
     pub fn new(program: &'a hir::Program, target: &'a Target, on_stack_limit: u32) -> Unit<'a> {
         let mut unit = Unit {
-            program,
             target,
             maps: Vec::new(),
             user_maps: Vec::new(),
@@ -96,6 +96,7 @@ impl<'a> Unit<'a> {
             zeros: None,
             scratch: None,
             on_stack_limit,
+            ring_size: ring_size(program),
         };
         for map in &program.maps {
             let value_size = layout::value_size(&map.value);
@@ -158,7 +159,7 @@ impl<'a> Unit<'a> {
                 kind: MapKind::RingBuf,
                 key_size: 0,
                 value_size: 0,
-                max_entries: self.program.config.ring_pages.next_power_of_two() * 4096,
+                max_entries: self.ring_size,
             });
             self.maps.len() - 1
         })
@@ -197,6 +198,29 @@ impl<'a> Unit<'a> {
         let index = self.global(object::COUNTERS);
         self.maps[index].value_size = 8 * self.counters.len() as u32;
     }
+}
+
+/// Bytes of the ring buffer: what the script sets, else much where events send records and little where only the script's
+/// beginning, end and intervals do. The reader maps all of it.
+fn ring_size(program: &hir::Program) -> u32 {
+    const PAGE: u32 = 4096;
+    const MANY: u32 = 1024;
+    const FEW: u32 = 64;
+    let rare = |p: &hir::Probe| matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_));
+    let pages = match program.config.ring_pages {
+        Some(pages) => pages,
+        None if program.probes.iter().all(|p| rare(p) || !sends_records(&p.body)) => FEW,
+        None => MANY,
+    };
+    pages.clamp(1, 1 << 18).next_power_of_two() * PAGE
+}
+
+fn sends_records(block: &[hir::Stmt]) -> bool {
+    block.iter().any(|stmt| match &stmt.kind {
+        hir::StmtKind::Emit { action, .. } => *action != hir::Action::Exit,
+        hir::StmtKind::If { then, els, .. } => sends_records(then) || sends_records(els),
+        _ => false,
+    })
 }
 
 /// Lowers the program of a probe.

@@ -89,7 +89,7 @@ impl Lower<'_, '_> {
         let flags = self.f.var();
         self.f.push(Op::Const { dst: flags, value: NO_WAKEUP as u64 });
         let unread = self.f.call(Helper::RingQuery, &[Arg::Map(ring), Arg::Imm(AVAIL_DATA)]);
-        let limit = self.unit.program.config.ring_pages * 4096 / WAKE_FRACTION;
+        let limit = self.unit.ring_size / WAKE_FRACTION;
         let quiet = self.f.label();
         self.f.branch(Cond::Lt, unread, Operand::Imm(limit as i32), quiet);
         self.f.push(Op::Const { dst: flags, value: FORCE_WAKEUP as u64 });

@@ -200,9 +200,10 @@ fn join(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         Some(arg) => checker.text_arg(arg, "the separator"),
         None => Ok(" ".into()),
     };
+    let array = checker.hidden_var(strings.span);
     let (address, space) = checker.address_arg(strings)?;
     let separator = separator?;
-    let (set, array) = checker.hidden_var(address)?;
+    let (set, array) = checker.set_hidden(array, address);
     let size = JOIN_STRING_SIZE.min(checker.max_string());
     let mut args = Vec::new();
     for i in 0..JOIN_STRINGS {

@@ -168,17 +168,23 @@ impl Checker<'_> {
         self.unknown(problem)
     }
 
-    /// A new variable that the script does not name, set to this value.
-    pub(crate) fn hidden_var(&mut self, value: hir::Expr) -> Checked<(hir::StmtKind, hir::Expr)> {
-        let (ty, span) = (value.ty.clone(), value.span);
+    /// A new variable that the script does not name. It is declared before its value is checked: variables are told
+    /// apart by their order, which must be the same in all passes.
+    pub(crate) fn hidden_var(&mut self, span: Span) -> hir::VarId {
         let id = self.scopes.declare("", span);
         self.scopes.vars[id.0 as usize].used = true;
+        id
+    }
+
+    /// The assignment of a [`Checker::hidden_var`], and the variable as an expression.
+    pub(crate) fn set_hidden(&mut self, id: hir::VarId, value: hir::Expr) -> (hir::StmtKind, hir::Expr) {
+        let (ty, span) = (value.ty.clone(), value.span);
         let inferred = super::infer::Inferred { ty: ty.clone(), weak: false };
         if let Ok((_, changed)) = self.vars().assign(id, &inferred, span) {
             self.maps.changed |= changed;
         }
         let var = hir::Expr::new(hir::ExprKind::Var(id), ty, span);
-        Ok((hir::StmtKind::SetVar(id, value), var))
+        (hir::StmtKind::SetVar(id, value), var)
     }
 
     /// Size of the longest string.

@@ -4,6 +4,7 @@ use crate::ast::{Expr, ExprKind, Name, TypeExpr};
 use crate::builtin::{self, Form};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::{agg_name, agg_signed, with_article};
+use crate::check::types::ANY_STRING;
 use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
 use crate::hir::{self, Agg, MapId, VarId};
@@ -360,6 +361,7 @@ impl Checker<'_> {
             | (Type::Int { .. } | Type::Ptr { .. }, Type::Ptr { .. })
             | (Type::Bool, Type::Bool)
             | (Type::KSym, Type::Int { .. }) => build::cast(value, &to),
+            (Type::Str(_), &ANY_STRING) => value,
             (Type::Str(from), Type::Str(to)) if from <= to => value,
             (from, to) => {
                 let problem = Problem::error(

@@ -92,9 +92,13 @@ pub(crate) fn coerce(value: Expr, ty: &Type) -> Option<Expr> {
             Some(fold::node(Expr::new(ExprKind::Cast(Box::new(value)), ty.clone(), span)))
         }
         (Type::Str(from), Type::Str(to)) if from <= to => Some(value),
-        // Only a larger room for the same contents.
-        (Type::Buf(from), Type::Buf(to)) if from <= to => Some(Expr { ty: ty.clone(), ..value }),
-        (Type::Stack { limit: from, .. }, Type::Stack { limit: to, .. }) if from <= to => {
+        // What is read only now can be read into more room; what is kept somewhere has its size.
+        (Type::Buf(from), Type::Buf(to)) if from <= to && matches!(value.kind, ExprKind::ReadBuf { .. }) => {
+            Some(Expr { ty: ty.clone(), ..value })
+        }
+        (Type::Stack { limit: from, .. }, Type::Stack { limit: to, .. })
+            if from <= to && matches!(value.kind, ExprKind::Builtin(_)) =>
+        {
             Some(Expr { ty: ty.clone(), ..value })
         }
         (Type::Tuple(from), Type::Tuple(to)) if from.len() == to.len() => {

@@ -172,7 +172,11 @@ impl Checker<'_> {
             (Type::KSym, Type::KSym) if equality => {
                 compare(build::cast(a, &Type::U64), build::cast(b, &Type::U64))
             }
-            (Type::Str(_), Type::Str(_)) if equality => compare(a, b),
+            (Type::Str(_), Type::Str(_)) if equality => {
+                self.warn_length(&a, &b);
+                self.warn_length(&b, &a);
+                compare(a, b)
+            }
             (Type::Tuple(_), Type::Tuple(_)) if equality => {
                 let joined = infer::join(&a.ty, &b.ty).filter(is_comparable);
                 let fitted = joined
@@ -265,6 +269,19 @@ impl Checker<'_> {
             }
         }
         ids
+    }
+
+    /// A literal that is longer than the other string can be.
+    fn warn_length(&mut self, literal: &hir::Expr, other: &hir::Expr) {
+        if let (hir::ExprKind::Str(text), Type::Str(room)) = (&literal.kind, &other.ty)
+            && !matches!(other.kind, hir::ExprKind::Str(_))
+            && text.len() >= *room as usize
+        {
+            let problem = Problem::warning(literal.span, format!("this string has {} bytes", text.len()))
+                .label(other.span, format!("this one has at most {}", room.saturating_sub(1)))
+                .note("they are never equal");
+            self.warn(problem);
+        }
     }
 
     fn warn_comparison(&mut self, op: BinOp, a: &hir::Expr, b: &hir::Expr, ty: &Type, span: Span) {

@@ -336,7 +336,9 @@ impl Checker<'_> {
                 };
                 node(hir::ExprKind::CtxDataLoc { offset }, Type::Ptr { to, space: AddrSpace::Kernel })
             }
-            (Base::Context(offset), Some(n)) => node(hir::ExprKind::Ctx { offset }, Type::Str(n)),
+            (Base::Context(offset), Some(n)) => {
+                node(hir::ExprKind::Ctx { offset }, Type::Str(n.max(1).next_multiple_of(8)))
+            }
             (Base::Context(offset), None) if ty == Type::Bool => {
                 let byte = hir::Expr::new(hir::ExprKind::Ctx { offset }, BYTE, span);
                 Ok(build::nonzero(byte))

@@ -3,6 +3,7 @@
 use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::with_article;
+use crate::check::types::{ANY_BUFFER, ANY_STRING};
 use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
 use crate::hir::{self, Agg, Stmt, UnOp, VarId};
@@ -123,7 +124,11 @@ impl Checker<'_> {
             if resolved == Type::Void {
                 return self.fail(Problem::error(ty.span, "a variable cannot be `void`"));
             }
-            self.vars().fix(id, resolved, ty.span);
+            match resolved {
+                ANY_STRING => self.declared_any(id, Type::Str(8), ty.span),
+                ANY_BUFFER => self.declared_any(id, Type::Buf(8), ty.span),
+                resolved => self.vars().fix(id, resolved, ty.span),
+            }
         }
         match checked? {
             Some(value) => {
@@ -131,6 +136,14 @@ impl Checker<'_> {
                 Ok(vec![hir::StmtKind::SetVar(id, value)])
             }
             None => self.zero_var(id, name.span),
+        }
+    }
+
+    /// `let $x : string`: as large as the longest of its values.
+    fn declared_any(&mut self, id: VarId, least: Type, span: Span) {
+        let inferred = Inferred { ty: least, weak: false };
+        if let Ok((_, changed)) = self.vars().assign(id, &inferred, span) {
+            self.maps.changed |= changed;
         }
     }
 
@@ -190,6 +203,11 @@ impl Checker<'_> {
         let message = format!("this is {}, but `${name}` is {}", with_article(value), with_article(var));
         let problem = Problem::error(span, message).label(at, format!("`${name}` got its type here"));
         self.fail(match (value, var) {
+            (Type::Str(n), Type::Str(room)) if n > room => problem.note(format!(
+                "it may have {} bytes, `${name}` has room for {}",
+                n - 1,
+                room.saturating_sub(1)
+            )),
             (Type::Int { .. }, Type::Int { .. }) => problem.help(format!("cast it: `({var})…`")),
             _ => problem,
         })

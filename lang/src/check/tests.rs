@@ -90,7 +90,7 @@ impl Env for TestEnv {
                 let go =
                     Goroutine { in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
                 let (names, abi, goroutine) = match binary.as_str() {
-                    "./web" => (WEB, Abi::GoRegisters, Some(go)),
+                    "./web" | "./web2" => (WEB, Abi::GoRegisters, Some(go)),
                     "./web115" => (WEB, Abi::GoStack, Some(Goroutine { in_register: false, ..go })),
                     "libc" => (LIBC, Abi::C, None),
                     _ => {
@@ -138,6 +138,7 @@ impl Env for TestEnv {
     fn symbol_address(&self, _binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
         match symbol {
             "main.counter" => Ok(SymbolAddress::Fixed(0x55_0000)),
+            "main.pie" => Ok(SymbolAddress::FromCodeBase(0x1000)),
             _ => Err(EnvError {
                 message: format!("no symbol \"{symbol}\""),
                 similar: vec!["main.counter".into()],
@@ -193,14 +194,14 @@ fn bodies(bodies: &[&str]) -> String {
 
 #[test]
 fn spine() {
-    insta::assert_snapshot!(outcome(
+    assert_text!(outcome(
         r#"uprobe:./web:main.prepareAnswer { printf("%s %d\n", gostr(sarg0,sarg1), sarg2); @c[comm, pid] = count(); @x = hist(arg0); }"#
     ));
 }
 
 #[test]
 fn latency_in_two_lines() {
-    insta::assert_snapshot!(outcome(
+    assert_text!(outcome(
         "uprobe:./web:main.* { @start[callid] = nsecs; }
 uretprobe:./web:main.* /@start[callid]/ { @us[func] = hist((nsecs - @start[callid]) / 1000); delete(@start, callid); }"
     ));
@@ -208,7 +209,7 @@ uretprobe:./web:main.* /@start[callid]/ { @us[func] = hist((nsecs - @start[calli
 
 #[test]
 fn literals() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "print((1, 0x7fffffffffffffff, 0x8000000000000000, 1_000, 10ms, true, \"a\\n\"));",
         "print($1); print($2); print($3); print($#); print(str($1)); print(str($2)); print(str($3));",
         "print(-9223372036854775807 - 1); print(-18446744073709551615);",
@@ -218,7 +219,7 @@ fn literals() {
 
 #[test]
 fn arithmetic() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "print(arg0 + 1); print(arg0 - 1); print(pid * 2); print(pid - 1); print(-pid); print(~pid);",
         "print((int32)arg0 / 2); print(arg0 / 2); print(arg0 % 10); print(arg0 << 3 >> 1); print((int64)arg0 >> 1);",
         "print(1 + 2 * 3 - 4 / 2 % 2); print(1 | 6 ^ 2 & 3); print(1 << 4 > 3); print((1 == 2) + true);",
@@ -234,7 +235,7 @@ fn arithmetic() {
 
 #[test]
 fn comparisons() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "print(arg0 > 5); print(pid == 1); print((int64)arg0 < -1); print((int8)arg0 == pid); print(arg0 != 0 && !pid);",
         "print(comm == \"go\"); print(\"a\" == \"b\"); print((pid, comm) == (1, \"x\")); print((1, 2) != (1, 2));",
         "print((uint8 *)arg0 == 0); print(comm == $1); print($2 == comm); print(arg0 && 1); print(arg0 || 1); print(0 && arg0);",
@@ -243,6 +244,7 @@ fn comparisons() {
         "print(func == comm);",
         "print(comm == 1);",
         "print(comm < \"a\");",
+        "print(comm == \"sixteen bytes ...\"); print(comm == \"fifteen bytes ..\");",
         "print((1, 2) == (1, 2, 3));",
         "print(ustack == kstack);",
         "print(arg0 < (int64)arg1);",
@@ -254,7 +256,7 @@ fn comparisons() {
 
 #[test]
 fn names_of_several_functions_and_probes() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "u:./web:main.*, u:./web115:main.* /func == \"main.handler\"/ { @[probe] = count(); }",
         "u:./web:main.* { @f = func; } end /@f == \"main.handler\"/ { print(@f); }",
         "begin { @ = probe == \"begin\"; } end { @ = probe == \"begin\"; }",
@@ -263,7 +265,7 @@ fn names_of_several_functions_and_probes() {
 
 #[test]
 fn variables() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "$x = 1; $x = nsecs; print($x);",
         "$x = 0; if (pid > 1) { $x = arg0; } print($x);",
         "let $x; if (pid > 1) { $x = comm; } else { $x = \"a longer string than that\"; } print($x);",
@@ -286,6 +288,9 @@ fn variables() {
         "$x = printf(\"a\");",
         "$x = 1;",
         "let $s; if (pid) { $s = ustack; } print($s);",
+        "let $s : string; $s = comm; $s = str(arg0); print($s); print((string)comm); let $b : buffer = buf(arg0, 20); print($b);",
+        "let $s : string[16] = comm; print($s);",
+        "let $s : string[16] = str(arg0); print($s);",
         "pid = 1;",
         "x = 1;",
         "$t = (1, 2); $t.0 = 3;",
@@ -299,7 +304,7 @@ fn variables() {
 
 #[test]
 fn maps() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "@ = 1; @x = pid; @x = nsecs; @y[pid] = comm; @y[arg0] = \"a string that is longer\"; print(@y[1]);",
         "@n++; @m[pid]--; @n += arg0; @m[pid] -= 2; @k[1] = @n++ + ++@m[pid]; @u = arg0; @u += 1; @u -= 1; @u *= 2;",
         "@a[1, \"x\"] = 1; @a[pid, \"a longer key\"] = 2; @a[(3, comm)] = 3; print(@a[1, \"x\"]);",
@@ -329,7 +334,7 @@ fn maps() {
 
 #[test]
 fn maps_get_their_types_from_later_probes() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "begin { printf(\"%d %s\\n\", @n, @s[1]); } end { @n = nsecs; @s[pid] = \"abc\"; }",
         "begin { @x[1] = 1; } end { @x[nsecs] = nsecs; } i:s:1 { @x[-1] = -1; }",
         "begin { @x = 1; } u:./web:main.handler { @x = arg0; }",
@@ -339,7 +344,7 @@ fn maps_get_their_types_from_later_probes() {
 
 #[test]
 fn statements() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "if (pid == 1) { print(1); } else if (pid == 2) { print(2); } else { print(3); }",
         "if pid { print(1); } if (1) { print(2); } else { print(3); } if (0) { print(4); }",
         "pid > 5 ? print(1) : print(2); pid ? 1 : 2;",
@@ -366,7 +371,7 @@ fn statements() {
 
 #[test]
 fn casts_and_memory() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "print((uint8)arg0); print((int8)300); print((bool)arg0); print((uint64 *)arg0); print((int32)-1); print((uint8)true);",
         "print(*arg0); print(*(uint32 *)arg0); print(((uint32 *)arg0)[2]); print(((uint16 *)arg0)[pid]); print(*(int8 *)(arg0 + 8));",
         "$p = (uint32 *)arg0; print($p + 2); print(*($p + 1)); print(2 + $p); print($p - (uint32 *)arg1); print(*$p == 1);",
@@ -422,16 +427,17 @@ enum Color { RED, GREEN = 5, BLUE };
     .iter()
     .map(|b| one(b))
     .collect();
-    insta::assert_snapshot!(text.join("\n"));
+    assert_text!(text.join("\n"));
 }
 
 #[test]
 fn declarations_with_errors() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "struct T { int x; int x; }; begin { }",
         "struct T { struct T inner; }; begin { }",
         "struct T { nope x; }; begin { }",
         "struct T { void x; }; begin { }",
+        "struct T { string x; }; begin { }",
         "struct T { int x[999999999]; }; begin { }",
         "struct T { int x[4294967295][4294967295]; }; begin { }",
         "struct T { int x : 3; }; begin { }",
@@ -445,19 +451,19 @@ fn declarations_with_errors() {
 
 #[test]
 fn process_and_machine() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "begin { print((pid, tid, uid, gid, comm, cpu, rand, cpid)); print(pid()); }",
         "begin { print(pid(1)); }",
         "begin { print(pidd); print(PID); print(jiffies); print(printf); print(x); }",
         "begin { $pidd = 1; print(pidd); @cont = 1; print(cont); print($pidd); }",
     ]));
     let env = TestEnv { child: None, ..TestEnv::new() };
-    insta::assert_snapshot!(outcome_in(&env, "begin { print(cpid); }"));
+    assert_text!(outcome_in(&env, "begin { print(cpid); }"));
 }
 
 #[test]
 fn time() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "begin { print(nsecs); print(nsecs(monotonic)); print(nsecs(tai)); print(elapsed); time(); time(\"%H\\n\"); }",
         "begin { print(strftime(\"%H:%M\", nsecs)); printf(\"%s\", strftime(\"%f\", 5)); @t = strftime(\"%S\", nsecs); }",
         "begin { print(nsecs(wall)); }",
@@ -472,7 +478,7 @@ fn time() {
 
 #[test]
 fn sites() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "u:./web:main.handler { print((arg0, sarg3, func, probe, reg(\"sp\"), reg(\"rax\"))); }",
         "ur:libc:malloc { print(retval); print(func); }",
         "u:./web:main.handler+4 { print(arg0); }",
@@ -489,7 +495,7 @@ fn sites() {
 
 #[test]
 fn tracepoint_arguments() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "t:syscalls:sys_enter_openat { print(str(args.filename)); print(args->dfd); print(args.flags & 1); join(args.argv); }",
         "t:sched:sched_process_exec { print(args.filename); print(args.old_comm); print(args.ips[2]); print(str(args.task)); print(ksym(args.func)); }",
         "t:*:s* { print(args.filename); }",
@@ -506,7 +512,7 @@ fn tracepoint_arguments() {
 
 #[test]
 fn goroutines() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "u:./web:main.handler { @[callid] = goid; }",
         "u:libc:malloc { print(goid); print(callid); }",
         "t:syscalls:sys_enter_openat { print(goid); print(callid); }",
@@ -515,7 +521,7 @@ fn goroutines() {
 
 #[test]
 fn stacks() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "p:hz:99 { @[kstack, ustack(perf), ustack(3), kstack(raw, 10)] = count(); print(len(ustack)); }",
         "p:hz:99 { print(ustack(0)); print(ustack(128)); print(ustack(pid)); print(ustack(prf)); print(ustack(1, perf)); }",
         "p:hz:99 { @s = ustack; @s = ustack(perf); @k = ustack; @k = kstack; }",
@@ -525,7 +531,7 @@ fn stacks() {
 
 #[test]
 fn memory() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "u:libc:malloc { print(str(arg0)); print(str(arg0, 10)); print(str(arg0, arg1)); print(str((char *)arg0)); }",
         "u:./web:main.handler { print(gostr(sarg0, sarg1)); print(gostr(sarg0, 5)); print(gostr(sarg0)); }",
         "u:libc:malloc { printf(\"%r %rx %rh\", buf(arg0, 8), buf(arg0, arg1), buf(arg0)); @b = buf(arg0, 4); @b = buf(arg0, 8); }",
@@ -537,8 +543,10 @@ fn memory() {
 
 #[test]
 fn symbols() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "u:./web:main.handler { @[usym(sarg0), ksym(arg0)] = count(); print(*uaddr(\"main.counter\")); print(usym(uaddr(\"main.counter\"))); }",
+        "u:./web:main.handler { print(*uaddr(\"main.pie\")); }",
+        "u:./web:main.handler, u:./web:net/*, u:./web2:main.handler { print(uaddr(\"main.counter\")); }",
         "u:./web:main.handler { print(usym(comm)); print(ksym()); }",
         "u:./web:main.handler { print(uaddr(\"main.conter\")); print(uaddr(comm)); }",
         "begin { print(uaddr(\"main.counter\")); }",
@@ -549,7 +557,7 @@ fn symbols() {
 
 #[test]
 fn printf() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         r#"printf("plain\n"); printf("%d %u %x %-5d %p %c %s %s %%\n", pid, arg0, arg1, true, arg0, 65, 5, (1, comm));"#,
         r#"printf("%s %s %s %s", ustack, func, probe, nsecs);"#,
         r#"printf("%d\n");"#,
@@ -568,7 +576,7 @@ fn printf() {
 
 #[test]
 fn print_join_exit() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "@x[1] = 1; @c[pid] = count(); print(@x); print(@x, 5); print(@x, 5, 1000); print(@x[1]); print(@c[pid]); print(comm);",
         "join((uint64)arg0); join(arg0, \",\"); exit(); exit(3); exit(pid); print((1, \"a\"));",
         "@h[1] = hist(1); print(@h[1]);",
@@ -585,7 +593,7 @@ fn print_join_exit() {
 
 #[test]
 fn map_functions() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "@x[1] = 1; @s = 1; clear(@x); zero(@x); delete(@x, 1); delete(@x[2]); delete(@s); print(len(@x)); $d = delete(@x, 3); print($d);",
         "@x[1, \"a\"] = 1; if (has_key(@x, (2, \"b\"))) { delete(@x[3, \"c\"]); } print(has_key(@x, (pid, comm)));",
         "clear(@nope);",
@@ -603,7 +611,7 @@ fn map_functions() {
 
 #[test]
 fn aggregations() {
-    insta::assert_snapshot!(bodies(&[
+    assert_text!(bodies(&[
         "@c = count(); @s = sum(arg0); @t = sum((int32)arg0); @m = min(pid); @x = max(1); @a = avg(arg0); @st = stats(arg0);",
         "@h = hist(arg0); @i = hist((int64)arg0, 2); @l = lhist(arg0, 0, 100 * 10, 10); @s = sum(1); @s = sum(arg0);",
         "@c[pid] = count(); @s = sum(-1); @a = avg(arg0); print(@c[1] + 1); print(@s < 5); print((uint64)@a); if (@c[2] > 1) { }",
@@ -619,7 +627,7 @@ fn aggregations() {
 
 #[test]
 fn attach_points() {
-    insta::assert_snapshot!(outcomes(&[
+    assert_text!(outcomes(&[
         "begin { } END { } i:s:1 { } interval:hz:10 { } profile:ms:5 { }",
         "u:./web:main.*, u:./web:main.handler, ur:./web:main.handler, u:./web115:net/* { @ = count(); }",
         "u:./web:main.handler /pid == $1 && comm != \"x\"/ { } u:./web:main.handler { }",
@@ -642,11 +650,11 @@ fn missing_probes_may_be_warnings() {
     let config = Config { missing_probes: crate::config::MissingProbes::Ignore, ..Config::default() };
     let (script, _) = crate::parse("t.gt", "u:./web:main.nope { }");
     let checked = crate::check(&script, &TestEnv::new(), &config);
-    insta::assert_snapshot!(checked.err().unwrap_or_default().render("t.gt", "u:./web:main.nope { }", false));
+    assert_text!(checked.err().unwrap_or_default().render("t.gt", "u:./web:main.nope { }", false));
     let config = Config { max_probes: 2, ..Config::default() };
     let (script, _) = crate::parse("t.gt", "u:./web:main.* { }");
     let checked = crate::check(&script, &TestEnv::new(), &config);
-    insta::assert_snapshot!(checked.err().unwrap_or_default().render("t.gt", "u:./web:main.* { }", false));
+    assert_text!(checked.err().unwrap_or_default().render("t.gt", "u:./web:main.* { }", false));
 }
 
 #[test]

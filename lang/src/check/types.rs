@@ -7,17 +7,22 @@
 use crate::ast::{self, FieldType, TypeDeclKind, TypeExpr, TypeKind};
 use crate::diag::{Problem, Problems};
 use crate::types::{AddrSpace, Field, Struct, Type};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The types that a script declares.
 #[derive(Debug, Default)]
 pub(crate) struct Types {
-    records: HashMap<String, Arc<Struct>>,
+    records: BTreeMap<String, Arc<Struct>>,
     enums: Vec<String>,
     /// Values of enumerators.
-    pub constants: HashMap<String, i64>,
+    pub constants: BTreeMap<String, i64>,
 }
+
+/// `string` and `buffer` without a size: that of the values that meet them.
+pub(crate) const ANY_STRING: Type = Type::Str(0);
+/// See [`ANY_STRING`].
+pub(crate) const ANY_BUFFER: Type = Type::Buf(0);
 
 /// Largest size of a structure, and so of an array in it: offsets stay far from overflow.
 const MAX_SIZE: u64 = 1 << 20;
@@ -159,12 +164,12 @@ impl Types {
                 complete = false;
                 continue;
             };
-            let size = size_of(&ty).filter(|_| ty != Type::Void);
+            let size = size_of(&ty).filter(|_| ty != Type::Void && ty != ANY_STRING && ty != ANY_BUFFER);
             let Some(size) = size.filter(|s| end + s <= MAX_SIZE) else {
-                let what = if ty == Type::Void {
-                    "a member cannot be `void`"
-                } else {
-                    "this structure is too large"
+                let what = match ty {
+                    Type::Void => "a member cannot be `void`",
+                    ANY_STRING | ANY_BUFFER => "a member needs a size: `char name[16]`",
+                    _ => "this structure is too large",
                 };
                 problems.push(Problem::error(decl.span, what));
                 return None;
@@ -196,8 +201,8 @@ impl Types {
     pub fn resolve(&self, ty: &TypeExpr, space: AddrSpace) -> Result<Type, Box<Problem>> {
         match &ty.kind {
             TypeKind::Named(words) => match words.as_str() {
-                "string" => Ok(Type::Str(64)),
-                "buffer" => Ok(Type::Buf(64)),
+                "string" => Ok(ANY_STRING),
+                "buffer" => Ok(ANY_BUFFER),
                 words => named(words)
                     .ok_or_else(|| Box::new(Problem::error(ty.span, format!("unknown type `{words}`")))),
             },

@@ -3,7 +3,7 @@
 use super::{CliError, Color};
 use lang::diag::Problems;
 use lang::env::Env;
-use lang::{Config, ast, hir};
+use lang::{ast, hir};
 use std::io::Read;
 use std::path::Path;
 
@@ -71,13 +71,17 @@ impl Source {
 
     /// Checks the script; warnings go to standard error unless `quiet`.
     pub fn check(&self, script: &ast::Script, env: &dyn Env, messages: Messages) -> Result<hir::Program, CliError> {
-        let config = Config::default();
+        let (config, settings) = lang::config::from_script(script, &overrides());
+        if settings.has_errors() {
+            return Err(self.errors(settings));
+        }
         let (program, mut warnings) = lang::check(script, env, &config).map_err(|mut problems| {
             if messages.no_warnings {
                 problems.drop_warnings();
             }
             self.errors(problems)
         })?;
+        warnings.extend(settings);
         if messages.no_warnings {
             warnings.drop_warnings();
         }
@@ -86,6 +90,17 @@ impl Source {
         }
         Ok(program)
     }
+}
+
+/// Settings from the environment: `GOTRACE_MAX_STRLEN=200`, also with the prefix that bpftrace uses.
+fn overrides() -> Vec<(String, String)> {
+    std::env::vars()
+        .filter_map(|(name, value)| {
+            let setting = name.strip_prefix("GOTRACE_").or_else(|| name.strip_prefix("BPFTRACE_"))?;
+            let setting = setting.to_lowercase();
+            lang::config::SETTINGS.iter().any(|s| s.name == setting).then_some((setting, value))
+        })
+        .collect()
 }
 
 /// How diagnostics are shown.

@@ -1,0 +1,162 @@
+//! The bytes of the DWARF sections of a file: as they stand, or expanded from one of the two compressed forms.
+//! Each section is expanded when it is first asked for, and kept.
+//!
+//! Go's linker compresses by default: up to Go 1.16 in the old GNU form (`.zdebug_info`: `ZLIB`, the size as a
+//! big-endian word, a zlib stream), later in the form of the ELF specification (`SHF_COMPRESSED`, `Elf64_Chdr`,
+//! a stream). Both hold zlib streams, which `flate2` reads; the `compression` feature of `object` would bring
+//! a second decoder for zstd, which Go never writes.
+
+use std::io::Read;
+use std::sync::OnceLock;
+
+use flate2::read::ZlibDecoder;
+
+use super::DwarfError;
+use crate::bytes;
+use crate::image::Image;
+
+/// The sections that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Abbrev,
+    /// Addresses by index, since DWARF 5 (Go 1.25).
+    Addr,
+    Info,
+    /// Strings of C units; Go writes strings in place.
+    LineStr,
+    /// Places of variables: DWARF 4.
+    Loc,
+    /// Places of variables: DWARF 5.
+    LocLists,
+    /// Address ranges of units: DWARF 4.
+    Ranges,
+    /// Address ranges of units: DWARF 5.
+    RngLists,
+    Str,
+}
+
+/// Names behind `.debug_` and `.zdebug_`, in the order of [`Section`].
+const NAMES: [&str; 9] = ["abbrev", "addr", "info", "line_str", "loc", "loclists", "ranges", "rnglists", "str"];
+
+/// Greatest expansion that is believed. Debug sections shrink to a third or a quarter; a file that claims more
+/// than this, or more than [`SMALL`], is made to fill the memory.
+const MAX_RATIO: u64 = 64;
+/// Sizes up to which any expansion is believed: short sections can be mostly zeros.
+const SMALL: u64 = 1 << 20;
+
+/// `ELFCOMPRESS_ZLIB`
+const ELFCOMPRESS_ZLIB: u32 = 1;
+/// Size of `Elf64_Chdr`: type, padding, size, alignment.
+const CHDR_SIZE: usize = 24;
+/// Start of an old compressed section, and the size of its header.
+const GNU_MAGIC: &[u8] = b"ZLIB";
+const GNU_HEADER_SIZE: usize = 12;
+
+/// The expanded sections of one file.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    expanded: [OnceLock<Result<Vec<u8>, DwarfError>>; NAMES.len()],
+}
+
+impl Sections {
+    /// Whether the file has the section at all.
+    pub(super) fn has(image: &Image, section: Section) -> bool {
+        matches!(find(image, section), Ok(Form::Plain(data)) if !data.is_empty())
+            || matches!(find(image, section), Ok(Form::Compressed { .. }) | Err(_))
+    }
+
+    /// The bytes of a section; none of a section that the file does not have.
+    pub(super) fn bytes<'a>(&'a self, image: &'a Image, section: Section) -> Result<&'a [u8], DwarfError> {
+        match find(image, section)? {
+            Form::Plain(data) => Ok(data),
+            Form::Compressed { stream, size } => {
+                let Some(slot) = self.expanded.get(section as usize) else { return Ok(&[]) };
+                let kept = slot.get_or_init(|| expand(stream, size));
+                kept.as_deref().map_err(DwarfError::clone)
+            }
+        }
+    }
+}
+
+/// A section as it stands in the file.
+enum Form<'a> {
+    Plain(&'a [u8]),
+    Compressed {
+        stream: &'a [u8],
+        /// Bytes of the expanded section, as the file claims.
+        size: u64,
+    },
+}
+
+fn find(image: &Image, section: Section) -> Result<Form<'_>, DwarfError> {
+    let suffix = NAMES.get(section as usize).copied().unwrap_or_default();
+    let named = |prefix: &str| {
+        image.sections().iter().find(|s| s.name.strip_prefix(prefix) == Some(suffix) && !s.file.is_empty())
+    };
+    let contents = |file: std::ops::Range<usize>| image.bytes().get(file).ok_or(DwarfError::CutShort);
+    if let Some(found) = named(".debug_") {
+        let data = contents(found.file.clone())?;
+        if !found.compressed {
+            return Ok(Form::Plain(data));
+        }
+        return match (bytes::u32(data, 0), bytes::u64(data, 8), data.get(CHDR_SIZE..)) {
+            (Some(ELFCOMPRESS_ZLIB), Some(size), Some(stream)) => Ok(Form::Compressed { stream, size }),
+            (Some(_), Some(_), Some(_)) => Err(DwarfError::Compression),
+            _ => Err(DwarfError::CutShort),
+        };
+    }
+    if let Some(found) = named(".zdebug_") {
+        let data = contents(found.file.clone())?;
+        let size = bytes::array(data, GNU_MAGIC.len()).map(u64::from_be_bytes);
+        return match (data.starts_with(GNU_MAGIC), size, data.get(GNU_HEADER_SIZE..)) {
+            (true, Some(size), Some(stream)) => Ok(Form::Compressed { stream, size }),
+            // The linker leaves a section as it is where compression does not help.
+            (false, ..) => Ok(Form::Plain(data)),
+            _ => Err(DwarfError::CutShort),
+        };
+    }
+    Ok(Form::Plain(&[]))
+}
+
+fn expand(stream: &[u8], size: u64) -> Result<Vec<u8>, DwarfError> {
+    let believed = SMALL.max((stream.len() as u64).saturating_mul(MAX_RATIO));
+    let capacity = bytes::index(size).filter(|_| size <= believed).ok_or(DwarfError::Expansion { size })?;
+    let mut out = Vec::with_capacity(capacity);
+    ZlibDecoder::new(stream).take(size).read_to_end(&mut out).map_err(|_| DwarfError::Stream)?;
+    if out.len() == capacity { Ok(out) } else { Err(DwarfError::Stream) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+
+    fn compressed(data: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(data).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    #[test]
+    fn a_stream_has_exactly_the_size_it_claims() {
+        let data = b"debug debug debug debug";
+        let stream = compressed(data);
+        let size = data.len() as u64;
+        assert_eq!(expand(&stream, size).as_deref(), Ok(data.as_slice()));
+        assert_eq!(expand(&stream, size + 1), Err(DwarfError::Stream));
+        assert_eq!(expand(&stream[..stream.len() / 2], size), Err(DwarfError::Stream));
+        assert_eq!(expand(b"no stream", 9), Err(DwarfError::Stream));
+    }
+
+    #[test]
+    fn an_unbelievable_size_is_refused_before_it_is_allocated() {
+        let stream = compressed(&[0; 4 << 20]);
+        assert_eq!(expand(&stream, u64::MAX), Err(DwarfError::Expansion { size: u64::MAX }));
+        assert_eq!(expand(&stream, 4 << 20), Err(DwarfError::Expansion { size: 4 << 20 }));
+        assert_eq!(expand(&compressed(&[0; 1 << 20]), 1 << 20).map(|data| data.len()), Ok(1 << 20));
+    }
+}
