@@ -1,8 +1,8 @@
 //! Prints what the crate knows about a binary: `facts BINARY [COMMAND [ARGUMENT]]`.
 //!
 //! Commands: `info` (default), `functions`, `sites`, `returns`, `frames` and `treatment` (both read addresses from standard
-//! input), `inlined NAME`, `match PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites` and `returns` is one
-//! line per function, made to be compared with other tools.
+//! input), `signatures`, `inlined NAME`, `match PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites`,
+//! `returns` and `signatures` is one line per function, made to be compared with other tools.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -62,6 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "returns" => go
             .functions()
             .try_for_each(|f| writeln!(out, "{:#x} {} {:x?}", f.entry(), f.name(), f.returns()))?,
+        "signatures" => signatures(&mut out, go)?,
         "frames" => frames(&mut out, go)?,
         "treatment" => {
             for address in io::stdin().lines() {
@@ -148,5 +149,27 @@ fn time(out: &mut impl Write, path: &str) -> Result<(), Box<dyn Error>> {
     step(out, "match *", go.matching(&Glob::new("*")).len())?;
     step(out, "inlined", go.inlined_into("sync.(*Mutex).Lock").len())?;
     step(out, "line", go.line_sites("proc.go", 300).len())?;
+    Ok(())
+}
+
+/// Per function: address, ABI, offset of the first result, completeness, and the size and place of each parameter and
+/// result.
+fn signatures(out: &mut impl Write, go: &GoBinary) -> Result<(), Box<dyn Error>> {
+    for f in go.functions() {
+        let Some(signature) = go.signature(&f)? else {
+            writeln!(out, "{:#x} {:?} none {}", f.entry(), f.abi(), f.name())?;
+            continue;
+        };
+        write!(out, "{:#x} {:?} ", f.entry(), f.abi())?;
+        write!(out, "{:?} {} ", signature.first_result_offset(), signature.is_complete())?;
+        for (list, what) in [(&signature.params, "params"), (&signature.results, "results")] {
+            let values = list.iter().map(|p| {
+                let at = p.stack_offset.map_or_else(|| "?".to_owned(), |at| at.to_string());
+                format!("{}:{:?}:{}:{}@{at}", p.name, p.kind, p.size, p.align)
+            });
+            write!(out, "{what}({}) ", values.collect::<Vec<_>>().join(","))?;
+        }
+        writeln!(out, "{}", f.name())?;
+    }
     Ok(())
 }

@@ -81,6 +81,8 @@ pub struct Section {
     pub vaddr: u64,
     /// Place in the file (empty for `SHT_NOBITS`).
     pub file: Range<usize>,
+    /// Whether those bytes are an `Elf64_Chdr` and a compressed stream (`SHF_COMPRESSED`).
+    pub compressed: bool,
 }
 
 /// A parsed ELF file that owns its bytes.
@@ -306,7 +308,8 @@ fn sections(header: &Header, data: &[u8]) -> Vec<Section> {
             Some((offset, size)) => bytes::index(offset)?..bytes::index(offset.checked_add(size)?)?,
             None => 0..0,
         };
-        Some(Section { name, vaddr: s.sh_addr(Le), file })
+        let compressed = s.sh_flags(Le) & u64::from(elf::SHF_COMPRESSED) != 0;
+        Some(Section { name, vaddr: s.sh_addr(Le), file, compressed })
     };
     table.iter().filter_map(describe).collect()
 }

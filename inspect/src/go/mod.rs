@@ -1,6 +1,7 @@
 //! Facts of a Go binary, from the tables that the Go linker always writes: they are there in stripped,
 //! position-independent and cgo binaries too. No DWARF and no symbol table is needed; symbol names are used
-//! where they say more.
+//! where they say more. The one exception are the types of parameters and results ([`signature`]), for which
+//! there must be DWARF.
 //!
 //! [`GoBinary`] is the whole program, [`GoFunc`] one function of it. Facts are found when asked for; opening
 //! reads headers only.
@@ -12,6 +13,7 @@
 pub mod abi;
 pub mod buildinfo;
 pub(crate) mod code;
+mod dwarf;
 #[cfg(test)]
 mod fixture;
 mod function;
@@ -22,13 +24,14 @@ mod moduledata;
 mod pclntab;
 pub mod prologue;
 pub mod returns;
+pub mod signature;
 #[cfg(test)]
 mod tests;
 pub mod tls;
 pub mod version;
 pub mod wrapper;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub use function::{FuncFlags, GoFunc};
@@ -36,11 +39,13 @@ pub use inline::Frame;
 pub use lines::{LineSite, SourceLine};
 pub use moduledata::ModuleData;
 pub use pclntab::Format;
+pub use signature::Signature;
 
 use crate::elf::Arch;
 use crate::error::Error;
 use crate::image::Image;
 use buildinfo::BuildInfo;
+use dwarf::DebugInfo;
 use goroutine::GoroutineOffsets;
 use pclntab::Pclntab;
 use version::{GoVersion, Release};
@@ -59,6 +64,9 @@ pub struct GoBinary {
     table: Pclntab,
     module: ModuleData,
     inlined: OnceLock<inline::Index>,
+    debug_info: DebugInfo,
+    /// For error texts.
+    path: PathBuf,
 }
 
 impl GoBinary {
@@ -90,6 +98,8 @@ impl GoBinary {
                     table,
                     module,
                     inlined: OnceLock::new(),
+                    debug_info: DebugInfo::default(),
+                    path: path.to_path_buf(),
                 }));
             }
         }

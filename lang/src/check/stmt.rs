@@ -15,6 +15,9 @@ const MAX_UNROLL: u64 = 100;
 /// Most statements of one program, copies of unrolled blocks included: nested `unroll`s multiply.
 const MAX_WORK: usize = 50_000;
 
+/// Why two buffers, or two stacks, may be of different types.
+const FIXED_SIZE: &str = "their sizes differ, and what is kept cannot change its size";
+
 /// What stands left of an assignment.
 enum Target<'a> {
     Var(&'a str),
@@ -203,6 +206,9 @@ impl Checker<'_> {
         let message = format!("this is {}, but `${name}` is {}", with_article(value), with_article(var));
         let problem = Problem::error(span, message).label(at, format!("`${name}` got its type here"));
         self.fail(match (value, var) {
+            (Type::Buf(_), Type::Buf(_)) | (Type::Stack { .. }, Type::Stack { .. }) => {
+                problem.note(FIXED_SIZE)
+            }
             (Type::Str(n), Type::Str(room)) if n > room => problem.note(format!(
                 "it may have {} bytes, `${name}` has room for {}",
                 n - 1,
@@ -325,10 +331,14 @@ impl Checker<'_> {
         };
         match infer::coerce(value, &ty) {
             Some(value) => Ok(value),
-            None => self.fail(Problem::error(
-                span,
-                format!("{what}, but `{}` holds {}", name.text, with_article(&ty)),
-            )),
+            None => {
+                let message = format!("{what}, but `{}` holds {}", name.text, with_article(&ty));
+                let problem = Problem::error(span, message);
+                self.fail(match ty {
+                    Type::Buf(_) | Type::Stack { .. } => problem.note(FIXED_SIZE),
+                    _ => problem,
+                })
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt::Write;
 pub(super) fn front(stage: Stage, script: &ast::Script, text: &str) -> Option<String> {
     match stage {
         Stage::Tokens => Some(lang::lexer::dump(text)),
-        Stage::Ast => Some(format!("{script:#?}\n")),
+        Stage::Ast => Some(script.to_string()),
         _ => None,
     }
 }
@@ -17,7 +17,7 @@ pub(super) fn front(stage: Stage, script: &ast::Script, text: &str) -> Option<St
 /// Stages of the typed program before the object.
 pub(super) fn middle(stage: Stage, program: &hir::Program, target: &Target) -> Result<Option<String>, codegen::Error> {
     Ok(match stage {
-        Stage::Hir => Some(format!("{:#?}\n", program.probes)),
+        Stage::Hir => Some(program.to_string()),
         Stage::Ir => Some(ir(program, target)?),
         _ => None,
     })

@@ -6,7 +6,7 @@
 
 use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
-use inspect::go::{GoBinary, GoFunc, abi, version::Release};
+use inspect::go::{GoBinary, GoFunc, abi};
 use inspect::uprobe::{Treatment, is_boundary, treatment};
 use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, Stop, UprobeClass, UprobeMatch};
 use lang::probe::UprobeSpec;
@@ -38,13 +38,15 @@ struct Sites<'a> {
     name: &'a str,
     file: &'a Binary,
     go: Option<&'a GoBinary>,
+    /// Where the goroutine is found in C code of the binary.
+    goroutine: Option<Goroutine>,
     groups: Vec<(UprobeClass, Vec<NamedSite>)>,
     left_out: Vec<LeftOut>,
 }
 
 impl<'a> Sites<'a> {
     fn new(name: &'a str, file: &'a Binary, go: Option<&'a GoBinary>) -> Sites<'a> {
-        Sites { name, file, go, groups: Vec::new(), left_out: Vec::new() }
+        Sites { name, file, go, goroutine: go.map(goroutine), groups: Vec::new(), left_out: Vec::new() }
     }
 
     fn add(&mut self, class: UprobeClass, function: &str, vaddr: u64) {
@@ -115,7 +117,11 @@ impl<'a> Sites<'a> {
         UprobeClass {
             abi: if in_registers { Abi::GoRegisters } else { Abi::GoStack },
             stop,
-            goroutine: self.go.map(|go| goroutine(go, in_registers)),
+            // ABIInternal keeps g in a register; on arm64 all Go code does.
+            goroutine: self.goroutine.map(|g| Goroutine {
+                in_register: in_registers || self.file.arch() == Arch::Aarch64,
+                ..g
+            }),
             result_offset: None,
         }
     }
@@ -143,8 +149,7 @@ impl<'a> Sites<'a> {
 
     fn native_class(&self, stop: Stop) -> UprobeClass {
         // C code under cgo runs for a goroutine too; the g register is not its own there.
-        let goroutine = self.go.map(|go| goroutine(go, false));
-        UprobeClass { abi: Abi::C, stop, goroutine, result_offset: None }
+        UprobeClass { abi: Abi::C, stop, goroutine: self.goroutine, result_offset: None }
     }
 
     fn inside(&mut self, name: &str, offset: u64) -> Result<(), EnvError> {
@@ -262,13 +267,11 @@ impl LeftOut {
     }
 }
 
-/// Where the current goroutine is found at sites of a binary.
-fn goroutine(go: &GoBinary, abi_registers: bool) -> Goroutine {
+/// Where the current goroutine is found in code that does not have it in a register.
+fn goroutine(go: &GoBinary) -> Goroutine {
     let offsets = go.goroutine_offsets();
-    // ABIInternal keeps g in a register; on arm64 so did all releases before.
-    let in_register = abi_registers || (go.arch() == Arch::Aarch64 && go.release() >= Release(0));
     Goroutine {
-        in_register,
+        in_register: false,
         tls_offset: i32::try_from(go.tls_offset().offset).unwrap_or_default(),
         goid: offsets.goid,
         m: offsets.m,

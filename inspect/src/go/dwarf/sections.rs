@@ -22,8 +22,6 @@ pub(super) enum Section {
     /// Addresses by index, since DWARF 5 (Go 1.25).
     Addr,
     Info,
-    /// Strings of C units; Go writes strings in place.
-    LineStr,
     /// Places of variables: DWARF 4.
     Loc,
     /// Places of variables: DWARF 5.
@@ -32,11 +30,12 @@ pub(super) enum Section {
     Ranges,
     /// Address ranges of units: DWARF 5.
     RngLists,
+    /// Strings that tools such as `dwz` moved out of the entries, where Go writes them.
     Str,
 }
 
 /// Names behind `.debug_` and `.zdebug_`, in the order of [`Section`].
-const NAMES: [&str; 9] = ["abbrev", "addr", "info", "line_str", "loc", "loclists", "ranges", "rnglists", "str"];
+const NAMES: [&str; 8] = ["abbrev", "addr", "info", "loc", "loclists", "ranges", "rnglists", "str"];
 
 /// Greatest expansion that is believed. Debug sections shrink to a third or a quarter; a file that claims more
 /// than this, or more than [`SMALL`], is made to fill the memory.
@@ -61,8 +60,7 @@ pub(super) struct Sections {
 impl Sections {
     /// Whether the file has the section at all.
     pub(super) fn has(image: &Image, section: Section) -> bool {
-        matches!(find(image, section), Ok(Form::Plain(data)) if !data.is_empty())
-            || matches!(find(image, section), Ok(Form::Compressed { .. }) | Err(_))
+        !matches!(find(image, section), Ok(Form::Plain([])))
     }
 
     /// The bytes of a section; none of a section that the file does not have.

@@ -1,0 +1,143 @@
+//! The parameters and results of a function, as its DWARF entry lists them: in the order of the list, without
+//! judgement. [`crate::go::signature`] knows what the lists of each release lack.
+//!
+//! Both are `DW_TAG_formal_parameter`; a result has `DW_AT_variable_parameter`. A function that is also
+//! inlined somewhere has its names and types in an abstract entry (`DW_AT_abstract_origin`).
+
+use gimli::constants as dw;
+use gimli::{AttributeValue, Expression, Operation, Unit, UnitOffset};
+
+use super::types::{Shape, Types};
+use super::{DwarfError, Entry, Place, Reader, Slice, Work};
+
+/// A parameter or result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::go) struct Formal {
+    /// Name; `~r0` and the like for a result without one.
+    pub(in crate::go) name: String,
+    pub(in crate::go) is_result: bool,
+    /// `None` when its type cannot be read.
+    pub(in crate::go) shape: Option<Shape>,
+    /// Its place in memory where one is given: bytes from the canonical frame address. It may be negative: a
+    /// place in the function's own frame.
+    pub(in crate::go) from_cfa: Option<i64>,
+}
+
+/// Entries from which an entry may come, one after the other. Go's compiler makes one.
+const ORIGINS: usize = 4;
+/// Entries of a list of places that are looked at: the first one in memory says all.
+const LIST_LIMIT: usize = 64;
+/// Operations of a place that are looked at: a parameter has a piece per word.
+const OPERATION_LIMIT: usize = 64;
+
+pub(super) fn read<'a>(
+    reader: &Reader<'a>,
+    unit: &Unit<Slice<'a>>,
+    function: UnitOffset,
+) -> Result<Vec<Formal>, DwarfError> {
+    let mut types = Types::new(reader);
+    let mut work = Work::for_signature();
+    let mut entries = unit.entries_raw(Some(function))?;
+    let mut entry = Entry::null();
+    entries.read_entry(&mut entry)?;
+    let mut formals = Vec::new();
+    while entries.next_depth() > 0 && !entries.is_empty() {
+        let at = entries.next_offset();
+        if !entries.read_entry(&mut entry)? {
+            continue;
+        }
+        work.spend(1 + entry.attrs().len())?;
+        // Deeper ones belong to inlined calls.
+        if entry.depth() == 1 && entry.tag() == dw::DW_TAG_formal_parameter {
+            formals.push(formal(reader, unit, at, &mut types, &mut work)?);
+        }
+    }
+    Ok(formals)
+}
+
+fn formal<'a>(
+    reader: &Reader<'a>,
+    unit: &Unit<Slice<'a>>,
+    offset: UnitOffset,
+    types: &mut Types<'_, 'a>,
+    work: &mut Work,
+) -> Result<Formal, DwarfError> {
+    let mut entry = unit.entry(offset)?;
+    let from_cfa = match entry.attr_value(dw::DW_AT_location) {
+        Some(value) if reader.places => home(reader, unit, value)?,
+        _ => None,
+    };
+    let (mut name, mut is_result, mut of): (Option<String>, Option<bool>, Option<Place>) = (None, None, None);
+    let mut unit_of_origin: Unit<Slice<'a>>;
+    let mut unit = unit;
+    for _ in 0..ORIGINS {
+        work.spend(1 + entry.attrs().len())?;
+        let mut origin = None;
+        for attribute in entry.attrs() {
+            let value = attribute.value();
+            match attribute.name() {
+                dw::DW_AT_name if name.is_none() => name = Some(reader.string(value)?),
+                dw::DW_AT_variable_parameter if is_result.is_none() => {
+                    is_result = Some(matches!(value, AttributeValue::Flag(true)));
+                }
+                dw::DW_AT_type if of.is_none() => of = reader.referred(unit, &value)?,
+                dw::DW_AT_abstract_origin => origin = reader.referred(unit, &value)?,
+                _ => {}
+            }
+        }
+        let Some(place) = origin else { break };
+        let Some(next) = reader.unit_at(place)? else { break };
+        unit_of_origin = next;
+        entry = unit_of_origin.entry(place.entry)?;
+        unit = &unit_of_origin;
+    }
+    let shape = of.map(|of| types.shape(of, work)).transpose()?.flatten();
+    Ok(Formal { name: name.unwrap_or_default(), is_result: is_result.unwrap_or(false), shape, from_cfa })
+}
+
+/// Where a variable lies in memory: its first such place, as a distance from the canonical frame address.
+fn home<'a>(
+    reader: &Reader<'a>,
+    unit: &Unit<Slice<'a>>,
+    value: AttributeValue<Slice<'a>>,
+) -> Result<Option<i64>, DwarfError> {
+    if let AttributeValue::Exprloc(expression) = value {
+        return from_cfa(unit, expression);
+    }
+    let Some(mut list) = reader.dwarf.attr_locations(unit, value)? else { return Ok(None) };
+    for _ in 0..LIST_LIMIT {
+        let Some(entry) = list.next()? else { break };
+        if let Some(offset) = from_cfa(unit, entry.data)? {
+            return Ok(Some(offset));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads an expression of the forms that Go writes for memory: the frame base (which is the canonical frame
+/// address) with an offset, whole or in pieces. In pieces the first one in memory decides.
+fn from_cfa(
+    unit: &Unit<Slice<'_>>,
+    expression: Expression<Slice<'_>>,
+) -> Result<Option<i64>, DwarfError> {
+    let mut operations = expression.operations(unit.encoding());
+    let mut address = None;
+    let mut before = 0i64;
+    for _ in 0..OPERATION_LIMIT {
+        match operations.next()? {
+            Some(Operation::CallFrameCFA) => address = Some(0),
+            Some(Operation::FrameOffset { offset }) => address = Some(offset),
+            Some(Operation::Piece { size_in_bits, .. }) => {
+                if let Some(offset) = address {
+                    return Ok(i64::checked_sub(offset, before));
+                }
+                before = before.saturating_add_unsigned(size_in_bits / 8);
+            }
+            // A register, a constant, or an address that must be followed first (a variable on the heap).
+            Some(Operation::Register { .. }) => address = None,
+            Some(_) => return Ok(None),
+            None => break,
+        }
+    }
+    Ok(address)
+}
