@@ -16,8 +16,8 @@ pub enum Piece {
     Conv(Spec),
 }
 
-/// A conversion such as `%-10s` or `%08llx`. Length modifiers are accepted by the parser and mean nothing: arguments
-/// know their own width.
+/// A conversion such as `%-10s` or `%08llx`. Of the length modifiers `h` and `hh` narrow a number as in C; the others mean
+/// nothing, because arguments know their own width.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spec {
     /// `-`: left-justified.
@@ -34,6 +34,8 @@ pub struct Spec {
     pub width: Option<u32>,
     /// Least number of digits, or greatest number of bytes of a string.
     pub precision: Option<u32>,
+    /// Only so many low bits of a number are shown (`%hd`: 16, `%hhd`: 8).
+    pub bits: Option<u8>,
     /// What is printed.
     pub conv: Conv,
 }
@@ -144,6 +146,7 @@ impl Spec {
             zero: false,
             width: None,
             precision: None,
+            bits: None,
             conv: Conv::Signed,
         };
         while let Some((&flag, after)) = text.split_first() {
@@ -166,7 +169,10 @@ impl Spec {
         if text.starts_with(b"*") {
             return Err("a width or precision of `*` is not supported".into());
         }
-        while let Some((b'h' | b'l' | b'L' | b'j' | b'z' | b't', after)) = text.split_first() {
+        while let Some((modifier @ (b'h' | b'l' | b'L' | b'j' | b'z' | b't'), after)) = text.split_first() {
+            if *modifier == b'h' {
+                spec.bits = Some(if spec.bits.is_some() { 8 } else { 16 });
+            }
             text = after;
         }
         for (name, conv) in CONVERSIONS {

@@ -101,6 +101,17 @@ impl Int {
         }
     }
 
+    /// The low `bits` of the number as a number of that width, as C's `%hd` and `%hhd` show it.
+    #[must_use]
+    pub fn narrowed(self, bits: u8) -> Int {
+        let up = 64 - u32::from(bits.clamp(1, 64));
+        let raw = (self.value() as u64) << up;
+        match self {
+            Int::Signed { .. } => Int::Signed { value: raw.cast_signed() >> up, bits },
+            Int::Unsigned { .. } => Int::Unsigned { value: raw >> up, bits },
+        }
+    }
+
     /// The number divided, rounded to zero; a divisor of 0 counts as 1.
     #[must_use]
     pub fn divided(self, by: u32) -> Int {

@@ -12,7 +12,7 @@
 //! the word size; the whole a multiple of it too.
 
 use super::abi::{Abi, STACK_ARGUMENTS};
-use super::dwarf::{DebugInfo, Formal, Shape};
+use super::dwarf::{DebugInfo, Formal, MemoryPlace, Shape};
 use super::version::Release;
 use super::{GoBinary, GoFunc};
 use crate::elf::Arch;
@@ -80,6 +80,15 @@ impl Kind {
             26 => Kind::UnsafePointer,
             _ => return None,
         })
+    }
+
+    /// Whether a value of the kind is one number or one pointer, which cannot be in memory in part.
+    fn is_one_value(self) -> bool {
+        match self {
+            Kind::Bool | Kind::Int | Kind::Uint | Kind::Float => true,
+            Kind::Chan | Kind::Func | Kind::Map | Kind::Pointer | Kind::UnsafePointer => true,
+            Kind::Array | Kind::Complex | Kind::Interface | Kind::Slice | Kind::String | Kind::Struct => false,
+        }
     }
 }
 
@@ -150,9 +159,7 @@ impl GoBinary {
         Ok(Some(if on_stack {
             on_the_stack(params, results, room, self.arch())
         } else {
-            let complete = self.release() >= LISTS_BLANK;
-            let plain = |formals: Vec<Typed>| formals.into_iter().map(|f| f.parameter(None)).collect();
-            Signature { params: plain(params), results: plain(results), complete, first_result: None }
+            Signature { complete: self.release() >= LISTS_BLANK, ..without_places(params, results) }
         }))
     }
 }
@@ -162,7 +169,16 @@ impl GoBinary {
 struct Typed {
     name: String,
     shape: Shape,
-    from_cfa: Option<i64>,
+    place: Option<MemoryPlace>,
+}
+
+/// Where a value lies among the arguments and results, in bytes from the first argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It starts here.
+    Start(u32),
+    /// Some part of it is here.
+    Part(u32),
 }
 
 impl Typed {
@@ -171,15 +187,31 @@ impl Typed {
         Parameter { name: self.name, kind, size, align, stack_offset }
     }
 
-    /// Bytes from the start of the arguments, where DWARF gives a place among them. The canonical frame
-    /// address is SP above the return address on x86-64, which is that start; on AArch64 it is SP, with the
-    /// slot of LR before the arguments.
-    fn place(&self, arch: Arch) -> Option<u32> {
-        let before = match arch {
+    /// The place that DWARF gives among the arguments. The canonical frame address is SP above the return
+    /// address on x86-64, where the arguments start; on AArch64 it is SP, and the slot of LR comes first.
+    fn place(&self, arch: Arch) -> Option<Place> {
+        let place = self.place?;
+        let slot = match arch {
             Arch::X86_64 => 0,
             Arch::Aarch64 => i64::from(STACK_ARGUMENTS),
         };
-        u32::try_from(self.from_cfa?.checked_sub(before)?).ok()
+        let at = u32::try_from(place.from_cfa.checked_sub(slot)?).ok()?;
+        let whole = match place.covers {
+            Some(bytes) => bytes == u64::from(self.shape.size),
+            None => self.shape.kind.is_one_value(),
+        };
+        Some(if whole { Place::Start(at) } else { Place::Part(at) })
+    }
+
+    /// Whether it can start `offset` bytes from the first argument.
+    fn fits(&self, offset: u32, arch: Arch) -> bool {
+        match self.place(arch) {
+            // A value without a size is nowhere.
+            _ if self.shape.size == 0 => true,
+            None => true,
+            Some(Place::Start(at)) => at == offset,
+            Some(Place::Part(at)) => at.checked_sub(offset).is_some_and(|inside| inside < self.shape.size),
+        }
     }
 }
 
@@ -189,10 +221,9 @@ fn typed(listed: Vec<Formal>) -> Option<(Vec<Typed>, Vec<Typed>)> {
     let (mut params, mut results): (Vec<Typed>, Vec<Typed>) = (Vec::new(), Vec::new());
     for formal in listed {
         let list = if formal.is_result { &mut results } else { &mut params };
-        let formal = Typed { name: formal.name, shape: formal.shape?, from_cfa: formal.from_cfa };
         // Names are unique in a Go signature.
         if !list.iter().any(|known| known.name == formal.name) {
-            list.push(formal);
+            list.push(Typed { name: formal.name, shape: formal.shape?, place: formal.place });
         }
     }
     Some((params, results))
@@ -210,52 +241,55 @@ fn lay_out(values: &[Typed]) -> Option<(Vec<u32>, u32)> {
     Some((offsets, end))
 }
 
-/// Whether the places that are given are those of a layout that starts at `base`.
-fn agrees(values: &[Typed], offsets: &[u32], base: u32, arch: Arch) -> bool {
-    values.iter().zip(offsets).all(|(v, at)| v.place(arch).is_none_or(|place| at.checked_add(base) == Some(place)))
-}
-
-/// Finds the places of ABI0. `room` is the size of arguments and results together.
+/// Finds the places of ABI0. `room` is the size of arguments and results together; only variadic assembly does
+/// not say it.
 fn on_the_stack(params: Vec<Typed>, results: Vec<Typed>, room: Option<u32>, arch: Arch) -> Signature {
     let laid_out = lay_out(&params).zip(lay_out(&results));
     let Some(((param_offsets, params_end), (result_offsets, results_size))) = laid_out else {
-        return unplaced(params, results);
+        return without_places(params, results);
     };
-    // The end of the results is the end of all, but for the padding to a whole word.
-    let words = |bytes: u32| bytes.checked_next_multiple_of(WORD);
-    let by_room = room.and_then(|room| room.checked_sub(results_size)).map(|start| start / WORD * WORD);
-    let by_params = words(params_end);
-    let listed_all = agrees(&params, &param_offsets, 0, arch);
-    let results_at = |start: u32| agrees(&results, &result_offsets, start, arch);
+    let fit = |values: &[Typed], offsets: &[u32], base: u32| {
+        let at = |offset: &u32| base.checked_add(*offset);
+        values.iter().zip(offsets).all(|(value, offset)| at(offset).is_some_and(|at| value.fits(at, arch)))
+    };
+    // The end of the results is the end of all, but for the padding to a whole word. Places that DWARF gives
+    // must not contradict.
+    let behind_params = |start: u32| {
+        params.iter().all(|param| match param.place(arch) {
+            Some(Place::Start(at) | Place::Part(at)) if param.shape.size > 0 => at < start,
+            _ => true,
+        })
+    };
+    let start = room
+        .and_then(|room| room.checked_sub(results_size))
+        .map(|start| start / WORD * WORD)
+        .filter(|start| fit(&results, &result_offsets, *start) && behind_params(*start));
+    // Whether the listed parameters fill the room before the results.
+    let complete = start.is_some()
+        && start == params_end.checked_next_multiple_of(WORD)
+        && fit(&params, &param_offsets, 0);
 
-    let start = match by_room {
-        Some(start) => {
-            let last_param = params.iter().filter_map(|p| p.place(arch)?.checked_add(p.shape.size)).max();
-            (results_at(start) && last_param.is_none_or(|end| end <= start)).then_some(start)
-        }
-        // Only variadic assembly does not say its size.
-        None => None,
-    };
-    let complete = listed_all && start.is_some() && start == by_params;
-    let at_sp = |offset: u32| offset.checked_add(STACK_ARGUMENTS);
-    let place = |list: Vec<Typed>, offsets: Vec<u32>, base: Option<u32>| {
-        let place = |(value, at): (Typed, u32)| {
-            let offset = value.place(arch).or_else(|| base?.checked_add(at)).and_then(at_sp);
-            value.parameter(offset)
+    let from_sp = |offset: u32| offset.checked_add(STACK_ARGUMENTS);
+    let placed = |values: Vec<Typed>, offsets: Vec<u32>, base: Option<u32>| {
+        let place = |(value, offset): (Typed, u32)| {
+            let given = match value.place(arch) {
+                Some(Place::Start(at)) => Some(at),
+                _ => None,
+            };
+            let at = given.or_else(|| base?.checked_add(offset));
+            value.parameter(at.and_then(from_sp))
         };
-        list.into_iter().zip(offsets).map(place).collect::<Vec<_>>()
+        values.into_iter().zip(offsets).map(place).collect::<Vec<_>>()
     };
-    let first_result = if results.is_empty() { None } else { start.and_then(at_sp) };
     Signature {
-        params: place(params, param_offsets, complete.then_some(0)),
-        results: place(results, result_offsets, start),
+        first_result: start.filter(|_| !results.is_empty()).and_then(from_sp),
+        params: placed(params, param_offsets, complete.then_some(0)),
+        results: placed(results, result_offsets, start),
         complete,
-        first_result,
     }
 }
 
-/// A signature without any place.
-fn unplaced(params: Vec<Typed>, results: Vec<Typed>) -> Signature {
-    let plain = |list: Vec<Typed>| list.into_iter().map(|v| v.parameter(None)).collect();
+fn without_places(params: Vec<Typed>, results: Vec<Typed>) -> Signature {
+    let plain = |values: Vec<Typed>| values.into_iter().map(|v| v.parameter(None)).collect();
     Signature { params: plain(params), results: plain(results), complete: false, first_result: None }
 }

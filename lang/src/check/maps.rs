@@ -29,6 +29,8 @@ pub(crate) struct MapInfo {
     pub value: Option<(Value, Span)>,
     /// Keyed by `callid`.
     pub lru: bool,
+    /// An assignment whose value has no type yet, because it depends on the map itself (`@n = @n + 5`).
+    pub pending: Option<Span>,
 }
 
 /// What a map is indexed by.
@@ -66,7 +68,7 @@ impl Maps {
         let at = self.list.iter().position(|m| m.name == name.text).unwrap_or_else(|| {
             self.changed = true;
             let name = name.clone();
-            self.list.push(MapInfo { name: name.text, span: name.span, key: None, value: None, lru: false });
+            self.list.push(MapInfo { name: name.text, span: name.span, key: None, value: None, lru: false, pending: None });
             self.list.len() - 1
         });
         MapId(at as u32)
@@ -147,6 +149,18 @@ impl Maps {
             info.value = Some((value, at));
         }
         Ok(ty)
+    }
+
+    /// Decides for maps that only their own values say something about: they hold numbers. Gives whether there were any.
+    pub fn settle(&mut self) -> bool {
+        let mut settled = false;
+        for info in self.list.iter_mut().filter(|info| info.value.is_none()) {
+            if let Some(at) = info.pending {
+                info.value = Some((Value::Plain(Inferred { ty: Type::I64, weak: true }), at));
+                settled = true;
+            }
+        }
+        settled
     }
 
     /// Takes note of an aggregation; gives the map's, whose sign all updates together determine.

@@ -82,7 +82,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     };
     for _ in 0..MAX_PASSES {
         checker.pass();
-        if !checker.maps.changed {
+        if !checker.maps.changed && !checker.maps.settle() {
             break;
         }
     }

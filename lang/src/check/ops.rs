@@ -348,6 +348,17 @@ impl Checker<'_> {
         }
     }
 
+    /// A variable that counts holds 64 bits, unless it was declared with fewer.
+    fn widen_counter(&mut self, id: hir::VarId, span: Span) {
+        let counts = self.vars().get(id).is_some_and(|(inferred, _)| inferred.ty.is_int());
+        if counts && !self.vars().is_fixed(id) {
+            let one = infer::Inferred { ty: Type::I64, weak: true };
+            if let Ok((_, changed)) = self.vars().assign(id, &one, span) {
+                self.maps.changed |= changed;
+            }
+        }
+    }
+
     /// `++` and `--` whose value is used.
     pub(super) fn increment(
         &mut self,
@@ -360,6 +371,7 @@ impl Checker<'_> {
         match &target.kind {
             ExprKind::Var(name) => {
                 let id = self.find_var(name, target.span)?;
+                self.widen_counter(id, target.span);
                 let value = self.var_value(id, target.span)?;
                 let delta = match &value.ty {
                     Type::Int { .. } => sign,

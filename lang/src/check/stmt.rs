@@ -270,7 +270,11 @@ impl Checker<'_> {
     ) -> Checked<Vec<hir::StmtKind>> {
         let (map, key) = self.map_entry(name, keys, span)?;
         let Some(op) = op else {
-            return match self.map_value(value)? {
+            let outcome = self.map_value(value);
+            if let Err(Stop::Unknown) = outcome {
+                self.maps.list[map.0 as usize].pending.get_or_insert(span);
+            }
+            return match outcome? {
                 Outcome::Aggregate { agg, value: accounted } => {
                     let weak = accounted.as_ref().is_none_or(infer::is_weak);
                     let agg = match self.maps.aggregate(map, agg, weak, value.span) {

@@ -45,7 +45,7 @@ fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
             own_form(out, spec, arg, cx);
         }
         (_, arg) => match as_integer(arg) {
-            Some(n) => number(out, spec, n),
+            Some(n) => number(out, spec, spec.bits.map_or(n, |bits| n.narrowed(bits))),
             None => own_form(out, spec, arg, cx),
         },
     }
@@ -145,6 +145,7 @@ mod tests {
             zero: false,
             width: None,
             precision: None,
+            bits: None,
             conv: Conv::Text,
         };
         let rest = conversion.trim_start_matches(|c| {

@@ -257,6 +257,7 @@ mod tests {
             zero: false,
             width: None,
             precision: None,
+            bits: None,
             conv: Conv::Text,
         };
         Format { pieces: vec![Piece::Text(b"hi ".to_vec()), Piece::Conv(spec), Piece::Text(b"\n".to_vec())] }

@@ -18,9 +18,19 @@ pub(in crate::go) struct Formal {
     pub(in crate::go) is_result: bool,
     /// `None` when its type cannot be read.
     pub(in crate::go) shape: Option<Shape>,
-    /// Its place in memory where one is given: bytes from the canonical frame address. It may be negative: a
-    /// place in the function's own frame.
-    pub(in crate::go) from_cfa: Option<i64>,
+    /// Its place in memory, where one is given.
+    pub(in crate::go) place: Option<MemoryPlace>,
+}
+
+/// Where a variable lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::go) struct MemoryPlace {
+    /// Bytes from the canonical frame address; negative in the function's own frame.
+    pub(in crate::go) from_cfa: i64,
+    /// Bytes of the variable that the place accounts for, in registers too; `None` when it does not say. Go's
+    /// compiler leaves out the dead parts of a variable: then this is less than its size, and `from_cfa` the
+    /// place of some later part.
+    pub(in crate::go) covers: Option<u64>,
 }
 
 /// Entries from which an entry may come, one after the other. Go's compiler makes one.
@@ -63,7 +73,7 @@ fn formal<'a>(
     work: &mut Work,
 ) -> Result<Formal, DwarfError> {
     let mut entry = unit.entry(offset)?;
-    let from_cfa = match entry.attr_value(dw::DW_AT_location) {
+    let place = match entry.attr_value(dw::DW_AT_location) {
         Some(value) if reader.places => home(reader, unit, value)?,
         _ => None,
     };
@@ -92,23 +102,23 @@ fn formal<'a>(
         unit = &unit_of_origin;
     }
     let shape = of.map(|of| types.shape(of, work)).transpose()?.flatten();
-    Ok(Formal { name: name.unwrap_or_default(), is_result: is_result.unwrap_or(false), shape, from_cfa })
+    Ok(Formal { name: name.unwrap_or_default(), is_result: is_result.unwrap_or(false), shape, place })
 }
 
-/// Where a variable lies in memory: its first such place, as a distance from the canonical frame address.
+/// Where a variable lies in memory: the first such place of a list, since it is there from the start.
 fn home<'a>(
     reader: &Reader<'a>,
     unit: &Unit<Slice<'a>>,
     value: AttributeValue<Slice<'a>>,
-) -> Result<Option<i64>, DwarfError> {
+) -> Result<Option<MemoryPlace>, DwarfError> {
     if let AttributeValue::Exprloc(expression) = value {
-        return from_cfa(unit, expression);
+        return in_memory(unit, expression);
     }
     let Some(mut list) = reader.dwarf.attr_locations(unit, value)? else { return Ok(None) };
     for _ in 0..LIST_LIMIT {
         let Some(entry) = list.next()? else { break };
-        if let Some(offset) = from_cfa(unit, entry.data)? {
-            return Ok(Some(offset));
+        if let Some(place) = in_memory(unit, entry.data)? {
+            return Ok(Some(place));
         }
     }
     Ok(None)
@@ -116,28 +126,30 @@ fn home<'a>(
 
 /// Reads an expression of the forms that Go writes for memory: the frame base (which is the canonical frame
 /// address) with an offset, whole or in pieces. In pieces the first one in memory decides.
-fn from_cfa(
+fn in_memory(
     unit: &Unit<Slice<'_>>,
     expression: Expression<Slice<'_>>,
-) -> Result<Option<i64>, DwarfError> {
+) -> Result<Option<MemoryPlace>, DwarfError> {
     let mut operations = expression.operations(unit.encoding());
+    // The address that the next piece is at, and what the first piece in memory says of the variable's start.
     let mut address = None;
-    let mut before = 0i64;
+    let mut start = None;
+    let mut covered = 0u64;
     for _ in 0..OPERATION_LIMIT {
         match operations.next()? {
             Some(Operation::CallFrameCFA) => address = Some(0),
             Some(Operation::FrameOffset { offset }) => address = Some(offset),
             Some(Operation::Piece { size_in_bits, .. }) => {
-                if let Some(offset) = address {
-                    return Ok(i64::checked_sub(offset, before));
-                }
-                before = before.saturating_add_unsigned(size_in_bits / 8);
+                let before = address.take().and_then(|at: i64| at.checked_sub_unsigned(covered));
+                start = start.or(before);
+                covered = covered.saturating_add(size_in_bits / 8);
             }
-            // A register, a constant, or an address that must be followed first (a variable on the heap).
             Some(Operation::Register { .. }) => address = None,
+            // A constant, or an address that must be followed first (a variable on the heap).
             Some(_) => return Ok(None),
             None => break,
         }
     }
-    Ok(address)
+    let whole = address.map(|from_cfa| MemoryPlace { from_cfa, covers: None });
+    Ok(start.map(|from_cfa| MemoryPlace { from_cfa, covers: Some(covered) }).or(whole))
 }

@@ -22,7 +22,7 @@ use gimli::{
     DebuggingInformationEntry, Dwarf, EndianSlice, LittleEndian, Unit, UnitHeader, UnitOffset,
 };
 
-pub(super) use formals::Formal;
+pub(super) use formals::{Formal, MemoryPlace};
 pub(super) use types::Shape;
 use sections::{Section, Sections};
 
@@ -146,7 +146,7 @@ impl DebugInfo {
                 // One damaged unit does not hide the others, unless it is the one that is wanted.
                 Ok(Some(header)) => match index.add(&dwarf, header, &mut tables) {
                     Ok(()) => {}
-                    Err(error) => {eprintln!("unit {error:?}"); damage = Some(error)},
+                    Err(error) => damage = Some(error),
                 },
                 Ok(None) => break,
                 Err(error) => {
