@@ -1,11 +1,12 @@
 //! Instruction selection: allocated IR to instructions.
 
 use crate::helper::Callee;
-use crate::insn::{AluOp, AtomicOp, Insn, R0, R1, R10, Reg, Width};
+use crate::insn::{AluOp, AtomicOp, Cond, Insn, R0, R1, R10, Reg, Width};
 use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Val};
 use crate::object::MapRef;
-use crate::regalloc::{Allocation, Home, TEMPORARIES, spill_offset};
+use crate::regalloc::{Allocation, Home, TEMPORARIES};
 use lang::span::Span;
+use std::collections::VecDeque;
 
 /// Instructions of one program.
 #[derive(Debug, Default)]
@@ -26,27 +27,34 @@ struct Emit<'a> {
     code: Code,
     /// Index of the instruction at each label, once it is known.
     bound: Vec<Option<usize>>,
-    /// Jumps that wait for their label, oldest first.
-    waiting: Vec<(usize, Label)>,
+    /// Jumps that wait for each label.
+    waiting: Vec<Vec<usize>>,
+    /// The jumps that wait, oldest first, and some that do not any more.
+    oldest: VecDeque<(usize, Label)>,
 }
 
 /// Emits a program. The stack use of the allocation must be within the kernel's limit.
 #[must_use]
 pub fn emit(f: &Func, allocation: &Allocation) -> Code {
-    let mut e =
-        Emit { allocation, code: Code::default(), bound: vec![None; f.labels.len()], waiting: Vec::new() };
+    let mut e = Emit {
+        allocation,
+        code: Code::default(),
+        bound: vec![None; f.labels.len()],
+        waiting: vec![Vec::new(); f.labels.len()],
+        oldest: VecDeque::new(),
+    };
     // The kernel wants to know the line of every program's first instruction, which may be the move below.
     if let Some(Op::Line(span)) = f.ops.iter().find(|op| matches!(op, Op::Line(_))) {
         e.code.lines.push((0, *span));
     }
     match allocation.homes[Func::CTX.0 as usize] {
         Home::Reg(reg) if reg != R1 => e.push(Insn::mov(reg, R1)),
-        Home::Spill(n) => e.push(Insn::store(Width::D, R10, spill_offset(n), R1)),
+        Home::Spill(at) => e.push(Insn::store(Width::D, R10, at, R1)),
         _ => {}
     }
     for op in &f.ops {
         e.op(op);
-        e.relay();
+        e.relay(!matches!(op, Op::Jump(_) | Op::Exit(_)));
     }
     e.code
 }
@@ -64,8 +72,8 @@ impl Emit<'_> {
     fn read(&mut self, val: Val, nth: usize) -> Reg {
         match self.home(val) {
             Home::Reg(reg) => reg,
-            Home::Spill(n) => {
-                self.push(Insn::load(Width::D, TEMPORARIES[nth], R10, spill_offset(n)));
+            Home::Spill(at) => {
+                self.push(Insn::load(Width::D, TEMPORARIES[nth], R10, at));
                 TEMPORARIES[nth]
             }
             Home::None => R0,
@@ -84,7 +92,7 @@ impl Emit<'_> {
     fn finish(&mut self, val: Val, reg: Reg) {
         match self.home(val) {
             Home::Reg(home) => self.mov(home, reg),
-            Home::Spill(n) => self.push(Insn::store(Width::D, R10, spill_offset(n), reg)),
+            Home::Spill(at) => self.push(Insn::store(Width::D, R10, at, reg)),
             Home::None => {}
         }
     }
@@ -115,8 +123,8 @@ impl Emit<'_> {
     /// Base register and offset of a place.
     fn place(&mut self, place: Place, nth: usize) -> (Reg, i16) {
         match place.base {
-            Base::Val(val) => (self.read(val, nth), place.off as i16),
-            Base::Slot(slot) => (R10, self.allocation.slots[slot.0 as usize] + place.off as i16),
+            Base::Val(val) => (self.read(val, nth), offset(place.off)),
+            Base::Slot(slot) => (R10, offset(i32::from(self.allocation.slots[slot.0 as usize]) + place.off)),
         }
     }
 
@@ -129,10 +137,10 @@ impl Emit<'_> {
     fn op(&mut self, op: &Op) {
         match op {
             Op::Const { dst, value } => {
-                if let Home::Spill(n) = self.home(*dst)
+                if let Home::Spill(at) = self.home(*dst)
                     && let Ok(imm) = i32::try_from(*value as i64)
                 {
-                    return self.push(Insn::store_imm(Width::D, R10, spill_offset(n), imm));
+                    return self.push(Insn::store_imm(Width::D, R10, at, imm));
                 }
                 let reg = self.target(*dst);
                 self.constant(reg, *value);
@@ -145,9 +153,12 @@ impl Emit<'_> {
             }
             Op::Addr { dst, of } => {
                 let reg = self.target(*dst);
-                let (base, off) = self.place(*of, 1);
+                let (base, off) = match of.base {
+                    Base::Val(val) => (self.read(val, 1), of.off),
+                    Base::Slot(slot) => (R10, i32::from(self.allocation.slots[slot.0 as usize]) + of.off),
+                };
                 self.mov(reg, base);
-                self.add_offset(reg, i32::from(off));
+                self.add_offset(reg, off);
                 self.finish(*dst, reg);
             }
             Op::Copy { dst, src } => {
@@ -163,6 +174,14 @@ impl Emit<'_> {
                 self.finish(*dst, reg);
             }
             Op::Extend { dst, src, bits, signed } => self.extend(*dst, *src, *bits, *signed),
+            Op::Clamp { dst, src, limit } => {
+                let src = self.read(*src, 0);
+                let reg = self.target(*dst);
+                self.mov(reg, src);
+                self.push(Insn::jump_if_imm(Cond::Le, reg, *limit as i32, 1));
+                self.push(Insn::mov_imm(reg, *limit as i32));
+                self.finish(*dst, reg);
+            }
             Op::Load { width, dst, from } => {
                 let (base, off) = self.place(*from, 0);
                 let reg = self.target(*dst);
@@ -328,48 +347,66 @@ impl Emit<'_> {
 
     /// Loads a spilled value.
     fn reload(&mut self, reg: Reg, val: Val) {
-        if let Home::Spill(n) = self.home(val) {
-            self.push(Insn::load(Width::D, reg, R10, spill_offset(n)));
+        if let Home::Spill(at) = self.home(val) {
+            self.push(Insn::load(Width::D, reg, R10, at));
         }
     }
 
     fn jump(&mut self, mut insn: Insn, to: Label) {
         match self.bound[to.0 as usize] {
             Some(target) => insn.off = (target as isize - self.code.insns.len() as isize - 1) as i16,
-            None => self.waiting.push((self.code.insns.len(), to)),
+            None => self.wait(to),
         }
         self.push(insn);
     }
 
-    fn bind(&mut self, label: Label) {
+    /// Notes that the next instruction is a jump to a label that has no place yet.
+    fn wait(&mut self, to: Label) {
         let here = self.code.insns.len();
-        self.bound[label.0 as usize] = Some(here);
-        let insns = &mut self.code.insns;
-        self.waiting.retain(|(at, to)| {
-            if *to == label {
-                insns[*at].off = (here - at - 1) as i16;
-            }
-            *to != label
-        });
+        self.waiting[to.0 as usize].push(here);
+        self.oldest.push_back((here, to));
     }
 
-    /// Before waiting jumps get out of reach, sends them to jumps placed here.
-    fn relay(&mut self) {
+    fn bind(&mut self, label: Label) {
+        self.bound[label.0 as usize] = Some(self.code.insns.len());
+        self.resolve(label);
+    }
+
+    /// Lets the jumps that wait for a label go to the next instruction.
+    fn resolve(&mut self, label: Label) {
         let here = self.code.insns.len();
-        if self.waiting.first().is_none_or(|(at, _)| here - at < RELAY_AFTER) {
+        for at in self.waiting[label.0 as usize].drain(..) {
+            self.code.insns[at].off = (here - at - 1) as i16;
+        }
+    }
+
+    /// Before waiting jumps get out of reach, sends all of them to jumps placed here; `reached` says whether what stands before
+    /// falls through and must jump over them. (The kernel refuses instructions that nothing leads to.)
+    fn relay(&mut self, reached: bool) {
+        let here = self.code.insns.len();
+        while self.oldest.front().is_some_and(|(_, to)| self.bound[to.0 as usize].is_some()) {
+            self.oldest.pop_front();
+        }
+        if self.oldest.front().is_none_or(|(at, _)| here - at < RELAY_AFTER) {
             return;
         }
-        let mut old: Vec<(usize, Label)> = self.waiting.drain(..).collect();
-        old.sort_by_key(|(_, to)| *to);
-        let targets: usize = old.chunk_by(|a, b| a.1 == b.1).count();
-        self.push(Insn::jump(targets as i16));
-        for group in old.chunk_by(|a, b| a.1 == b.1) {
-            let relay = self.code.insns.len();
-            for (at, _) in group {
-                self.code.insns[*at].off = (relay - at - 1) as i16;
-            }
-            self.waiting.push((relay, group[0].1));
+        let mut labels: Vec<Label> = self.oldest.drain(..).map(|(_, to)| to).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        labels.retain(|to| self.bound[to.0 as usize].is_none());
+        if reached {
+            self.push(Insn::jump(labels.len() as i16));
+        }
+        for to in labels {
+            self.resolve(to);
+            self.wait(to);
             self.push(Insn::jump(0));
         }
     }
+}
+
+/// The offset of a memory access. Those that do not fit are gone before: slots are near, other places [`crate::opt`] splits.
+fn offset(off: i32) -> i16 {
+    debug_assert!(i16::try_from(off).is_ok(), "{off}");
+    off as i16
 }

@@ -16,6 +16,7 @@ pub mod helper;
 pub mod insn;
 pub mod ir;
 pub mod layout;
+mod live;
 mod lower;
 pub mod object;
 pub mod opt;
@@ -66,6 +67,9 @@ fn compile_with<'a>(
     for (index, probe) in program.probes.iter().enumerate() {
         let mut f = lower::lower(&mut unit, probe, index)?;
         opt::optimize(&mut f);
+        if let Some(scratch) = f.scratch {
+            unit.reserve_scratch(scratch.size);
+        }
         let allocation = regalloc::allocate(&f);
         if allocation.stack > STACK_LIMIT {
             return Ok(Err(probe));

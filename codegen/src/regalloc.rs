@@ -1,12 +1,12 @@
-//! Linear-scan register allocation.
+//! Linear-scan register allocation over the intervals of [`crate::live`].
 //!
-//! Op `i` reads at position `2i` and writes at `2i + 1`. A value's interval reaches from its first definition to its last use; one that is live into a
-//! loop reaches to the end of the loop. Intervals that cross a call can only have r6-r9, others any register. Most
-//! programs need no spills; those that do are allocated again with r0, r4 and r5 kept out as temporaries for spill
-//! traffic ([`TEMPORARIES`]).
+//! Intervals that cross a call can only have r6-r9, others any register. Most programs need no spills; those that do are
+//! allocated again with r0, r4 and r5 kept out as temporaries for spill traffic ([`TEMPORARIES`]). Spilled values and stack slots
+//! share the frame with each other when they are not alive together.
 
 use crate::insn::{R0, R1, R4, R5, Reg};
-use crate::ir::{Arg, Base, Func, Op, Operand, Slot, Val};
+use crate::ir::{Arg, Func, Op, Storage, Val};
+use crate::live::{Interval, Live, pack};
 
 /// Registers for spilled operands in programs that spill.
 pub const TEMPORARIES: [Reg; 3] = [R5, R4, R0];
@@ -16,8 +16,8 @@ pub const TEMPORARIES: [Reg; 3] = [R5, R4, R0];
 pub enum Home {
     /// In a register.
     Reg(Reg),
-    /// In the n-th 8-byte spill slot.
-    Spill(u32),
+    /// On the stack, so far from the frame pointer.
+    Spill(i16),
     /// It is never used.
     None,
 }
@@ -27,29 +27,10 @@ pub enum Home {
 pub struct Allocation {
     /// Home of each value.
     pub homes: Vec<Home>,
-    /// Offset from the frame pointer of each stack object.
+    /// Offset from the frame pointer of each stack slot.
     pub slots: Vec<i16>,
     /// Bytes of stack in all; the kernel allows 512.
     pub stack: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Interval {
-    start: i32,
-    end: i32,
-}
-
-const EMPTY: Interval = Interval { start: i32::MAX, end: i32::MIN };
-
-impl Interval {
-    fn include(&mut self, at: i32) {
-        self.start = self.start.min(at);
-        self.end = self.end.max(at);
-    }
-
-    fn is_empty(self) -> bool {
-        self.start > self.end
-    }
 }
 
 /// A set of registers.
@@ -66,79 +47,15 @@ const ALL: Mask = 0x3ff;
 /// Allocates registers and stack.
 #[must_use]
 pub fn allocate(f: &Func) -> Allocation {
-    let (intervals, slots) = intervals(f);
-    let hints = hints(f, &intervals);
+    let live = Live::of(f);
+    let hints = hints(f, &live.vals);
     let clobbers = Clobbers::new(f);
     let reserved = TEMPORARIES.iter().fold(0, |m, r| m | bit(*r));
-    let (homes, spills) = match scan(&intervals, &hints, &clobbers, ALL) {
-        (homes, 0) => (homes, 0),
-        _ => scan(&intervals, &hints, &clobbers, ALL & !reserved),
-    };
-    let (slots, stack) = frame(f, &slots, spills);
-    Allocation { homes, slots, stack }
-}
-
-/// Live intervals of values and stack objects.
-fn intervals(f: &Func) -> (Vec<Interval>, Vec<Interval>) {
-    let mut vals = vec![EMPTY; f.vals.len()];
-    let mut slots = vec![EMPTY; f.slots.len()];
-    let mut label_at = vec![0; f.labels.len()];
-    let mut loops = Vec::new();
-    for (i, op) in f.ops.iter().enumerate() {
-        let at = 2 * i as i32;
-        op.uses(&mut |v| vals[v.0 as usize].include(at));
-        late_uses(op, &mut |v| vals[v.0 as usize].include(at + 1));
-        if let Some(v) = op.def() {
-            vals[v.0 as usize].include(at + 1);
-        }
-        op.places(&mut |p| {
-            if let Base::Slot(Slot(s)) = p.base {
-                slots[s as usize].include(at);
-            }
-        });
-        match op {
-            Op::Label(l) => label_at[l.0 as usize] = at,
-            Op::Jump(to) | Op::Branch { to, .. }
-                if f.labels[to.0 as usize] && label_at[to.0 as usize] > 0 =>
-            {
-                loops.push((label_at[to.0 as usize], at));
-            }
-            _ => {}
-        }
+    let (mut homes, mut spilled) = scan(&live.vals, &hints, &clobbers, ALL);
+    if !spilled.is_empty() {
+        (homes, spilled) = scan(&live.vals, &hints, &clobbers, ALL & !reserved);
     }
-    let ctx = &mut vals[Func::CTX.0 as usize];
-    if !ctx.is_empty() {
-        ctx.start = -1;
-    }
-    // Inner loops come first: their back edge stands before the outer one.
-    for (head, back) in loops {
-        for interval in vals.iter_mut().chain(&mut slots) {
-            if interval.start < head && interval.end >= head {
-                interval.end = interval.end.max(back + 1);
-            }
-        }
-    }
-    (vals, slots)
-}
-
-/// Values that must still be intact when the op writes its result.
-fn late_uses(op: &Op, f: &mut impl FnMut(Val)) {
-    match op {
-        // `dst = a - b` is done as `dst = a; dst -= b`.
-        Op::Alu { b: Operand::Val(b), .. } => f(*b),
-        Op::Atomic { on, old: Some(_), .. } => {
-            if let Base::Val(base) = on.base {
-                f(base);
-            }
-        }
-        Op::CmpXchg { on, new, .. } => {
-            f(*new);
-            if let Base::Val(base) = on.base {
-                f(base);
-            }
-        }
-        _ => {}
-    }
+    frame(f, &live, homes, &spilled)
 }
 
 /// Registers that would save a move.
@@ -163,7 +80,12 @@ fn hints(f: &Func, intervals: &[Interval]) -> Vec<Hint> {
             Op::Copy { dst, src } if hints[dst.0 as usize] == Hint::None => {
                 hints[dst.0 as usize] = Hint::SameAs(*src)
             }
-            Op::Alu { dst, a, .. } | Op::Extend { dst, src: a, .. } | Op::Neg { dst, src: a } if dst != a => {
+            Op::Alu { dst, a, .. }
+            | Op::Extend { dst, src: a, .. }
+            | Op::Clamp { dst, src: a, .. }
+            | Op::Neg { dst, src: a }
+                if dst != a =>
+            {
                 if hints[dst.0 as usize] == Hint::None {
                     hints[dst.0 as usize] = Hint::SameAs(*a);
                 }
@@ -216,12 +138,13 @@ impl Clobbers {
     }
 }
 
-fn scan(intervals: &[Interval], hints: &[Hint], clobbers: &Clobbers, pool: Mask) -> (Vec<Home>, u32) {
+/// Homes of all values, and the values that got no register.
+fn scan(intervals: &[Interval], hints: &[Hint], clobbers: &Clobbers, pool: Mask) -> (Vec<Home>, Vec<usize>) {
     let mut homes = vec![Home::None; intervals.len()];
     let mut order: Vec<usize> = (0..intervals.len()).filter(|v| !intervals[*v].is_empty()).collect();
     order.sort_by_key(|v| intervals[*v].start);
     let mut active: Vec<(usize, Reg)> = Vec::new();
-    let mut spills = 0;
+    let mut spilled = Vec::new();
     for v in order {
         let interval = intervals[v];
         active.retain(|(a, _)| intervals[*a].end >= interval.start);
@@ -247,17 +170,18 @@ fn scan(intervals: &[Interval], hints: &[Hint], clobbers: &Clobbers, pool: Mask)
             .filter(|(_, (_, r))| allowed & bit(*r) != 0)
             .max_by_key(|(_, (a, _))| intervals[*a].end)
             .map(|(n, (a, r))| (n, *a, *r));
-        match victim {
+        let loser = match victim {
             Some((n, other, reg)) if intervals[other].end > interval.end => {
-                homes[other] = Home::Spill(spills);
                 homes[v] = Home::Reg(reg);
                 active[n] = (v, reg);
+                other
             }
-            _ => homes[v] = Home::Spill(spills),
-        }
-        spills += 1;
+            _ => v,
+        };
+        homes[loser] = Home::None;
+        spilled.push(loser);
     }
-    (homes, spills)
+    (homes, spilled)
 }
 
 /// A register of the set: the hint, else one that calls clobber (so that r6-r9 stay free for those that need them), r0
@@ -269,34 +193,23 @@ fn choose(free: Mask, hint: Option<Reg>) -> Option<Reg> {
     [1, 2, 3, 4, 5, 0, 6, 7, 8, 9].map(Reg).into_iter().find(|r| free & bit(*r) != 0)
 }
 
-/// Places stack objects: spill slots on top, below them objects, sharing bytes when they are not alive together.
-fn frame(f: &Func, live: &[Interval], spills: u32) -> (Vec<i16>, u32) {
-    let base = 8 * spills;
-    let mut order: Vec<usize> = (0..live.len()).filter(|s| !live[*s].is_empty()).collect();
-    order.sort_by_key(|s| live[*s].start);
-    let mut depth_of = vec![0u32; live.len()];
-    let mut active: Vec<usize> = Vec::new();
-    let mut stack = base;
-    for s in order {
-        active.retain(|a| live[*a].end >= live[s].start);
-        active.sort_by_key(|a| depth_of[*a]);
-        let mut top = base;
-        for a in &active {
-            // `depth_of` is the distance from the frame pointer to the lowest byte.
-            if depth_of[*a] - f.slots[*a] >= top + f.slots[s] {
-                break;
-            }
-            top = top.max(depth_of[*a]);
-        }
-        depth_of[s] = top + f.slots[s];
-        stack = stack.max(depth_of[s]);
-        active.push(s);
+/// Places stack slots and spilled values in the frame.
+fn frame(f: &Func, live: &Live, mut homes: Vec<Home>, spilled: &[usize]) -> Allocation {
+    const WORD: u32 = 8;
+    let on_stack = |n: usize| f.slots[n].storage == Storage::Stack;
+    let slots = (0..f.slots.len()).filter(|n| on_stack(*n)).map(|n| (live.slots[n], f.slots[n].size));
+    let objects: Vec<(Interval, u32)> = spilled.iter().map(|v| (live.vals[*v], WORD)).chain(slots).collect();
+    let (offsets, stack) = pack(&objects);
+    // The frame grows down: an object's address is its lowest byte. Offsets that do not fit are never used, because the
+    // stack is too large then.
+    let from_top = |n: usize| i16::try_from(-i64::from(offsets[n] + objects[n].1)).unwrap_or(i16::MIN);
+    for (n, v) in spilled.iter().enumerate() {
+        homes[*v] = Home::Spill(from_top(n));
     }
-    (depth_of.into_iter().map(|d| -(d.min(i16::MAX as u32) as i32) as i16).collect(), stack)
-}
-
-/// Offset from the frame pointer of a spill slot.
-#[must_use]
-pub fn spill_offset(n: u32) -> i16 {
-    -8 * (n as i16 + 1)
+    let mut next = spilled.len()..;
+    let slots = (0..f.slots.len()).map(|n| match on_stack(n) {
+        true => next.next().map_or(0, from_top),
+        false => 0,
+    });
+    Allocation { slots: slots.collect(), homes, stack }
 }

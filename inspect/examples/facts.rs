@@ -149,6 +149,11 @@ fn time(out: &mut impl Write, path: &str) -> Result<(), Box<dyn Error>> {
     step(out, "match *", go.matching(&Glob::new("*")).len())?;
     step(out, "inlined", go.inlined_into("sync.(*Mutex).Lock").len())?;
     step(out, "line", go.line_sites("proc.go", 300).len())?;
+    let main = go.find("main.main").ok_or("no main.main")?;
+    step(out, "first signature", usize::from(go.signature(&main)?.is_some()))?;
+    step(out, "second signature", usize::from(go.signature(&main)?.is_some()))?;
+    let described = |f: &&GoFunc<'_>| matches!(go.signature(f), Ok(Some(_)));
+    step(out, "signatures, all", functions.iter().filter(described).count())?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use inspect::elf::{Arch, Binary};
+use inspect::go::abi::Abi;
 use inspect::go::prologue::{NoSite, SiteKind};
 use inspect::go::wrapper::Role;
 use inspect::go::{GoBinary, GoFunc};
@@ -190,6 +191,71 @@ fn damaged_copies_do_no_harm() {
             let count =
                 go.functions().map(|f| (f.entry_site(), f.returns().sites.len(), f.frames(f.entry()).len()));
             let _ = (count.count(), go.tls_offset(), go.inlined_into("sync.(*Mutex).Lock").len());
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn results_on_the_stack_have_a_place() {
+    each(|path, _, go| {
+        if !go.has_debug_info() {
+            assert_eq!(go.signature(&go.find("main.main").expect("main.main")).ok(), Some(None), "{path}");
+            return;
+        }
+        let mut with_results = 0;
+        for f in go.functions().filter(|f| !f.is_assembly()) {
+            let signature = go.signature(&f).expect("the debug information is whole");
+            let Some(signature) = signature.filter(|s| !s.results.is_empty()) else { continue };
+            with_results += 1;
+            let at = format!("{path}: {} {signature:?}", f.name());
+            let registers = f.abi() == Abi::Registers;
+            assert_eq!(signature.first_result_offset().is_none(), registers, "{at}");
+            let (Some(first), Some(room)) = (signature.first_result_offset(), f.args_size()) else {
+                continue;
+            };
+            assert_eq!(signature.results[0].stack_offset, Some(first), "{at}");
+            // Values do not overlap, and the last one ends where the room does.
+            let values = signature.params.iter().chain(&signature.results);
+            let places: Vec<(u32, u32)> = values.filter_map(|v| Some((v.stack_offset?, v.size))).collect();
+            assert!(places.is_sorted_by(|(a, size), (b, _)| a + size <= *b), "{at}");
+            let end = places.last().map_or(0, |(at, size)| at + size);
+            assert!(end <= room + 8 && end + 8 > room + 8, "{at}: room {room}");
+        }
+        assert!(with_results > 100, "{path}: {with_results}");
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn damaged_debug_information_is_an_answer() {
+    const SEED: u64 = 0x243f_6a88_85a3_08d3;
+    println!("seed {SEED:#x}");
+    // xorshift64
+    let mut state = SEED;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below usize")
+    };
+    for (path, binary) in binaries() {
+        let sections = binary.image().sections().iter();
+        let debug: Vec<_> = sections.filter(|s| s.name.contains("debug_") && !s.file.is_empty()).collect();
+        if debug.is_empty() {
+            continue;
+        }
+        for _ in 0..30 {
+            let mut bytes = binary.image().bytes().to_vec();
+            for _ in 0..=random(200) {
+                let section = &debug[random(debug.len())].file;
+                bytes[section.start + random(section.len())] = u8::try_from(random(256)).expect("a byte");
+            }
+            let damaged = Binary::from_bytes(bytes, &path).expect("the headers are whole");
+            let go = damaged.go().expect("tables are understood").expect("a Go binary");
+            for f in go.functions().step_by(50) {
+                let _ = go.signature(&f);
+            }
         }
     }
 }

@@ -156,6 +156,41 @@ pub struct Probe {
     pub span: Span,
 }
 
+impl Probe {
+    /// Whether this identifier stands in the predicate or the block.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        let mut exprs: Vec<&Expr> = self.predicate.iter().collect();
+        let mut blocks = vec![&self.body];
+        while let Some(block) = blocks.pop() {
+            for stmt in &block.stmts {
+                match &stmt.kind {
+                    StmtKind::Expr(e) => exprs.push(e),
+                    StmtKind::Assign { target, value, .. } => exprs.extend([target, value]),
+                    StmtKind::Let { value, .. } | StmtKind::Return(value) => exprs.extend(value),
+                    StmtKind::If { arms, els } => {
+                        exprs.extend(arms.iter().map(|(condition, _)| condition));
+                        blocks.extend(arms.iter().map(|(_, block)| block).chain(els));
+                    }
+                    StmtKind::Unroll { count, body } => {
+                        exprs.push(count);
+                        blocks.push(body);
+                    }
+                    StmtKind::Block(block) => blocks.push(block),
+                    StmtKind::Unsupported(_) | StmtKind::Error => {}
+                }
+            }
+        }
+        while let Some(e) = exprs.pop() {
+            if matches!(&e.kind, ExprKind::Ident(found) if found == name) {
+                return true;
+            }
+            exprs.extend(e.kind.children());
+        }
+        false
+    }
+}
+
 /// An attach point as written; [`crate::probe::parse`] takes it apart when the positional parameters are known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RawPoint {

@@ -2,7 +2,8 @@
 //! `gotrace check` answer from tables. `lang` itself never looks at a file.
 
 use crate::probe::AttachPoint;
-use crate::types::Struct;
+use crate::types::{Struct, Type};
+use std::sync::Arc;
 
 /// Answers questions about the host and the traced binaries.
 pub trait Env {
@@ -21,6 +22,12 @@ pub trait Env {
     /// # Errors
     /// No such symbol, or no symbols at all.
     fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError>;
+
+    /// A structure type of a Go program with its members, by the full name of the type. `binary` is the one that the probe traces.
+    fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
+        let _ = (binary, name);
+        None
+    }
 
     /// Process id of the child started by `-c` or given by `-p`; `None` without either.
     fn child(&self) -> Option<u32>;
@@ -121,9 +128,63 @@ pub struct UprobeClass {
     pub stop: Stop,
     /// Where the current goroutine is found; `None` for binaries that are not Go.
     pub goroutine: Option<Goroutine>,
+    /// What is known of the parameters and results; the same for all sites.
+    pub signature: SignatureOf,
     /// Offset in bytes from the stack pointer of the first result of [`Abi::GoStack`] functions, at a
     /// [`Stop::ReturnInsn`]; `None` when it is not known or the convention does not need it.
     pub result_offset: Option<u32>,
+}
+
+/// What is known of a function's parameters and results.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum SignatureOf {
+    /// Nobody asked: the script does not mention them.
+    #[default]
+    NotAsked,
+    /// Nothing, for this reason (a sentence without a full stop).
+    Unknown(String),
+    /// Everything.
+    Known(Arc<Signature>),
+}
+
+/// Parameters and results of a Go function, in source order; the receiver is the first parameter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Signature {
+    /// The parameters.
+    pub params: Vec<Param>,
+    /// The results.
+    pub results: Vec<Param>,
+}
+
+/// A parameter or result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Param {
+    /// Its name; empty if it has none or it is not known.
+    pub name: String,
+    /// Its type. Structures it points to have no members here; [`Env::go_struct`] gives them.
+    pub ty: Type,
+    /// Where it is at the sites.
+    pub place: ParamPlace,
+}
+
+/// Where a parameter or result is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ParamPlace {
+    /// In registers, piece by piece.
+    Registers(Vec<Piece>),
+    /// In memory, so many bytes above the stack pointer.
+    Stack(u32),
+}
+
+/// A part of a value that has a register of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Piece {
+    /// Index in [`crate::arch::Arch::registers`]; `None` for a floating-point register, which BPF programs cannot read.
+    pub register: Option<u8>,
+    /// Where the part lies in the value, in bytes.
+    pub offset: u32,
+    /// Its size in bytes, at most 8.
+    pub size: u32,
 }
 
 /// Calling conventions.

@@ -15,6 +15,17 @@ pub struct AttachPoint {
     pub text: String,
     /// Its place in the script.
     pub span: Span,
+    /// What the block asks about the function.
+    pub wants: Wants,
+}
+
+/// Facts about a function that cost time to find out: they are looked up only where a block mentions them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wants {
+    /// `args`: the parameters and their types.
+    pub args: bool,
+    /// `retval`: the results and their types.
+    pub result: bool,
 }
 
 /// Kinds of attach point.
@@ -163,7 +174,7 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
         (name, _) => return Err(malformed(format!("a {name} needs a binary and a function"))),
     };
     let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
-    Ok(AttachPoint { kind, text, span })
+    Ok(AttachPoint { kind, text, span, wants: Wants::default() })
 }
 
 /// A part between colons.

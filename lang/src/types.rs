@@ -123,6 +123,46 @@ pub enum Type {
     ProbeName,
     /// Nanoseconds since boot that print as wall-clock time by a `strftime` format.
     Timestamp(Arc<str>),
+    /// A value of a Go program as it lies in its memory or registers. Only places have such types: what is read from one
+    /// has another.
+    Go(GoType),
+}
+
+/// Go types that C has no counterpart of, and their layout (`cmd/compile/abi-internal.md` of the Go source).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum GoType {
+    /// `string`: address and length, 8 bytes each. Read as text.
+    Str,
+    /// `[]T`: address, length and capacity, 8 bytes each.
+    Slice(Box<Type>),
+    /// An interface: type word and data word, 8 bytes each.
+    Interface,
+    /// A map, channel or function: one word, the address of what the runtime keeps of it.
+    Reference(GoReference),
+    /// A float of that many bits.
+    Float(u8),
+}
+
+/// Go values that are an address of something of the runtime's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum GoReference {
+    /// `map[K]V`; the first word there is the number of elements.
+    Map,
+    /// `chan T`; the first word there is the number of elements waiting.
+    Chan,
+    /// `func`
+    Func,
+}
+
+impl GoType {
+    fn size(&self) -> u32 {
+        match self {
+            GoType::Str | GoType::Interface => 16,
+            GoType::Slice(_) => 24,
+            GoType::Reference(_) => 8,
+            GoType::Float(bits) => u32::from(*bits) / 8,
+        }
+    }
 }
 
 impl Type {
@@ -148,6 +188,7 @@ impl Type {
             Type::USym => 16,
             Type::Array(of, n) => of.size() * n,
             Type::Struct(s) => s.size,
+            Type::Go(go) => go.size(),
             Type::Tuple(of) => {
                 let end = of.iter().fold(0, |at: u32, t| at.next_multiple_of(t.align()) + t.size());
                 end.next_multiple_of(self.align())
@@ -172,6 +213,7 @@ impl Type {
             // Strings are compared, hashed and cleared in 8-byte words.
             Type::Str(_) => 8,
             Type::Buf(_) => 4,
+            Type::Go(GoType::Float(bits)) => u32::from(*bits) / 8,
             Type::Array(of, _) => of.align(),
             Type::Struct(s) => s.align.max(1),
             Type::Tuple(of) => of.iter().map(Type::align).max().unwrap_or(1),
@@ -256,6 +298,13 @@ impl fmt::Display for Type {
             Type::FuncName => f.write_str("function name"),
             Type::ProbeName => f.write_str("probe name"),
             Type::Timestamp(_) => f.write_str("timestamp"),
+            Type::Go(GoType::Str) => f.write_str("string"),
+            Type::Go(GoType::Slice(of)) => write!(f, "[]{of}"),
+            Type::Go(GoType::Interface) => f.write_str("interface"),
+            Type::Go(GoType::Reference(GoReference::Map)) => f.write_str("map"),
+            Type::Go(GoType::Reference(GoReference::Chan)) => f.write_str("chan"),
+            Type::Go(GoType::Reference(GoReference::Func)) => f.write_str("func"),
+            Type::Go(GoType::Float(bits)) => write!(f, "float{bits}"),
         }
     }
 }

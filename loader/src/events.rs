@@ -101,6 +101,25 @@ impl Events {
         Ok(wake)
     }
 
+    /// Whether a signal has come that no wait has reported yet.
+    #[must_use]
+    pub fn signal_is_waiting(&self) -> bool {
+        let readable = |s: &Signals| {
+            let set = Epoll::new()?;
+            set.add(s.as_fd(), SIGNALS)?;
+            set.wait(Some(Duration::ZERO))
+        };
+        self.signals.as_ref().is_some_and(|s| readable(s).is_ok_and(|tokens| !tokens.is_empty()))
+    }
+
+    /// The last signal that has come, reported or not.
+    #[must_use]
+    pub fn last_signal(&mut self) -> Option<i32> {
+        let signals = self.signals.as_mut()?;
+        while let Ok(Some(_)) = signals.read() {}
+        signals.last()
+    }
+
     /// Hands on the records that are there, oldest first, until `each` breaks off. A flood is handed on in parts; then
     /// the next wait does not wait.
     pub fn drain<B>(&mut self, mut each: impl FnMut(&[u8]) -> ControlFlow<B>) -> ControlFlow<B> {

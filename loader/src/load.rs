@@ -1,13 +1,17 @@
 //! Puts a compiled script into the kernel: the ELF object is parsed and relocated by aya-obj, maps are made by aya, programs by
 //! our own `BPF_PROG_LOAD` (aya 0.14 knows neither the attach type of multi links nor how to show a rejection).
 //!
-//! A rejected program becomes a [`LoadError::Rejected`] that points at the script line.
+//! A rejected program becomes a [`LoadError::Rejected`] that points at the script line; [`LoadError::problem`] is what the user
+//! is shown.
 
 use crate::sys::bpf::{self, AttachType, Debug, ProgType};
+use crate::sys::probe::Feature;
+use crate::sys::process;
 use aya::maps::MapData;
 use aya_obj::btf::BtfFeatures;
 use aya_obj::generated::bpf_insn;
-use codegen::object::{Object, Program, ProgramKind};
+use codegen::object::{MapKind, Object, Program, ProgramKind};
+use lang::diag::Problem;
 use lang::span::Span;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -46,6 +50,9 @@ pub enum LoadError {
     /// The user may not load programs.
     #[error("loading BPF programs needs root, or the capabilities CAP_BPF and CAP_PERFMON")]
     Permission,
+    /// The kernel is too old.
+    #[error("this kernel has no {}", .0.describe())]
+    Kernel(Feature),
     /// The verifier rejected a program.
     #[error("the kernel's verifier rejected the program of this probe: {reason}")]
     Rejected {
@@ -58,6 +65,34 @@ pub enum LoadError {
         /// All of it.
         log: String,
     },
+}
+
+impl LoadError {
+    /// What the user is told, with the place in the script if there is one. `whole_log` shows all that the verifier said.
+    #[must_use]
+    pub fn problem(&self, whole_log: bool) -> Problem {
+        match self {
+            LoadError::Rejected { span, tail, log, .. } => {
+                let shown = if whole_log { log.trim_end().to_owned() } else { tail.join("\n") };
+                let problem = Problem::error(*span, self.to_string()).at("the verifier was here").note(shown);
+                if whole_log { problem } else { problem.help("`-v` shows the whole log of the verifier") }
+            }
+            LoadError::Permission if process::is_root() => Problem::general(self.to_string())
+                .help("this root has lost them, as in a container: start it with those two, or trace from the host"),
+            LoadError::Permission => Problem::general(self.to_string()).help("run gotrace with sudo"),
+            LoadError::Kernel(feature) => {
+                let since = format!("Linux has it since {}; `gotrace info` shows what this kernel can do", feature.since());
+                Problem::general(self.to_string()).help(since)
+            }
+            LoadError::Map { source, .. } if source.raw_os_error() == Some(libc::ENOMEM) => {
+                Problem::general(self.to_string()).help("it is too large for the memory: lower max_map_keys or perf_rb_pages")
+            }
+            LoadError::Map { source, .. } if source.raw_os_error() == Some(libc::E2BIG) => {
+                Problem::general(self.to_string()).help("it has too many entries: lower max_map_keys or perf_rb_pages")
+            }
+            LoadError::Object(_) | LoadError::Map { .. } => Problem::general(self.to_string()),
+        }
+    }
 }
 
 /// Lines of the verifier's log that a rejection shows.
@@ -87,13 +122,13 @@ fn prepare(elf: &[u8], object: &Object) -> Result<(aya_obj::Object, Vec<MapData>
     let btf = kernel_btf(&mut parsed);
     let shapes: HashMap<String, aya_obj::Map> = parsed.maps.clone();
     let mut maps = Vec::new();
-    for def in &object.maps {
+    for (index, def) in object.maps.iter().enumerate() {
         let shape = parsed
             .maps
             .remove(&def.name)
             .ok_or_else(|| LoadError::Object(format!("map {} is missing", def.name)))?;
-        let map = MapData::create(shape, &def.name, btf.as_ref().map(AsFd::as_fd)).map_err(|e| map_error(&def.name, e))?;
-        maps.push(map);
+        let map = MapData::create(shape, &def.name, btf.as_ref().map(AsFd::as_fd)).map_err(|e| map_error(shown_name(object, index), e));
+        maps.push(supported(def.kind, map)?);
     }
     relocate(&mut parsed, object, &maps, &shapes)?;
     Ok((parsed, maps, btf))
@@ -123,6 +158,23 @@ fn kernel_btf(parsed: &mut aya_obj::Object) -> Option<OwnedFd> {
     const FEATURES: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
     let btf = parsed.fixup_and_sanitize_btf(&FEATURES).ok()??;
     bpf::btf_load(&btf.to_bytes()).ok()
+}
+
+/// What the user calls a map: its name in the script, if it comes from there.
+fn shown_name(object: &Object, index: usize) -> &str {
+    let user = object.user_maps.iter().find(|user| user.map == index).map(|user| &user.name);
+    user.unwrap_or(&object.maps[index].name)
+}
+
+/// Says so if a map was refused because the kernel does not know its type.
+fn supported(kind: MapKind, made: Result<MapData, LoadError>) -> Result<MapData, LoadError> {
+    let ring = Feature::RingBuffer;
+    let old = |e: &io::Error| e.raw_os_error() == Some(libc::EINVAL) && ring.check().is_err();
+    match made {
+        Err(LoadError::Map { source, .. }) if kind == MapKind::RingBuf && old(&source) => Err(LoadError::Kernel(ring)),
+        Ok(_) if kind == MapKind::RingBuf && ring.withheld() => Err(LoadError::Kernel(ring)),
+        other => other,
+    }
 }
 
 fn map_error(name: &str, error: aya::maps::MapError) -> LoadError {

@@ -1,7 +1,9 @@
 //! Runs a loaded script: `begin`, attaching, the event loop, detaching, `end`, and the maps at the end.
 //!
-//! What happens in which order is the promise of this module: `begin` has run before anything is attached; everything that was
-//! collected is printed, whatever ends the run; `end` runs when nothing is attached any more; maps come last.
+//! What happens in which order is the promise of this module: `begin` has run before anything is attached, and its output is
+//! printed before the child starts; everything that was collected is printed, whatever ends the run; `end` runs when nothing is
+//! attached any more; maps come last. Signals that ask for the end are only read, never delivered, until all is written: a second
+//! Ctrl-C does not cost the results of the first.
 
 use crate::attach::{self, AttachError, Attached, Scope};
 use crate::events::Events;
@@ -11,6 +13,7 @@ use crate::output::report::RuntimeError;
 use crate::output::sink::Sink;
 use crate::output::writer::OutputError;
 use crate::output::strftime;
+use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
 use crate::sys::{bpf, clock};
@@ -63,9 +66,20 @@ pub enum RunError {
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// A signal ended the run, and nobody took its output.
+    #[error("{source}")]
+    Interrupted {
+        /// The signal.
+        signal: i32,
+        /// What became of the output.
+        source: OutputError,
+    },
     /// A record does not have the layout that it should have.
     #[error("a record could not be read: {0}")]
     Record(#[from] crate::value::DecodeError),
+    /// The kernel is too old.
+    #[error("this kernel has no {}, which Linux has since {}", .0.describe(), .0.since())]
+    Kernel(Feature),
     /// A system call failed.
     #[error("{what}: {source}")]
     System {
@@ -91,6 +105,18 @@ fn during(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
 
 /// How often lost events are looked for.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
+
+impl RunError {
+    /// The exit code: 1, except when a signal ended the run and nobody took its output; then 128 and the number of the signal,
+    /// as shells have it.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            RunError::Interrupted { signal, .. } => u8::try_from(*signal).map_or(1, |n| n.saturating_add(128)),
+            _ => 1,
+        }
+    }
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -126,24 +152,27 @@ pub fn run(
     loaded: &Loaded,
     options: &Options,
     symbols: &Symbolizer,
-    traced: Traced,
+    mut traced: Traced,
     signals: Option<Signals>,
     sink: &mut dyn Sink,
 ) -> Result<Ended, RunError> {
     let decoder = Decoder::new(program);
     let mut run = Run { program, object, loaded, options, symbols, sink, decoder, exit: None, printed: 0, lost: 0 };
-    let result = run.to_the_end(traced, signals);
+    let ring = run.ring()?;
+    // It holds the signals, so it is there until everything is written.
+    let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;
+    let result = run.to_the_end(&mut traced, &mut events);
     // Also after an error: what was collected is not lost.
     let finished = run.sink.finish();
-    let ended = result?;
-    finished?;
-    Ok(ended)
+    let ended = result.and_then(|ended| Ok(finished.map(|()| ended)?));
+    ended.map_err(|error| match (error, events.last_signal()) {
+        (RunError::Output(source @ OutputError::Unread(_)), Some(signal)) => RunError::Interrupted { signal, source },
+        (error, _) => error,
+    })
 }
 
 impl Run<'_> {
-    fn to_the_end(&mut self, mut traced: Traced, signals: Option<Signals>) -> Result<Ended, RunError> {
-        let ring = self.ring()?;
-        let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;
+    fn to_the_end(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Ended, RunError> {
         match &traced {
             Traced::No => {}
             Traced::Child(child) => events.watch_process(child.as_fd()).map_err(during("watching the child"))?,
@@ -152,31 +181,51 @@ impl Run<'_> {
         if let Some(timeout) = self.options.timeout {
             events.set_deadline(Instant::now() + timeout);
         }
-        if !self.options.dry_run {
-            self.run_once(|attach| matches!(attach, Attach::Begin))?;
-        }
-        self.note_binaries();
-        let attached = attach::attach(self.loaded, self.program, self.options.scope)?;
-        self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
+        let attached = match self.start(traced, events) {
+            Ok(attached) => attached,
+            Err(error) => {
+                // What `begin` printed stands before the reason why there is no more.
+                self.drain_all(events)?;
+                return Err(error);
+            }
+        };
         if self.options.dry_run {
             return Ok(Ended::default());
         }
         let waits_for_more = attached.sites() > 0 || matches!(traced, Traced::Child(_) | Traced::Process(_));
-        if let Traced::Child(child) = &mut traced {
+        let looped = if waits_for_more { self.follow(events) } else { Ok(()) };
+        let drained = self.detach(attached, events);
+        looped.and(drained)?;
+        let child = match traced {
+            Traced::Child(child) => child.try_wait().map_err(during("waiting for the child"))?,
+            _ => None,
+        };
+        Ok(Ended { code: self.exit.unwrap_or(0), child })
+    }
+
+    /// Runs `begin`, attaches everything, lets the child go.
+    fn start(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Attached, RunError> {
+        if !self.options.dry_run {
+            self.run_once(|attach| matches!(attach, Attach::Begin))?;
+        }
+        self.note_binaries();
+        let attached = attach::attach(self.loaded, self.program, self.options.scope, &mut || events.signal_is_waiting())?;
+        self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
+        if self.options.dry_run {
+            return Ok(attached);
+        }
+        self.drain_all(events)?;
+        // After `exit()` in `begin` the child would be started only to be ended.
+        if let Traced::Child(child) = traced
+            && !self.done()
+        {
             let program = child.program().display().to_string();
             child.release().map_err(|source| RunError::Child { program, source })?;
             if self.shows_user_code() {
                 self.symbols.note_started(child.pid());
             }
         }
-        let looped = if waits_for_more { self.follow(&mut events) } else { Ok(()) };
-        let drained = self.detach(attached, &mut events);
-        looped.and(drained)?;
-        let child = match &mut traced {
-            Traced::Child(child) => child.try_wait().map_err(during("waiting for the child"))?,
-            _ => None,
-        };
-        Ok(Ended { code: self.exit.unwrap_or(0), child })
+        Ok(attached)
     }
 
     /// Tells the symbolizer what is traced, if it will be asked.
@@ -213,7 +262,10 @@ impl Run<'_> {
     fn run_once(&self, wanted: fn(&Attach) -> bool) -> Result<(), RunError> {
         for (probe, bpf) in self.program.probes.iter().zip(&self.loaded.programs) {
             if wanted(&probe.attach) {
-                bpf::test_run(bpf.as_fd(), &[]).map_err(during("running begin and end probes"))?;
+                bpf::test_run(bpf.as_fd(), &[]).map_err(|source| match Feature::TestRun.check() {
+                    Ok(()) => during("running begin and end probes")(source),
+                    Err(_) => RunError::Kernel(Feature::TestRun),
+                })?;
             }
         }
         Ok(())

@@ -47,13 +47,19 @@ fn tls_base(arch: Arch) -> Option<u32> {
         Arch::X86_64 => "thread.fsbase",
         Arch::Aarch64 => "thread.uw.tp_value",
     };
-    let btf = Btf::vmlinux().ok()?;
+    let btf = kernel_types()?;
     btf.member(btf.find_struct("task_struct")?, path)?.byte_offset()
 }
 
 /// The kernel's function that counts the entries of a map.
 fn map_count() -> Option<u32> {
-    Some(Btf::vmlinux().ok()?.find_function("bpf_map_sum_elem_count")?.0)
+    Some(kernel_types()?.find_function("bpf_map_sum_elem_count")?.0)
+}
+
+/// The kernel's type information, where it has some.
+fn kernel_types() -> Option<Btf> {
+    Feature::Btf.check().ok()?;
+    Btf::vmlinux().ok()
 }
 
 fn counts_maps(program: &Program) -> bool {

@@ -256,7 +256,7 @@ impl Decoder {
             have: bytes.len(),
         })?;
         Ok(match ty {
-            Type::Void => return Err(DecodeError::NoValue(ty.to_string())),
+            Type::Void | Type::Go(_) => return Err(DecodeError::NoValue(ty.to_string())),
             Type::Bool => Value::Bool(number(bytes) != 0),
             Type::Int { bits, signed } => Value::Int(integer(bytes, *bits, *signed)),
             Type::Str(capacity) => Value::Text(self.text(bytes, *capacity)),
@@ -388,7 +388,13 @@ mod tests {
             body: Vec::new(),
             vars: Vec::new(),
         };
-        let class = UprobeClass { abi: Abi::C, stop: Stop::Entry, goroutine: None, result_offset: None };
+        let class = UprobeClass {
+            abi: Abi::C,
+            stop: Stop::Entry,
+            goroutine: None,
+            signature: lang::env::SignatureOf::NotAsked,
+            result_offset: None,
+        };
         program.probes = vec![
             probe("BEGIN", Attach::Begin),
             probe("uprobe:./web:main.*", Attach::Uprobe { class, ret: false, targets: Vec::new() }),

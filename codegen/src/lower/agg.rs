@@ -80,19 +80,13 @@ impl Lower<'_, '_> {
     }
 
     fn count_bucket(&mut self, entry: Place, bucket: Val, last: u32) {
-        // The verifier cannot follow the bucket's arithmetic; the comparison bounds it (it always holds).
-        let skip = self.f.label();
-        let index = self.copy_of(bucket);
-        self.f.branch(Cond::Gt, index, Operand::Imm(last as i32), skip);
+        // The verifier cannot follow the bucket's arithmetic; the bound says what holds anyway.
+        let index = self.clamp(bucket, last);
         let offset = self.f.alu(AluOp::Lsh, index, Operand::Imm(3));
-        let base = match entry.base {
-            crate::ir::Base::Val(base) => base,
-            crate::ir::Base::Slot(_) => return,
-        };
-        let at = self.f.alu(AluOp::Add, base, Operand::Val(offset));
+        let start = self.address(entry);
+        let at = self.f.alu(AluOp::Add, start, Operand::Val(offset));
         let one = self.f.constant(1);
-        self.atomic_add(Place::from(at).at(entry.off as u32), one);
-        self.f.push(Op::Label(skip));
+        self.atomic_add(at.into(), one);
     }
 
     /// [`layout::hist_bucket`]
@@ -151,41 +145,47 @@ impl Lower<'_, '_> {
 
     /// The merged value of an aggregation over all CPUs, at this moment.
     pub(super) fn read_aggregate(&mut self, map: MapId, key: Option<&Expr>, agg: Agg) -> Value {
+        let key = self.key(map, key);
+        let (first, second) = (self.f.var(), self.f.var());
+        for dst in [first, second] {
+            self.f.push(Op::Const { dst, value: 0 });
+        }
+        self.each_cpu(map, key, |lower, part| {
+            let word = lower.f.load(Width::D, part);
+            if let Agg::Min { .. } | Agg::Max { .. } = agg {
+                let next = lower.f.label();
+                lower.f.branch(Cond::Le, word, Operand::Val(first), next);
+                lower.f.push(Op::Copy { dst: first, src: word });
+                return lower.f.push(Op::Label(next));
+            }
+            lower.f.push(Op::Alu { op: AluOp::Add, dst: first, a: first, b: Operand::Val(word) });
+            if let Agg::Avg { .. } | Agg::Stats { .. } = agg {
+                let sum = lower.f.load(Width::D, part.at(8));
+                lower.f.push(Op::Alu { op: AluOp::Add, dst: second, a: second, b: Operand::Val(sum) });
+            }
+        });
+        self.merged(agg, first, second)
+    }
+
+    /// A loop over the parts that the CPUs have of a per-CPU value; none if there is no such key.
+    pub(super) fn each_cpu(&mut self, map: MapId, key: Place, body: impl FnOnce(&mut Self, Place)) {
         if !self.unit.target.percpu_lookup {
             let error = Error::new(self.span, "this kernel cannot read an aggregation inside a script")
                 .help("Linux 5.19 or newer can; a plain `@x++` or `@x += n` can be read everywhere");
-            return self.fail(error);
+            self.fail(error);
         }
-        let key = self.key(map, key);
-        let (first, second) = (self.f.var(), self.f.var());
         let cpu = self.f.var();
-        for dst in [first, second, cpu] {
-            self.f.push(Op::Const { dst, value: 0 });
-        }
-        let (next, done) = (self.f.label(), self.f.label());
+        self.f.push(Op::Const { dst: cpu, value: 0 });
+        let done = self.f.label();
         let head = self.f.loop_label();
         self.f.push(Op::Label(head));
-        let reference = self.map_ref(map);
-        let args = [Arg::Map(reference), Arg::Addr(key), Arg::Val(cpu)];
-        let entry = self.f.call(Helper::MapLookupPercpu, &args);
-        self.f.branch(Cond::Eq, entry, Operand::Imm(0), done);
-        let word = self.f.load(Width::D, entry.into());
-        match agg {
-            Agg::Min { .. } | Agg::Max { .. } => {
-                self.f.branch(Cond::Le, word, Operand::Val(first), next);
-                self.f.push(Op::Copy { dst: first, src: word });
-            }
-            _ => self.f.push(Op::Alu { op: AluOp::Add, dst: first, a: first, b: Operand::Val(word) }),
-        }
-        if let Agg::Avg { .. } | Agg::Stats { .. } = agg {
-            let sum = self.f.load(Width::D, Place::from(entry).at(8));
-            self.f.push(Op::Alu { op: AluOp::Add, dst: second, a: second, b: Operand::Val(sum) });
-        }
-        self.f.push(Op::Label(next));
+        let args = [Arg::Map(self.map_ref(map)), Arg::Addr(key), Arg::Val(cpu)];
+        let part = self.f.call(Helper::MapLookupPercpu, &args);
+        self.f.branch(Cond::Eq, part, Operand::Imm(0), done);
+        body(self, part.into());
         self.f.push(Op::Alu { op: AluOp::Add, dst: cpu, a: cpu, b: Operand::Imm(1) });
         self.f.branch(Cond::Lt, cpu, Operand::Imm(self.unit.target.cpus as i32), head);
         self.f.push(Op::Label(done));
-        self.merged(agg, first, second)
     }
 
     fn merged(&mut self, agg: Agg, first: Val, second: Val) -> Value {

@@ -196,7 +196,7 @@ impl Lower<'_, '_> {
             (Abi::GoStack, Some(offset)) => self.stack_word(u64::from(offset)).into(),
             (Abi::GoStack, None) => {
                 let error = Error::new(e.span, "`retval` of this function is on the stack, at a place that is not known")
-                    .help("the binary has no debug information that tells the size of the arguments; read it with `*(reg(\"sp\") + N)`");
+                    .help("Go before 1.17 puts results behind the arguments; their size stands in the debug information, which this binary is stripped of. Read the result with `*(reg(\"sp\") + N)`: N is 8 and the size of the arguments, rounded up to a multiple of 8");
                 self.fail(error)
             }
             (abi, _) => {

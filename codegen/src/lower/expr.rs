@@ -58,6 +58,7 @@ impl Lower<'_, '_> {
                 let offset = of.ty.tuple_offsets().get(*n as usize).copied().unwrap_or(0);
                 if let ExprKind::Tuple(members) = &of.kind
                     && let Some(member) = members.get(*n as usize)
+                    && !of.has_effects()
                 {
                     return self.scalar(member);
                 }

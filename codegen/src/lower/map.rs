@@ -75,24 +75,10 @@ impl Lower<'_, '_> {
             return place;
         }
         let place = self.memory(size);
-        match (&key.ty, &ty) {
-            (Type::Str(_), Type::Str(cap)) => self.store_str(key, place, *cap, Pad::Zero),
-            _ => self.store_as(key, &ty, place),
-        }
+        self.store_as(key, &ty, place, Pad::Zero);
         let used = ty.size();
         self.clear(place.at(used), size - used);
         place
-    }
-
-    /// Stores a tuple whose strings may be shorter than those of `ty`, or a value of just that type.
-    fn store_as(&mut self, e: &Expr, ty: &Type, to: Place) {
-        match (&e.kind, ty) {
-            (ExprKind::Tuple(_), Type::Tuple(_)) if e.ty != *ty => {
-                let widened = Expr { kind: e.kind.clone(), ty: ty.clone(), span: e.span };
-                self.store(&widened, to, Pad::Zero);
-            }
-            _ => self.store(e, to, Pad::Zero),
-        }
     }
 
     /// Address of the value under a key in memory; may be null.
@@ -157,17 +143,11 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn delete(&mut self, map: MapId, key: Option<&Expr>) -> Value {
-        if key.is_none() {
-            // The one entry of an array cannot be removed: it becomes zero, and a global counts as not set.
-            let marker = if self.is_global(map) { 8 } else { 0 };
-            let size = layout::value_size(self.map_value(map)) + marker;
-            let missing = self.f.label();
-            let entry = self.entry(map, None, missing);
-            self.clear(entry, size);
-            self.f.push(Op::Label(missing));
+        let Some(key) = key else {
+            self.delete_scalar(map);
             return Value::Imm(1);
-        }
-        let key = self.key(map, key);
+        };
+        let key = self.key(map, Some(key));
         let map = self.map_ref(map);
         let status = self.f.call(Helper::MapDelete, &[Arg::Map(map), Arg::Addr(key)]);
         let result = self.f.var();
@@ -177,6 +157,17 @@ impl Lower<'_, '_> {
         self.f.push(Op::Const { dst: result, value: 1 });
         self.f.push(Op::Label(end));
         self.copy_of(result).into()
+    }
+
+    /// The one entry of an array cannot be removed: it becomes zero, and a global counts as not set.
+    fn delete_scalar(&mut self, map: MapId) {
+        let size = layout::value_size(self.map_value(map));
+        if self.is_global(map) {
+            let value = self.global_value(map).into();
+            return self.clear(value, size + 8);
+        }
+        let key = self.key(map, None);
+        self.each_cpu(map, key, |lower, part| lower.clear(part, size));
     }
 
     pub(super) fn map_len(&mut self, map: MapId) -> Value {
@@ -223,7 +214,7 @@ impl Lower<'_, '_> {
             to
         } else {
             let to = self.global_value(map).into();
-            self.store_value(value, ty, to);
+            self.store_as(value, ty, to, Pad::Zero);
             to
         };
         self.mark_set(map, to);
@@ -234,13 +225,6 @@ impl Lower<'_, '_> {
         self.f.branch(Cond::Eq, status, Operand::Imm(0), ok);
         self.count_error(CounterKind::MapFull);
         self.f.push(Op::Label(ok));
-    }
-
-    fn store_value(&mut self, value: &Expr, ty: &Type, to: Place) {
-        match ty {
-            Type::Str(cap) => self.store_str(value, to, *cap, Pad::Zero),
-            _ => self.store_as(value, ty, to),
-        }
     }
 
     fn value_in_memory(&mut self, value: &Expr, ty: &Type) -> Place {
@@ -259,7 +243,7 @@ impl Lower<'_, '_> {
             return self.place(value);
         }
         let place = self.memory(size);
-        self.store_value(value, ty, place);
+        self.store_as(value, ty, place, Pad::Zero);
         self.clear(place.at(ty.size()), size - ty.size());
         place
     }

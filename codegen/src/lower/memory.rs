@@ -10,50 +10,35 @@
 use super::{Lower, Unit};
 use crate::helper::Helper;
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
-use crate::ir::{Arg, Func, MapRef, Op, Operand, Place, Val};
+use crate::ir::{Arg, MapRef, Op, Operand, Place, Scratch};
 use crate::object::{self, CounterKind, MapDef, MapKind};
 
 /// Scratch blocks per CPU: how many programs may interrupt each other.
 const BLOCKS: u32 = 4;
-/// Bytes before the data of a block: the claim word.
-const HEADER: u32 = 8;
 /// Values up to this size are cleared and copied by plain instructions, larger ones by a helper.
 const INLINE_LIMIT: u32 = 64;
 
-/// Scratch memory of one program.
-pub(super) struct Scratch {
-    /// Address of the claimed block.
-    base: Val,
-    size: u32,
-}
-
-impl Scratch {
-    pub fn new(f: &mut Func) -> Scratch {
-        Scratch { base: f.var(), size: 0 }
-    }
-
-    pub fn size(&self) -> u32 {
-        self.size
-    }
-}
-
 impl Unit<'_> {
-    /// The scratch map with blocks of at least `size` bytes of data.
-    fn scratch(&mut self, size: u32) -> usize {
+    /// The scratch map, made on first use.
+    fn scratch(&mut self) -> usize {
         let entries = self.target.cpus * BLOCKS;
-        let index = *self.scratch.get_or_insert_with(|| {
+        *self.scratch.get_or_insert_with(|| {
             self.maps.push(MapDef {
                 name: object::SCRATCH.into(),
                 kind: MapKind::Array,
                 key_size: 4,
-                value_size: 0,
+                value_size: Scratch::HEADER,
                 max_entries: entries,
             });
             self.maps.len() - 1
-        });
+        })
+    }
+
+    /// Makes the blocks large enough for a program that uses `size` bytes.
+    pub fn reserve_scratch(&mut self, size: u32) {
+        let index = self.scratch();
         let value_size = &mut self.maps[index].value_size;
-        *value_size = (*value_size).max(HEADER + size);
-        index
+        *value_size = (*value_size).max(size);
     }
 }
 
@@ -63,9 +48,8 @@ impl Lower<'_, '_> {
         if size <= self.unit.on_stack_limit {
             return self.f.slot(size).into();
         }
-        let place = Place::from(self.scratch.base).at(HEADER + self.scratch.size);
-        self.scratch.size += size.next_multiple_of(8);
-        place
+        self.scratch_slots += 1;
+        self.f.scratch_slot(size).into()
     }
 
     /// Sets `size` bytes to zero.
@@ -112,11 +96,9 @@ impl Lower<'_, '_> {
 
     /// Emits the claim of scratch memory at op index `at` and its release here; nothing if none is used.
     pub(super) fn finish_scratch(&mut self, at: usize) {
-        if self.scratch.size == 0 {
-            return;
-        }
-        let map = MapRef(self.unit.scratch(self.scratch.size) as u32);
-        self.f.store(Width::D, self.scratch.base.into(), Operand::Imm(0));
+        let Some(Scratch { base, .. }) = self.f.scratch else { return };
+        let map = MapRef(self.unit.scratch() as u32);
+        self.f.store(Width::D, base.into(), Operand::Imm(0));
 
         let body = self.f.ops.split_off(at);
         let (none, got) = (self.f.label(), self.f.label());
@@ -128,7 +110,7 @@ impl Lower<'_, '_> {
             self.f.store(Width::W, key.into(), Operand::Val(index));
             let entry = self.f.call(Helper::MapLookup, &[Arg::Map(map), Arg::Addr(key.into())]);
             self.f.branch(Cond::Eq, entry, Operand::Imm(0), none);
-            self.f.push(Op::Copy { dst: self.scratch.base, src: entry });
+            self.f.push(Op::Copy { dst: base, src: entry });
             let one = self.f.constant(1);
             let old = self.f.temp();
             self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: entry.into(), src: one, old: Some(old) });

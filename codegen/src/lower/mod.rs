@@ -3,10 +3,11 @@
 //! Evaluation is **destination-driven**: a value that does not fit a register is written where it is needed (ring-buffer
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
-//! conditions), `memory` (places, copies, scratch), `string`, `context` (builtins that read the probe's context),
+//! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `map`, `agg` (aggregations), `stmt`, `record` (messages to user space).
 
 mod agg;
+mod compare;
 mod context;
 mod expr;
 mod map;
@@ -24,6 +25,7 @@ use crate::target::Target;
 use lang::hir::{self, Attach, MapValue};
 use lang::span::Span;
 use lang::types::Type;
+use std::collections::HashMap;
 
 /// Least size of a map that evicts. Calls that end by panic or `Goexit` leave their entries behind, and the kernel's
 /// eviction is approximate: the map must be much larger than the number of calls under way.
@@ -36,6 +38,8 @@ pub(crate) struct Unit<'a> {
     pub user_maps: Vec<UserMap>,
     pub records: Vec<Record>,
     pub counters: Vec<Counter>,
+    /// Index of each counter.
+    counter_at: HashMap<(CounterKind, Span), usize>,
     events: Option<usize>,
     zeros: Option<usize>,
     scratch: Option<usize>,
@@ -77,7 +81,8 @@ pub(crate) struct Lower<'u, 'a> {
     /// End of the program before that.
     quit: Label,
     vars: Vec<Home>,
-    scratch: memory::Scratch,
+    /// How many slots of scratch memory have been made.
+    scratch_slots: u32,
     /// First error; lowering goes on with some value so that the code needs no result plumbing.
     error: Option<Error>,
     span: Span,
@@ -92,6 +97,7 @@ impl<'a> Unit<'a> {
             user_maps: Vec::new(),
             records: Vec::new(),
             counters: vec![Counter { kind: CounterKind::LostEvents, span: Span::default() }],
+            counter_at: HashMap::from([((CounterKind::LostEvents, Span::default()), 0)]),
             events: None,
             zeros: None,
             scratch: None,
@@ -185,11 +191,10 @@ impl<'a> Unit<'a> {
     /// Byte offset of an error counter in [`object::COUNTERS`].
     fn counter(&mut self, kind: CounterKind, span: Span) -> u32 {
         let span = if kind == CounterKind::LostEvents { Span::default() } else { span };
-        let index =
-            self.counters.iter().position(|c| c.kind == kind && c.span == span).unwrap_or_else(|| {
-                self.counters.push(Counter { kind, span });
-                self.counters.len() - 1
-            });
+        let index = *self.counter_at.entry((kind, span)).or_insert_with(|| {
+            self.counters.push(Counter { kind, span });
+            self.counters.len() - 1
+        });
         8 * index as u32
     }
 
@@ -201,18 +206,20 @@ impl<'a> Unit<'a> {
 }
 
 /// Bytes of the ring buffer: what the script sets, else much where events send records and little where only the script's
-/// beginning, end and intervals do. The reader maps all of it.
+/// beginning, end and intervals do, and always room for several of the largest records. The reader maps all of it.
 fn ring_size(program: &hir::Program) -> u32 {
     const PAGE: u32 = 4096;
     const MANY: u32 = 1024;
     const FEW: u32 = 64;
+    const MOST: u32 = 1 << 18;
+    const RECORDS: u32 = 8;
     let rare = |p: &hir::Probe| matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_));
-    let pages = match program.config.ring_pages {
-        Some(pages) => pages,
-        None if program.probes.iter().all(|p| rare(p) || !sends_records(&p.body)) => FEW,
-        None => MANY,
-    };
-    pages.clamp(1, 1 << 18).next_power_of_two() * PAGE
+    let pages = program.config.ring_pages.unwrap_or_else(|| {
+        let largest = program.probes.iter().map(|p| record::largest(&p.body)).max().unwrap_or(0);
+        let usual = if program.probes.iter().all(|p| rare(p) || !sends_records(&p.body)) { FEW } else { MANY };
+        usual.max(largest.div_ceil(PAGE).saturating_mul(RECORDS))
+    });
+    pages.clamp(1, MOST).next_power_of_two() * PAGE
 }
 
 fn sends_records(block: &[hir::Stmt]) -> bool {
@@ -227,9 +234,18 @@ fn sends_records(block: &[hir::Stmt]) -> bool {
 pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize) -> Result<Func, Error> {
     let mut f = Func::default();
     let (exit, quit) = (f.label(), f.label());
-    let scratch = memory::Scratch::new(&mut f);
-    let mut lower =
-        Lower { unit, probe, index, f, exit, quit, vars: Vec::new(), scratch, error: None, span: probe.span };
+    let mut lower = Lower {
+        unit,
+        probe,
+        index,
+        f,
+        exit,
+        quit,
+        vars: Vec::new(),
+        scratch_slots: 0,
+        error: None,
+        span: probe.span,
+    };
     lower.program();
     match lower.error {
         Some(error) => Err(error),
@@ -254,10 +270,10 @@ impl<'a> Lower<'_, 'a> {
         let rejected = self.f.label();
         let mut rejected_holds_scratch = false;
         if let Some(predicate) = &probe.predicate {
-            let before = self.scratch.size();
+            let before = self.scratch_slots;
             self.f.push(Op::Line(predicate.span));
             self.branch(predicate, false, rejected);
-            rejected_holds_scratch = self.scratch.size() > before;
+            rejected_holds_scratch = self.scratch_slots > before;
             if !rejected_holds_scratch {
                 // Runs that the predicate ends do not pay for scratch memory that only the body needs.
                 claim_at = self.f.ops.len();

@@ -2,11 +2,12 @@
 
 use super::string::Pad;
 use super::{Lower, Value};
+use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{Cond, Width};
 use crate::ir::{Arg, MapRef, Op, Operand, Place, Val};
 use crate::object::{CounterKind, Record, RecordField};
-use lang::hir::{Action, Expr};
+use lang::hir::{Action, Expr, Stmt, StmtKind};
 
 /// `BPF_RB_AVAIL_DATA`: unread bytes.
 const AVAIL_DATA: i64 = 0;
@@ -32,10 +33,13 @@ impl Lower<'_, '_> {
     /// Sends a record.
     pub(super) fn emit(&mut self, action: &Action, args: &[Expr]) {
         let record = self.record(action, args);
-        // Effects of arguments must happen even when there is no room for the record.
+        // Effects of arguments must happen even when there is no room for the record, and in order: what stands before the
+        // last of them must not see it.
+        let last = args.iter().rposition(Expr::has_effects).map_or(0, |n| n + 1);
         let early: Vec<Early> = args
             .iter()
-            .map(|arg| match arg.has_effects() {
+            .enumerate()
+            .map(|(n, arg)| match n < last {
                 false => Early::No,
                 true if arg.ty.is_scalar() => Early::Scalar(self.scalar(arg)),
                 true => Early::Memory(self.place(arg)),
@@ -69,17 +73,14 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(end));
     }
 
-    fn record(&self, action: &Action, args: &[Expr]) -> Record {
-        let mut size = HEADER;
-        let fields = args
-            .iter()
-            .map(|arg| {
-                let offset = size.next_multiple_of(arg.ty.align());
-                size = offset + arg.ty.size();
-                RecordField { offset, ty: arg.ty.clone() }
-            })
-            .collect();
-        Record { action: action.clone(), fields, size: size.next_multiple_of(8), span: self.span }
+    fn record(&mut self, action: &Action, args: &[Expr]) -> Record {
+        let (fields, size) = fields(args);
+        if size > largest_record(self.unit.ring_size) {
+            let error = Error::new(self.span, format!("this sends {size} bytes at once, more than the ring buffer takes"))
+                .help("enlarge `perf_rb_pages`, or shorten strings with `max_strlen`");
+            self.fail(error);
+        }
+        Record { action: action.clone(), fields, size, span: self.span }
     }
 
     fn submit(&mut self, memory: Val, ring: MapRef, urgent: bool) {
@@ -96,4 +97,33 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(quiet));
         self.f.call_void(Helper::RingSubmit, &[Arg::Val(memory), Arg::Val(flags)]);
     }
+}
+
+/// Layout of a record: its fields and its size.
+fn fields(args: &[Expr]) -> (Vec<RecordField>, u32) {
+    let mut size = HEADER;
+    let fields = args
+        .iter()
+        .map(|arg| {
+            let offset = size.next_multiple_of(arg.ty.align());
+            size = offset + arg.ty.size();
+            RecordField { offset, ty: arg.ty.clone() }
+        })
+        .collect();
+    (fields, size.next_multiple_of(8))
+}
+
+/// Bytes of the largest record of a block.
+pub(super) fn largest(block: &[Stmt]) -> u32 {
+    let of = |stmt: &Stmt| match &stmt.kind {
+        StmtKind::Emit { args, .. } => fields(args).1,
+        StmtKind::If { then, els, .. } => largest(then).max(largest(els)),
+        _ => 0,
+    };
+    block.iter().map(of).max().unwrap_or(0)
+}
+
+/// Bytes of the largest record that a ring buffer takes (`__bpf_ringbuf_reserve`): it has a header of 8 bytes.
+fn largest_record(ring_size: u32) -> u32 {
+    ring_size - 8
 }

@@ -1,6 +1,5 @@
-//! Strings, buffers and other values in memory: evaluation into a place, and comparison.
+//! Strings, buffers and other values in memory: evaluation into a place.
 
-use super::memory::chunks;
 use super::{Home, Lower, Value};
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
@@ -17,9 +16,6 @@ pub(super) enum Pad {
     /// They are never looked at: ring-buffer records.
     No,
 }
-
-/// Longest run of words that a comparison unrolls.
-const UNROLLED_WORDS: u32 = 16;
 
 impl Lower<'_, '_> {
     /// Writes a value of any type to a place of `e.ty.size()` bytes.
@@ -61,16 +57,24 @@ impl Lower<'_, '_> {
         place
     }
 
+    /// Writes a value to a place of type `ty`, in which strings may have more room than in the value's own type.
+    pub(super) fn store_as(&mut self, e: &Expr, ty: &Type, to: Place, pad: Pad) {
+        match (&e.kind, ty) {
+            (_, Type::Str(cap)) => self.store_str(e, to, *cap, pad),
+            (ExprKind::Tuple(_), Type::Tuple(of)) if e.ty != *ty => {
+                let wider = Expr { kind: e.kind.clone(), ty: ty.clone(), span: e.span };
+                self.store_tuple(&wider, of, to, pad);
+            }
+            _ => self.store(e, to, pad),
+        }
+    }
+
     fn store_tuple(&mut self, e: &Expr, of: &[Type], to: Place, pad: Pad) {
         let ExprKind::Tuple(members) = &e.kind else { return self.store_aggregate(e, to, pad) };
         let mut end = 0;
         for ((member, ty), offset) in members.iter().zip(of).zip(e.ty.tuple_offsets()) {
             self.clear(to.at(end), offset - end);
-            // The member may be a shorter string than the tuple's type has room for.
-            match (&member.ty, ty) {
-                (Type::Str(_), Type::Str(cap)) => self.store_str(member, to.at(offset), *cap, pad),
-                _ => self.store(member, to.at(offset), pad),
-            }
+            self.store_as(member, ty, to.at(offset), pad);
             end = offset + ty.size();
         }
         self.clear(to.at(end), e.ty.size() - end);
@@ -80,7 +84,7 @@ impl Lower<'_, '_> {
     fn store_aggregate(&mut self, e: &Expr, to: Place, pad: Pad) {
         let size = e.ty.size();
         match &e.kind {
-            ExprKind::Builtin(Builtin::Stack) => self.store_stack(e, to, pad),
+            ExprKind::Builtin(Builtin::Stack) => self.store_stack(e, to),
             ExprKind::Symbol(addr) => {
                 let addr = self.scalar(addr);
                 let addr = self.operand(addr);
@@ -210,14 +214,10 @@ impl Lower<'_, '_> {
     }
 
     /// `min(len, limit)`, unsigned.
-    fn clamp(&mut self, len: Val, limit: u32) -> Val {
-        let clamped = self.f.var();
-        self.f.push(Op::Copy { dst: clamped, src: len });
-        let fits = self.f.label();
-        self.f.branch(Cond::Le, clamped, Operand::Imm(limit as i32), fits);
-        self.f.push(Op::Const { dst: clamped, value: u64::from(limit) });
-        self.f.push(Op::Label(fits));
-        clamped
+    pub(super) fn clamp(&mut self, src: Val, limit: u32) -> Val {
+        let dst = self.f.temp();
+        self.f.push(Op::Clamp { dst, src, limit });
+        dst
     }
 
     /// Exactly `len` bytes, then a NUL.
@@ -268,13 +268,12 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn store_stack(&mut self, e: &Expr, to: Place, pad: Pad) {
+    /// A stack. The helper clears the room that it does not fill, so equal stacks are equal bytes.
+    fn store_stack(&mut self, e: &Expr, to: Place) {
         let Type::Stack { kind, limit, .. } = e.ty else { return };
-        if pad == Pad::Zero {
-            self.clear(to, e.ty.size());
-        }
-        let tgid = self.tgid();
-        self.f.store(Width::W, to, Operand::Val(tgid));
+        // Kernel addresses mean the same in every process; equal stacks must be equal keys.
+        let owner = if kind == StackKind::User { Operand::Val(self.tgid()) } else { Operand::Imm(0) };
+        self.f.store(Width::W, to, owner);
         // BPF_F_USER_STACK
         let flags = if kind == StackKind::User { 256 } else { 0 };
         let ctx = Arg::Val(crate::ir::Func::CTX);
@@ -326,95 +325,8 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(ok));
     }
 
-    /// Jumps to `to` if two values in memory are equal (or, with `equal` false, different).
-    pub(super) fn branch_memory(&mut self, a: &Expr, b: &Expr, equal: bool, to: crate::ir::Label) {
-        if let Type::Str(_) = a.ty {
-            if let ExprKind::Str(text) = &b.kind {
-                return self.branch_literal(a, &text.clone(), equal, to);
-            }
-            if let ExprKind::Str(text) = &a.kind {
-                return self.branch_literal(b, &text.clone(), equal, to);
-            }
-        }
-        let size = a.ty.size().min(b.ty.size());
-        let (a, b) = (self.place(a), self.place(b));
-        let differ = if equal { self.f.label() } else { to };
-        if size > 8 * UNROLLED_WORDS {
-            self.compare_loop(a, b, size, differ);
-        } else {
-            for (at, width) in chunks(a.off | b.off, size) {
-                let x = self.f.load(width, a.at(at));
-                let y = self.f.load(width, b.at(at));
-                self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
-            }
-        }
-        self.end_comparison(equal, differ, to);
-    }
-
-    fn end_comparison(&mut self, equal: bool, differ: crate::ir::Label, to: crate::ir::Label) {
-        if equal {
-            self.f.push(Op::Jump(to));
-            self.f.push(Op::Label(differ));
-        }
-    }
-
-    /// Compares with a literal: only as much text is read as decides.
-    fn branch_literal(&mut self, e: &Expr, text: &[u8], equal: bool, to: crate::ir::Label) {
-        let needed = (text.len() as u32 + 2).next_multiple_of(8);
-        let cap = e.ty.size();
-        if text.len() as u32 >= cap {
-            if !equal {
-                self.f.push(Op::Jump(to));
-            }
-            return;
-        }
-        let from = match e.kind {
-            // Values that are read for the comparison alone are read no further than needed.
-            ExprKind::ReadStr { .. }
-            | ExprKind::GoStr { .. }
-            | ExprKind::Load { .. }
-            | ExprKind::CtxDataLoc { .. }
-                if needed < cap =>
-            {
-                let place = self.memory(needed);
-                self.store_str(e, place, needed, Pad::Zero);
-                place
-            }
-            _ => self.place(e),
-        };
-        let mut bytes = text.to_vec();
-        bytes.push(0);
-        let compared = bytes.len().next_multiple_of(8).min(cap as usize);
-        bytes.resize(compared, 0);
-        let differ = if equal { self.f.label() } else { to };
-        for (at, width) in chunks(from.off, compared as u32) {
-            let chunk = &bytes[at as usize..(at + width.bytes()) as usize];
-            let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-            let got = self.f.load(width, from.at(at));
-            let word = self.f.operand(word);
-            self.f.branch(Cond::Ne, got, word, differ);
-        }
-        self.end_comparison(equal, differ, to);
-    }
-
-    /// Jumps to `differ` at the first word in which two places of `size` bytes differ.
-    fn compare_loop(&mut self, a: Place, b: Place, size: u32, differ: crate::ir::Label) {
-        let (start_a, start_b) = (self.address(a), self.address(b));
-        let at = self.f.var();
-        self.f.push(Op::Const { dst: at, value: 0 });
-        let head = self.f.loop_label();
-        self.f.push(Op::Label(head));
-        let pa = self.f.alu(AluOp::Add, start_a, Operand::Val(at));
-        let pb = self.f.alu(AluOp::Add, start_b, Operand::Val(at));
-        let x = self.f.load(Width::D, pa.into());
-        let y = self.f.load(Width::D, pb.into());
-        self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
-        self.f.push(Op::Alu { op: AluOp::Add, dst: at, a: at, b: Operand::Imm(8) });
-        self.f.branch(Cond::Lt, at, Operand::Imm(size as i32), head);
-    }
-
     /// The address of a place as a value.
-    fn address(&mut self, place: Place) -> Val {
+    pub(super) fn address(&mut self, place: Place) -> Val {
         let dst = self.f.temp();
         self.f.push(Op::Addr { dst, of: place });
         dst

@@ -3,6 +3,9 @@
 //! One forward walk with a stack of available expressions. A branch notes how much of the stack is available at its
 //! target; at a label the stack shrinks to what all ways there have in common. Expressions are only ever added at the end and
 //! removed from it, so "in common" is a shorter prefix, and the walk stays linear however many branches there are.
+//!
+//! Copies of variables are used in place of the variable's copy only within a block and until the variable is assigned again
+//! ([`Mirrors`]).
 
 use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, Width};
@@ -46,21 +49,65 @@ impl Available {
     }
 }
 
+/// Temporaries that are copies of variables which have not been assigned since.
+#[derive(Default)]
+struct Mirrors {
+    /// The variable, and when it was copied.
+    of: HashMap<Val, (Val, u32)>,
+    /// When each variable was assigned last.
+    assigned: HashMap<Val, u32>,
+    /// When control flow met last.
+    met: u32,
+    now: u32,
+}
+
+impl Mirrors {
+    fn add(&mut self, copy: Val, var: Val) {
+        self.of.insert(copy, (var, self.now));
+    }
+
+    fn assign(&mut self, var: Val) {
+        self.now += 1;
+        self.assigned.insert(var, self.now);
+    }
+
+    fn meet(&mut self) {
+        self.now += 1;
+        self.met = self.now;
+    }
+
+    /// The variable that still has this value.
+    fn get(&self, copy: Val) -> Option<Val> {
+        let (var, at) = *self.of.get(&copy)?;
+        (at >= self.met && self.assigned.get(&var).is_none_or(|assigned| at >= *assigned)).then_some(var)
+    }
+}
+
 /// Runs the pass.
 pub fn run(f: &mut Func) {
     let mut available = Available::default();
+    let mut mirrors = Mirrors::default();
     let mut replaced: HashMap<Val, Val> = HashMap::new();
     let mut reachable = true;
     let ops = std::mem::take(&mut f.ops);
     f.ops.reserve(ops.len());
     for mut op in ops {
+        let def = op.def();
         op.map_uses(&mut |v| {
             if let Some(by) = replaced.get(v) {
                 *v = *by;
             }
+            // Not into the op that assigns the variable: it may write before it has read everything.
+            if let Some(var) = mirrors.get(*v).filter(|var| def != Some(*var)) {
+                *v = var;
+            }
         });
+        if let Some(var) = def.filter(|def| !f.is_temp(*def)) {
+            mirrors.assign(var);
+        }
         match &op {
             Op::Label(label) => {
+                mirrors.meet();
                 let fall_through = if reachable { available.stack.len() } else { usize::MAX };
                 let len = available.pending.remove(label).unwrap_or(usize::MAX).min(fall_through);
                 available.shrink(len);
@@ -76,6 +123,7 @@ pub fn run(f: &mut Func) {
                 replaced.insert(*dst, *src);
                 continue;
             }
+            Op::Copy { dst, src } if f.is_temp(*dst) => mirrors.add(*dst, *src),
             _ => {}
         }
         if let (Some(dst), Some(key)) = (op.def(), key(f, &op))

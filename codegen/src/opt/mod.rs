@@ -1,18 +1,34 @@
-//! Passes over the IR. Each is linear in the size of the program.
+//! Passes over the IR. Each is linear in the size of the program (but for sorting).
 
 mod cse;
 mod dce;
+mod far;
 mod jumps;
+mod remat;
+mod scratch;
 
 use crate::ir::{Func, Op, ValKind};
 
+/// A pass: its name, and what it does.
+pub type Pass = (&'static str, fn(&mut Func));
+
+/// The passes in their order.
+pub const PASSES: &[Pass] = &[
+    ("promote", promote),
+    ("jumps", jumps::run),
+    ("cse", cse::run),
+    ("dce", dce::run),
+    ("jumps", jumps::run),
+    ("remat", remat::run),
+    ("scratch", scratch::run),
+    ("far", far::run),
+];
+
 /// Runs all passes.
 pub fn optimize(f: &mut Func) {
-    promote(f);
-    jumps::run(f);
-    cse::run(f);
-    dce::run(f);
-    jumps::run(f);
+    for (_, pass) in PASSES {
+        pass(f);
+    }
 }
 
 /// Turns variables that are assigned once into temporaries, so that the other passes can work on them. Lowering makes

@@ -121,12 +121,13 @@ pub(super) fn build(options: Options) -> Vec<u8> {
         file[64 + 56 * i..64 + 56 * (i + 1)].copy_from_slice(&header);
     }
     if options.sections {
+        let section = |name, vaddr, offset, size| Section { name, flags: ALLOC, vaddr, offset, size };
         add_sections(
             &mut file,
             &[
-                (".text", TEXT, TEXT_OFFSET, text.len()),
-                (".go.buildinfo", DATA + build_info as u64, DATA_OFFSET + build_info, 64),
-                (".gopclntab", DATA + table_at as u64, DATA_OFFSET + table_at, table.len()),
+                section(".text", TEXT, TEXT_OFFSET, text.len()),
+                section(".go.buildinfo", DATA + build_info as u64, DATA_OFFSET + build_info, 64),
+                section(".gopclntab", DATA + table_at as u64, DATA_OFFSET + table_at, table.len()),
             ],
         );
     }
@@ -268,29 +269,44 @@ fn header() -> Vec<u8> {
     out
 }
 
-fn add_sections(file: &mut Vec<u8>, sections: &[(&str, u64, usize, usize)]) {
+/// A section of a file under construction; its bytes are in the file already.
+pub(super) struct Section<'a> {
+    pub(super) name: &'a str,
+    /// `SHF_*`
+    pub(super) flags: u64,
+    pub(super) vaddr: u64,
+    pub(super) offset: usize,
+    pub(super) size: usize,
+}
+
+/// `SHF_ALLOC`
+const ALLOC: u64 = 2;
+
+/// Appends the names and the table of these sections, and points the file's header to them.
+pub(super) fn add_sections(file: &mut Vec<u8>, sections: &[Section<'_>]) {
     let mut names = vec![0];
     let mut headers = vec![[0u8; 64]];
-    let mut describe = |name: &str, kind: u32, vaddr: u64, offset: usize, size: usize| {
+    let mut describe = |section: &Section<'_>, kind: u32, names: &mut Vec<u8>| {
         let mut out = Vec::new();
         out.extend(u32::try_from(names.len()).expect("small").to_le_bytes());
         out.extend(kind.to_le_bytes());
-        for word in [2, vaddr, offset as u64, size as u64] {
+        for word in [section.flags, section.vaddr, section.offset as u64, section.size as u64] {
             out.extend(word.to_le_bytes());
         }
         out.resize(64, 0);
-        names.extend(name.as_bytes());
+        names.extend(section.name.as_bytes());
         names.push(0);
         headers.push(out.try_into().expect("64 bytes"));
     };
-    for (name, vaddr, offset, size) in sections {
-        describe(name, 1, *vaddr, *offset, *size);
+    for section in sections {
+        describe(section, 1, &mut names);
     }
-    let names_at = file.len().next_multiple_of(8);
-    describe(".shstrtab", 3, 0, names_at, 64);
-    names.resize(64, 0);
-    file.resize(names_at, 0);
+    let own_name = ".shstrtab";
+    let (offset, size) = (file.len().next_multiple_of(8), names.len() + own_name.len() + 1);
+    describe(&Section { name: own_name, flags: 0, vaddr: 0, offset, size }, 3, &mut names);
+    file.resize(offset, 0);
     file.extend(&names);
+    file.resize(file.len().next_multiple_of(8), 0);
     let table_at = file.len() as u64;
     let count = u16::try_from(headers.len()).expect("few");
     file.extend(headers.concat());

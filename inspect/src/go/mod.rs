@@ -11,6 +11,7 @@
 //! so.
 
 pub mod abi;
+pub mod assign;
 pub mod buildinfo;
 pub(crate) mod code;
 mod dwarf;

@@ -87,7 +87,9 @@ impl Kind {
         match self {
             Kind::Bool | Kind::Int | Kind::Uint | Kind::Float => true,
             Kind::Chan | Kind::Func | Kind::Map | Kind::Pointer | Kind::UnsafePointer => true,
-            Kind::Array | Kind::Complex | Kind::Interface | Kind::Slice | Kind::String | Kind::Struct => false,
+            Kind::Array | Kind::Complex | Kind::Interface | Kind::Slice | Kind::String | Kind::Struct => {
+                false
+            }
         }
     }
 }
@@ -147,8 +149,9 @@ impl GoBinary {
     pub fn signature(&self, function: &GoFunc<'_>) -> Result<Option<Signature>, Error> {
         let on_stack = function.abi() == Abi::Stack;
         let found = self.debug_info.formals(self.image(), function.entry(), on_stack);
-        let found = found
-            .map_err(|error| Error::damaged(&self.path, format!("the debug information is unusable: {error}")))?;
+        let found = found.map_err(|error| {
+            Error::damaged(&self.path, format!("the debug information is unusable: {error}"))
+        })?;
         let Some(listed) = found else { return Ok(None) };
         // An assembly function has an entry without a list, like a function without parameters and results.
         let room = function.args_size();
@@ -156,10 +159,11 @@ impl GoBinary {
             return Ok(None);
         }
         let Some((params, results)) = typed(listed) else { return Ok(None) };
+        let lists_blank = self.release() >= LISTS_BLANK;
         Ok(Some(if on_stack {
-            on_the_stack(params, results, room, self.arch())
+            on_the_stack(params, results, room, lists_blank, self.arch())
         } else {
-            Signature { complete: self.release() >= LISTS_BLANK, ..without_places(params, results) }
+            Signature { complete: lists_blank, ..without_places(params, results) }
         }))
     }
 }
@@ -243,7 +247,13 @@ fn lay_out(values: &[Typed]) -> Option<(Vec<u32>, u32)> {
 
 /// Finds the places of ABI0. `room` is the size of arguments and results together; only variadic assembly does
 /// not say it.
-fn on_the_stack(params: Vec<Typed>, results: Vec<Typed>, room: Option<u32>, arch: Arch) -> Signature {
+fn on_the_stack(
+    params: Vec<Typed>,
+    results: Vec<Typed>,
+    room: Option<u32>,
+    lists_blank: bool,
+    arch: Arch,
+) -> Signature {
     let laid_out = lay_out(&params).zip(lay_out(&results));
     let Some(((param_offsets, params_end), (result_offsets, results_size))) = laid_out else {
         return without_places(params, results);
@@ -264,32 +274,186 @@ fn on_the_stack(params: Vec<Typed>, results: Vec<Typed>, room: Option<u32>, arch
         .and_then(|room| room.checked_sub(results_size))
         .map(|start| start / WORD * WORD)
         .filter(|start| fit(&results, &result_offsets, *start) && behind_params(*start));
-    // Whether the listed parameters fill the room before the results.
-    let complete = start.is_some()
-        && start == params_end.checked_next_multiple_of(WORD)
-        && fit(&params, &param_offsets, 0);
+    // Whether the listed parameters, as they are, take the room before the results.
+    let all_fit = fit(&params, &param_offsets, 0);
+    let start_if_filled =
+        start.filter(|start| params_end.checked_next_multiple_of(WORD) == Some(*start) && all_fit);
+    let certain = match start_if_filled {
+        Some(_) if lists_blank => vec![true; params.len()],
+        Some(start) => without_gaps(&params, &param_offsets, start, arch),
+        None => vec![false; params.len()],
+    };
+    let complete = start_if_filled.is_some() && certain.iter().all(|certain| *certain);
 
     let from_sp = |offset: u32| offset.checked_add(STACK_ARGUMENTS);
-    let placed = |values: Vec<Typed>, offsets: Vec<u32>, base: Option<u32>| {
-        let place = |(value, offset): (Typed, u32)| {
-            let given = match value.place(arch) {
-                Some(Place::Start(at)) => Some(at),
-                _ => None,
-            };
-            let at = given.or_else(|| base?.checked_add(offset));
-            value.parameter(at.and_then(from_sp))
+    let place_param = |((param, offset), certain): ((Typed, u32), bool)| {
+        let at = match param.place(arch) {
+            Some(Place::Start(at)) => Some(at),
+            _ => certain.then_some(offset),
         };
-        values.into_iter().zip(offsets).map(place).collect::<Vec<_>>()
+        param.parameter(at.and_then(from_sp))
+    };
+    let place_result = |(result, offset): (Typed, u32)| {
+        let at = start.and_then(|start| start.checked_add(offset));
+        result.parameter(at.and_then(from_sp))
     };
     Signature {
         first_result: start.filter(|_| !results.is_empty()).and_then(from_sp),
-        params: placed(params, param_offsets, complete.then_some(0)),
-        results: placed(results, result_offsets, start),
+        params: params.into_iter().zip(param_offsets).zip(certain).map(place_param).collect(),
+        results: results.into_iter().zip(result_offsets).map(place_result).collect(),
         complete,
     }
+}
+
+/// Which parameters cannot have moved by one that is missing from the list. It would have to be small and hide
+/// in padding: so those are certain that stand in a run without padding between two known places. Places are
+/// known of the start, of the parameters that DWARF places, and of the `end`.
+fn without_gaps(params: &[Typed], offsets: &[u32], end: u32, arch: Arch) -> Vec<bool> {
+    let mut certain = vec![false; params.len()];
+    let placed = params.iter().map(|param| matches!(param.place(arch), Some(Place::Start(_))));
+    let known = offsets.iter().copied().zip(placed).chain([(end, true)]);
+    let (mut first, mut from, mut bytes) = (0, 0u32, 0u64);
+    for (number, (offset, known)) in known.enumerate() {
+        if known {
+            let run = certain.get_mut(first..number).unwrap_or_default();
+            run.fill(u64::from(offset.saturating_sub(from)) == bytes);
+            (first, from, bytes) = (number, offset, 0);
+        }
+        bytes += params.get(number).map_or(0, |param| u64::from(param.shape.size));
+    }
+    certain
 }
 
 fn without_places(params: Vec<Typed>, results: Vec<Typed>) -> Signature {
     let plain = |values: Vec<Typed>| values.into_iter().map(|v| v.parameter(None)).collect();
     Signature { params: plain(params), results: plain(results), complete: false, first_result: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value with a place among the arguments, if any: where it is, and how many bytes of it that covers.
+    fn value(name: &str, kind: Kind, size: u32, align: u32, place: Option<(i64, Option<u64>)>) -> Typed {
+        let place = place.map(|(from_cfa, covers)| MemoryPlace { from_cfa, covers });
+        Typed { name: name.to_owned(), shape: Shape { size, align, kind }, place }
+    }
+
+    fn int(name: &str, size: u32, at: Option<i64>) -> Typed {
+        value(name, Kind::Int, size, size, at.map(|at| (at, None)))
+    }
+
+    fn string(name: &str, place: Option<(i64, Option<u64>)>) -> Typed {
+        value(name, Kind::String, 16, 8, place)
+    }
+
+    fn offsets(signature: &Signature) -> (Vec<Option<u32>>, Vec<Option<u32>>) {
+        let of = |list: &[Parameter]| list.iter().map(|p| p.stack_offset).collect();
+        (of(&signature.params), of(&signature.results))
+    }
+
+    fn x86(params: Vec<Typed>, results: Vec<Typed>, room: u32) -> Signature {
+        on_the_stack(params, results, Some(room), false, Arch::X86_64)
+    }
+
+    #[test]
+    fn results_start_at_a_word_behind_the_arguments() {
+        // func(a int, b int8, c uint16, d int32) (x int8, y int64)
+        let params = vec![int("a", 8, None), int("b", 1, None), int("c", 2, Some(10)), int("d", 4, None)];
+        let found = x86(params.clone(), vec![int("x", 1, None), int("y", 8, None)], 32);
+        assert_eq!(found.first_result_offset(), Some(24));
+        // Between the start and `c` there is padding, where a parameter that is not listed could hide.
+        assert_eq!(offsets(&found).0, [None, None, Some(18), Some(20)]);
+        assert_eq!(offsets(&found).1, [Some(24), Some(32)]);
+        assert!(!found.is_complete());
+        let found = on_the_stack(params, vec![int("x", 1, None)], Some(24), true, Arch::X86_64);
+        assert_eq!((found.first_result_offset(), found.is_complete()), (Some(24), true));
+        assert_eq!(offsets(&found).0, [Some(8), Some(16), Some(18), Some(20)]);
+    }
+
+    #[test]
+    fn room_shows_parameters_that_are_not_listed() {
+        // func(_ int, b int8) int
+        let found = x86(vec![int("b", 1, Some(8))], vec![int("~r2", 8, None)], 24);
+        assert_eq!((found.first_result_offset(), found.is_complete()), (Some(24), false));
+        assert_eq!(offsets(&found).0, [Some(16)]);
+        // func(a int, _ string) int, and a itself without a place.
+        let found = x86(vec![int("a", 8, None)], vec![int("~r2", 8, None)], 32);
+        assert_eq!((found.first_result_offset(), offsets(&found).0), (Some(32), vec![None]));
+        // func(_ int64) bool
+        let found = x86(vec![], vec![value("~r1", Kind::Bool, 1, 1, None)], 16);
+        assert_eq!(found.first_result_offset(), Some(16));
+        // func() int: nothing is missing.
+        let found = x86(vec![], vec![int("~r0", 8, None)], 8);
+        assert_eq!((found.first_result_offset(), found.is_complete()), (Some(8), true));
+    }
+
+    #[test]
+    fn assembly_does_not_pad_its_size() {
+        // TEXT ·f(SB), $0-25: func(a string, n int) bool
+        let params = vec![string("a", None), int("n", 8, None)];
+        let found = x86(params, vec![value("~r0", Kind::Bool, 1, 1, None)], 25);
+        assert_eq!((found.first_result_offset(), found.is_complete()), (Some(32), true));
+    }
+
+    #[test]
+    fn a_place_that_contradicts_is_believed_before_the_count() {
+        // A result in memory elsewhere than the size says: something in the list is wrong.
+        let found = x86(vec![int("a", 8, None)], vec![int("r", 8, Some(16))], 16);
+        assert_eq!((found.first_result_offset(), found.is_complete()), (None, false));
+        // A parameter behind where the results would start.
+        let found = x86(vec![int("a", 8, Some(16))], vec![int("r", 8, None)], 16);
+        assert_eq!(found.first_result_offset(), None);
+        // More results than room.
+        let found = x86(vec![], vec![string("r", None)], 8);
+        assert_eq!(found.first_result_offset(), None);
+    }
+
+    #[test]
+    fn a_place_of_some_part_does_not_tell_the_start() {
+        // Only the length of the string, at 8, is alive.
+        let found = x86(vec![string("s", Some((8, Some(8))))], vec![int("r", 8, None)], 24);
+        assert_eq!((offsets(&found).0, found.first_result_offset()), (vec![Some(8)], Some(24)));
+        // With a missing parameter before it, its start is not known.
+        let found = x86(vec![string("s", Some((16, Some(8))))], vec![int("r", 8, None)], 32);
+        assert_eq!((offsets(&found).0, found.first_result_offset()), (vec![None], Some(32)));
+    }
+
+    #[test]
+    fn on_aarch64_the_frame_address_is_sp() {
+        let params = vec![int("a", 8, Some(8)), int("b", 8, Some(16))];
+        let results = vec![int("r", 8, Some(24))];
+        let found = on_the_stack(params, results, Some(24), false, Arch::Aarch64);
+        assert_eq!(offsets(&found), (vec![Some(8), Some(16)], vec![Some(24)]));
+        assert!(found.is_complete());
+    }
+
+    #[test]
+    fn results_that_defer_repeats_count_once() {
+        let formal = |name: &str, is_result| Formal {
+            name: name.to_owned(),
+            is_result,
+            shape: Some(Shape { size: 8, align: 8, kind: Kind::Int }),
+            place: None,
+        };
+        let listed = vec![
+            formal("a", false),
+            formal("~r0", true),
+            formal("~r0", true),
+            formal("~r1", true),
+            formal("~r1", true),
+        ];
+        let (params, results) = typed(listed).expect("types are known");
+        assert_eq!((params.len(), results.len()), (1, 2));
+        let unknown = Formal { shape: None, ..formal("b", false) };
+        assert_eq!(typed(vec![unknown]), None);
+    }
+
+    #[test]
+    fn sizes_beyond_the_address_space() {
+        let huge = || value("a", Kind::Array, u32::MAX, 8, None);
+        let found = x86(vec![huge(), huge()], vec![int("r", 8, None)], u32::MAX);
+        assert_eq!(found.first_result_offset(), None);
+        assert_eq!(x86(vec![huge()], vec![], u32::MAX).first_result_offset(), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! Maps as a whole, and their entries.
 
-use super::{Builtin, EVERYWHERE, Form};
+use super::{Builtin, EVERYWHERE, Form, IN_PROGRAMS};
 use crate::ast::{Expr as Ast, ExprKind as AstKind, Name};
 use crate::check::{Call, Checked, Checker, Outcome, with_article};
 use crate::diag::Problem;
@@ -57,12 +57,23 @@ pub(super) const ENTRIES: &[Builtin] = &[
         name: "len",
         form: Form::Function,
         args: (1, 1),
-        signature: "len(@map) or len(STACK)",
-        doc: "The number of entries of a map, or of frames of a stack, as `int64`.",
+        signature: "len(@map), len(STACK) or len(GO_VALUE)",
+        doc: "The number of entries of a map, of frames of a stack, or the length of a Go string, slice, array, map or channel, as `int64`.",
         example: "interval:s:1 { printf(\"%d open\\n\", len(@start)); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: len,
+    },
+    Builtin {
+        name: "cap",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "cap(GO_VALUE)",
+        doc: "The capacity of a Go slice or channel, as `int64`.",
+        example: "uprobe:./web:main.f { printf(\"%d of %d\\n\", len(args.xs), cap(args.xs)); }",
+        probes: IN_PROGRAMS,
+        elsewhere: None,
+        check: cap,
     },
 ];
 
@@ -121,6 +132,14 @@ fn has_key(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     Ok(Outcome::Value(Expr::new(kind, Type::Bool, call.span)))
 }
 
+fn cap(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [what] = call.args else { return checker.no_arguments(call) };
+    match checker.go_length(what, true)? {
+        Some(capacity) => Ok(Outcome::Value(capacity)),
+        None => checker.fail(Problem::error(what.span, "only Go slices, arrays and channels have a capacity")),
+    }
+}
+
 fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let [what] = call.args else { return checker.no_arguments(call) };
     if matches!(&what.kind, AstKind::Map { keys, .. } if keys.is_empty()) {
@@ -135,11 +154,14 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             return Ok(Outcome::Value(Expr::new(ExprKind::MapLen(map), Type::I64, call.span)));
         }
     }
+    if let Some(length) = checker.go_length(what, false)? {
+        return Ok(Outcome::Value(length));
+    }
     let value = checker.expr(what)?;
     if matches!(value.ty, Type::Stack { .. }) {
         return Ok(Outcome::Value(Expr::new(ExprKind::StackLen(Box::new(value)), Type::I64, call.span)));
     }
     let message =
-        format!("len() counts entries of a map or frames of a stack, this is {}", with_article(&value.ty));
+        format!("len() counts entries of a map, frames of a stack, or what a Go value holds; this is {}", with_article(&value.ty));
     checker.fail(Problem::error(what.span, message))
 }

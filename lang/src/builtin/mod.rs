@@ -191,7 +191,6 @@ const NOT_YET: &[&str] = &[
     "gofunc",
     "gotype",
     "goerr",
-    "cap",
 ];
 
 /// Whether bpftrace has a builtin of that name, or the language of gotrace will have one.

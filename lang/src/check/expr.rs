@@ -22,7 +22,10 @@ impl Checker<'_> {
             }
             ExprKind::Str(text) => self.string_literal(text, span),
             ExprKind::Bool(v) => Ok(build::bool(*v, span)),
-            ExprKind::Ident(name) => self.ident(name, span),
+            ExprKind::Ident(name) => match self.go_place(e)? {
+                Some(place) => self.load(place, span),
+                None => self.ident(name, span),
+            },
             ExprKind::Var(name) => {
                 let id = self.find_var(name, span)?;
                 self.var_value(id, span)
@@ -53,6 +56,9 @@ impl Checker<'_> {
                 Ok(hir::Expr::new(hir::ExprKind::Tuple(members), ty, span))
             }
             ExprKind::TupleMember(tuple, n) => {
+                if let Some(place) = self.go_place(e)? {
+                    return self.load(place, span);
+                }
                 let tuple = self.expr(tuple)?;
                 self.tuple_member(tuple, u64::from(*n), span)
             }

@@ -8,6 +8,7 @@
 mod build;
 mod call;
 mod expr;
+mod go;
 mod infer;
 mod maps;
 mod ops;

@@ -7,9 +7,10 @@ use crate::ast::{Expr, ExprKind, Name, UnOp};
 use crate::check::maps::with_article;
 use crate::check::{Checked, Checker, build};
 use crate::diag::Problem;
+use crate::env::Piece;
 use crate::hir::{self, Attach};
 use crate::span::Span;
-use crate::types::{AddrSpace, Field, Struct, Type};
+use crate::types::{AddrSpace, Field, GoType, Struct, Type};
 use std::sync::Arc;
 
 /// Something in memory that has not been read yet.
@@ -28,6 +29,8 @@ pub(crate) enum Base {
     Context(u32),
     /// Where a `__data_loc` locator at this offset says.
     DataLoc(u32),
+    /// In registers of the traced program.
+    Registers(Vec<Piece>),
 }
 
 impl Checker<'_> {
@@ -61,6 +64,9 @@ impl Checker<'_> {
 
     /// The place that an expression names; `None` for one that computes a value.
     pub(super) fn place(&mut self, e: &Expr) -> Checked<Option<Place>> {
+        if let Some(place) = self.go_place(e)? {
+            return Ok(Some(place));
+        }
         match &e.kind {
             ExprKind::Unary(UnOp::Deref, pointer) => {
                 let pointer = self.expr(pointer)?;
@@ -147,14 +153,19 @@ impl Checker<'_> {
     /// A structure with its members; other types as they are.
     pub(super) fn complete_type(&self, ty: &Type) -> Type {
         match ty {
-            Type::Struct(s) => self.types.complete(s).map_or_else(|| ty.clone(), Type::Struct),
+            Type::Struct(s) => self.complete_struct(s).map_or_else(|| ty.clone(), Type::Struct),
             _ => ty.clone(),
         }
     }
 
-    fn known_struct(&mut self, ty: Type, span: Span) -> Checked<Type> {
+    /// A structure with its members: of the script, or of the traced Go program.
+    fn complete_struct(&self, s: &Arc<Struct>) -> Option<Arc<Struct>> {
+        self.types.complete(s).or_else(|| self.go_struct(s))
+    }
+
+    pub(super) fn known_struct(&mut self, ty: Type, span: Span) -> Checked<Type> {
         let Type::Struct(s) = &ty else { return Ok(ty) };
-        match self.types.complete(s) {
+        match self.complete_struct(s) {
             Some(s) => Ok(Type::Struct(s)),
             None => {
                 let problem = Problem::error(span, format!("unknown type `struct {}`", s.name))
@@ -180,6 +191,9 @@ impl Checker<'_> {
             }
             Base::Context(at) | Base::DataLoc(at) if field.data_loc => Base::DataLoc(at + field.offset),
             Base::Context(at) | Base::DataLoc(at) => Base::Context(at + field.offset),
+            Base::Registers(pieces) => {
+                Base::Registers(Checker::part_of(&pieces, field.offset, ty.size()))
+            }
         };
         Ok(Place { base, ty })
     }
@@ -231,10 +245,8 @@ impl Checker<'_> {
     pub(crate) fn no_args<T>(&mut self, span: Span, member: Span) -> Checked<T> {
         let span = span.to(member);
         let problem = match &self.target().attach {
-            Attach::Uprobe { ret: false, .. } => {
-                Problem::error(span, "`args` of functions is not available yet")
-                    .help("`sarg0`, `sarg1`, … are the argument words in order; a Go string is two words: `gostr(sarg0, sarg1)`")
-            }
+            Attach::Uprobe { ret: false, .. } => Problem::error(span, "`args` has members")
+                .help("write `args.NAME`, or `args.0` for the first parameter"),
             Attach::Uprobe { ret: true, .. } => Problem::error(span, "the arguments are gone when a function returns")
                 .help("keep them at the entry, in a map: `@arg[callid] = sarg0;`"),
             Attach::Tracepoint(_) => {
@@ -261,6 +273,9 @@ impl Checker<'_> {
         let pointer = match place {
             Some(Place { base, ty: Type::Array(of, len) }) => {
                 return self.array_element(base, *of, len, n, span);
+            }
+            Some(Place { base, ty: Type::Go(GoType::Slice(of)) }) => {
+                return self.slice_element(&base, &of, n, span);
             }
             Some(place) => self.load(place, base.span)?,
             None => self.expr(base)?,
@@ -304,6 +319,12 @@ impl Checker<'_> {
             (Base::Context(_), None) => {
                 return self.fail(Problem::error(n.span, "an element of an argument needs a constant index"));
             }
+            (Base::Registers(pieces), Some(i)) => {
+                Base::Registers(Checker::part_of(&pieces, (i * size) as u32, size as u32))
+            }
+            (Base::Registers(_), None) => {
+                return self.fail(Problem::error(n.span, "an element in registers needs a constant index"));
+            }
             (Base::DataLoc(at), _) => {
                 let ty = Type::Ptr { to: Box::new(of.clone()), space: AddrSpace::Kernel };
                 let pointer = hir::Expr::new(hir::ExprKind::CtxDataLoc { offset: at }, ty, span);
@@ -318,6 +339,9 @@ impl Checker<'_> {
         const CHAR: Type = Type::Int { bits: 8, signed: true };
         const BYTE: Type = Type::Int { bits: 8, signed: false };
         let Place { base, ty } = place;
+        if let Type::Go(go) = &ty {
+            return self.load_go(&base, go, span);
+        }
         let text = match &ty {
             Type::Array(of, n) if **of == CHAR => Some(*n),
             Type::Str(n) => Some(*n),
@@ -325,6 +349,7 @@ impl Checker<'_> {
         };
         let node = |kind, ty| Ok(hir::Expr::new(kind, ty, span));
         match (base, text) {
+            (Base::Registers(pieces), _) => self.load_registers(&pieces, &ty, span),
             (Base::DataLoc(offset), Some(_)) => node(
                 hir::ExprKind::CtxDataLoc { offset },
                 Type::Str(self.config.max_strlen.next_multiple_of(8)),

@@ -6,7 +6,7 @@ use crate::config::{Config, MissingProbes};
 use crate::diag::{Problem, Problems, Severity};
 use crate::env::{Env, EnvError, Match, Site, Stop as SiteStop, UprobeMatch};
 use crate::hir::{self, Attach, Function, UprobeTarget};
-use crate::probe::{self, AttachKind, AttachPoint};
+use crate::probe::{self, AttachKind, AttachPoint, Wants};
 use crate::span::Span;
 use crate::types::AddrSpace;
 use std::collections::{HashMap, HashSet};
@@ -109,7 +109,10 @@ pub(crate) fn resolve<'a>(
         let first = resolver.targets.len();
         for point in &clause.points {
             match probe::parse(&point.text, point.span, env.params()) {
-                Ok(parsed) => resolver.point(clause, &parsed, first),
+                Ok(parsed) => {
+                    let wants = Wants { args: clause.mentions("args"), result: clause.mentions("retval") };
+                    resolver.point(clause, &AttachPoint { wants, ..parsed }, first);
+                }
                 Err(problem) => resolver.problems.push(*problem),
             }
         }

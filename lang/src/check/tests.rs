@@ -3,11 +3,12 @@
 use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
-    Abi, Env, EnvError, Goroutine, Match, NamedSite, Stop, SymbolAddress, Tracepoint, UprobeClass,
+    Abi, Env, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, Piece, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, UprobeClass,
     UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
-use crate::types::{AddrSpace, Field, Struct, Type};
+use crate::types::{AddrSpace, Field, Struct, Type, GoReference, GoType};
+use std::sync::Arc;
 
 /// A machine with two Go programs, a C library and two tracepoints.
 pub(crate) struct TestEnv {
@@ -65,7 +66,73 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// `func(w http.ResponseWriter, req *http.Request, name string, n int32, ok bool, at Point, f float64, xs []int, m map[string]int,
+/// body []byte) (n int, err error)`: in registers as far as they go, else on the stack.
+fn signature(abi: Abi) -> Signature {
+    let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
+    let go = Type::Go;
+    let params = [
+        ("w", go(GoType::Interface)),
+        ("req", pointer(named("net/http.Request", 264))),
+        ("name", go(GoType::Str)),
+        ("n", Type::I32),
+        ("ok", Type::Bool),
+        ("at", named("main.Point", 8)),
+        ("f", go(GoType::Float(64))),
+        ("xs", go(GoType::Slice(Box::new(Type::I64)))),
+        ("m", go(GoType::Reference(GoReference::Map))),
+        ("body", go(GoType::Slice(Box::new(Type::Int { bits: 8, signed: false })))),
+    ];
+    let place = |offset: u32, ty: &Type| match (abi, ty) {
+        (Abi::GoRegisters, Type::Go(GoType::Float(_))) => {
+            ParamPlace::Registers(vec![Piece { register: None, offset: 0, size: 8 }])
+        }
+        (Abi::GoRegisters, Type::Struct(_)) => {
+            let piece = |register, offset| Piece { register: Some(register), offset, size: 4 };
+            ParamPlace::Registers(vec![piece(5, 0), piece(10, 4)])
+        }
+        (Abi::GoRegisters, ty) if offset < 64 => {
+            let words = ty.size().div_ceil(8);
+            let piece = |n| Piece { register: Some((offset / 8 + n) as u8), offset: 8 * n, size: ty.size().min(8) };
+            ParamPlace::Registers((0..words).map(piece).collect())
+        }
+        _ => ParamPlace::Stack(8 + offset),
+    };
+    let mut at = 0;
+    let params = params.into_iter().map(|(name, ty)| {
+        let param = Param { name: name.into(), place: place(at, &ty), ty };
+        at += param.ty.size().next_multiple_of(8);
+        param
+    });
+    let params = params.collect();
+    let results = vec![
+        Param { name: "n".into(), ty: Type::I64, place: place(0, &Type::I64) },
+        Param { name: String::new(), ty: go(GoType::Str), place: place(8, &go(GoType::Str)) },
+    ];
+    Signature { params, results }
+}
+
+/// A Go structure without its members.
+fn named(name: &str, size: u32) -> Type {
+    Type::Struct(Arc::new(Struct { name: name.into(), size, align: 8, fields: Vec::new() }))
+}
+
 impl Env for TestEnv {
+    fn go_struct(&self, _binary: &str, name: &str) -> Option<Struct> {
+        let field = |name: &str, offset, ty| Field { name: name.into(), offset, ty, data_loc: false };
+        let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
+        let fields = match name {
+            "net/http.Request" => vec![
+                field("Method", 0, Type::Go(GoType::Str)),
+                field("URL", 16, pointer(named("net/url.URL", 120))),
+            ],
+            "net/url.URL" => vec![field("Scheme", 0, Type::Go(GoType::Str)), field("Path", 56, Type::Go(GoType::Str))],
+            "main.Point" => vec![field("X", 0, Type::I32), field("Y", 4, Type::I32)],
+            _ => return None,
+        };
+        Some(Struct { name: name.into(), size: 264, align: 8, fields })
+    }
+
     fn arch(&self) -> Arch {
         Arch::X86_64
     }
@@ -123,10 +190,16 @@ impl Env for TestEnv {
                         ..EnvError::default()
                     });
                 }
+                let wanted = if *ret { point.wants.result } else { point.wants.args };
+                let signature = match (wanted, binary.as_str()) {
+                    (false, _) | (_, "libc") => SignatureOf::NotAsked,
+                    (true, "./web2") => SignatureOf::Unknown("./web2 has no debug information".into()),
+                    (true, _) => SignatureOf::Known(Arc::new(signature(abi))),
+                };
                 Ok(vec![Match::Uprobe(UprobeMatch {
                     binary: binary.clone(),
                     path: format!("/srv/{}", binary.trim_start_matches("./")),
-                    class: UprobeClass { abi, stop, goroutine, result_offset: None },
+                    class: UprobeClass { abi, stop, goroutine, signature, result_offset: None },
                     sites,
                     warnings: Vec::new(),
                 })])
@@ -514,6 +587,30 @@ fn tracepoint_arguments() {
 }
 
 #[test]
+fn go_parameters_and_results() {
+    assert_text!(outcomes(&[
+        "u:./web:main.handler { print(args.name); @[args.name] = sum(args.n); print(args.2); print(args.ok); }",
+        "u:./web115:main.handler { print(args.name); print(args.n); print(args.at.Y); }",
+        "u:./web:main.handler { print(args.req.URL.Path); print(args.req->Method == \"GET\"); }",
+        "u:./web:main.handler { print(args.at.X); print(args.at.Y); }",
+        "u:./web:main.handler { print(args.xs[2]); print(args.xs[args.n]); print(len(args.xs)); print(cap(args.xs)); }",
+        "u:./web:main.handler { print(len(args.name)); print(len(args.m)); printf(\"%r\\n\", args.body); }",
+        "ur:./web:main.handler { print(retval.n); print(retval.0); print(retval.1); }",
+        "ur:./web2:main.handler { print(retval); }",
+    ]));
+    assert_text!(outcomes(&[
+        "u:./web:main.handler { print(args.nam); print(args.10); print(args); }",
+        "u:./web:main.handler { print(args.f); print(args.w); print(args.xs); print(args.at); }",
+        "u:./web:main.handler { print(args.req.Url); print(args.req.URL.Path.x); print(cap(args.m)); }",
+        "ur:./web:main.handler { print(retval); }",
+        "ur:./web:main.handler { print(retval.err); print(args.name); }",
+        "u:./web2:main.handler { print(args.name); }",
+        "u:libc:malloc { print(args.size); }",
+        "ur:./web2:main.handler { print(retval.1); }",
+    ]));
+}
+
+#[test]
 fn goroutines() {
     assert_text!(outcomes(&[
         "u:./web:main.handler { @[callid] = goid; }",
@@ -695,6 +792,9 @@ fn every_example_of_the_manual_is_accepted() {
                 }
                 _ => Ok(Vec::new()),
             }
+        }
+        fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
+            self.0.go_struct(binary, name)
         }
         fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
             self.0.symbol_address(binary, symbol)

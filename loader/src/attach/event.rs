@@ -71,7 +71,7 @@ pub(super) fn tracepoint(
 
 fn add(program: BorrowedFd<'_>, event: std::os::fd::OwnedFd, attached: &mut Attached) -> Result<(), Failure> {
     use std::os::fd::AsFd;
-    let link = link::perf_event(program, event.as_fd(), 0).map_err(|e| Failure::new("the program was refused", &e))?;
+    let link = link::perf_event(program, event.as_fd(), 0).map_err(|e| Failure::of_link("the program was refused", &e))?;
     // The link goes first: closing it waits for running programs.
     attached.links.extend([link, event]);
     Ok(())

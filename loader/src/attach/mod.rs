@@ -2,9 +2,10 @@
 //! detached when [`Attached`] is dropped, and by the kernel when gotrace dies, however it dies.
 
 mod event;
-mod uprobe;
+pub mod uprobe;
 
 use crate::load::Loaded;
+use crate::sys::probe::Feature;
 use lang::hir::{Attach, Program};
 use lang::span::Span;
 use std::io;
@@ -41,11 +42,6 @@ pub struct Attached {
     sites: usize,
 }
 
-/// Links that are worth closing from several threads: each waits for a grace period of its own.
-const MANY_LINKS: usize = 16;
-/// Threads that close links.
-const CLOSERS: usize = 16;
-
 impl Attached {
     /// Number of places that programs are attached to; a timer or a tracepoint counts once.
     #[must_use]
@@ -54,28 +50,17 @@ impl Attached {
     }
 }
 
-impl Drop for Attached {
-    fn drop(&mut self) {
-        let mut links = std::mem::take(&mut self.links);
-        if links.len() < MANY_LINKS {
-            return;
-        }
-        // The kernel removes a uprobe of a perf link only after a grace period (about 0.1 s); these overlap.
-        let share = links.len().div_ceil(CLOSERS);
-        std::thread::scope(|scope| {
-            while !links.is_empty() {
-                let some = links.split_off(links.len().saturating_sub(share));
-                scope.spawn(move || drop(some));
-            }
-        });
-    }
-}
-
-/// Attaches all programs but `begin` and `end`.
+/// Attaches all programs but `begin` and `end`. One by one that can take seconds: `stop` is asked now and then whether to leave it
+/// at what is attached, as after a Ctrl-C.
 ///
 /// # Errors
 /// The first probe that could not be attached; those attached before are detached.
-pub fn attach(loaded: &Loaded, program: &Program, scope: Scope) -> Result<Attached, AttachError> {
+pub fn attach(
+    loaded: &Loaded,
+    program: &Program,
+    scope: Scope,
+    stop: &mut dyn FnMut() -> bool,
+) -> Result<Attached, AttachError> {
     let mut attached = Attached::default();
     for (probe, bpf) in program.probes.iter().zip(&loaded.programs) {
         let result = match &probe.attach {
@@ -85,7 +70,7 @@ pub fn attach(loaded: &Loaded, program: &Program, scope: Scope) -> Result<Attach
             Attach::Tracepoint(tracepoint) => event::tracepoint(bpf.as_fd(), tracepoint, &mut attached),
             Attach::Uprobe { class, targets, .. } => targets
                 .iter()
-                .try_for_each(|target| uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached)),
+                .try_for_each(|target| uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached, stop)),
         };
         result.map_err(|failure| AttachError {
             probe: probe.name.clone(),
@@ -112,8 +97,19 @@ impl Failure {
             }
             Some(libc::ESRCH) => Some("the process has ended".to_owned()),
             Some(libc::EMFILE) => Some("raise the limit of open files (`ulimit -n`), or attach to fewer functions".into()),
+            Some(libc::ENFILE) => Some("the system's limit of open files is reached (fs.file-max)".into()),
             _ => None,
         };
         Failure { what: format!("{what}: {error}"), help }
+    }
+
+    /// The same for a link with a perf event, which old kernels do not have.
+    fn of_link(what: &str, error: &io::Error) -> Failure {
+        let mut failure = Failure::new(what, error);
+        let links = Feature::PerfLink;
+        if error.raw_os_error() == Some(libc::EINVAL) && links.check().is_err() {
+            failure.help = Some(format!("this kernel has no {}, which Linux has since {}", links.describe(), links.since()));
+        }
+        failure
     }
 }

@@ -3,11 +3,26 @@
 
 use super::{Attached, Failure, Scope};
 use crate::sys::link::{self, UprobeMulti};
+use crate::sys::probe::Feature;
 use crate::sys::{perf, process};
 use lang::env::{Site, Stop, UprobeClass};
 use lang::hir::UprobeTarget;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
+
+/// Most places that are attached one by one. Each takes two descriptors and, when it is detached, a grace period of the kernel of
+/// about 0.1 s under a lock, so that threads do not help: more of them would take minutes to come off, also after a `kill -9`.
+const MOST_ONE_BY_ONE: usize = 512;
+
+/// A number of places that are attached one by one from which on the user is told that it takes time.
+const MANY_ONE_BY_ONE: usize = 20;
+
+/// What to tell the user before many places are attached one by one.
+#[must_use]
+pub fn warning(places: usize, scope: Scope) -> Option<String> {
+    let many = !scope.uprobe_multi && (MANY_ONE_BY_ONE..=MOST_ONE_BY_ONE).contains(&places);
+    many.then(|| format!("{places} places are attached one by one; it takes the kernel about 0.1 s for each to detach it"))
+}
 
 /// Attaches a program to all sites of a binary.
 pub(super) fn attach(
@@ -16,13 +31,13 @@ pub(super) fn attach(
     target: &UprobeTarget,
     scope: Scope,
     attached: &mut Attached,
+    stop: &mut dyn FnMut() -> bool,
 ) -> Result<(), Failure> {
     let path = CString::new(target.path.as_str())
         .map_err(|_| Failure { what: format!("the path {:?} has a NUL byte", target.path), help: None })?;
     let ret = class.stop == Stop::KernelReturn;
-    attached.sites += target.sites.len();
     if !scope.uprobe_multi {
-        return one_by_one(program, &path, ret, target, scope.pid, attached);
+        return one_by_one(program, &path, ret, target, scope.pid, attached, stop);
     }
     let offsets: Vec<u64> = target.sites.iter().map(|s| s.offset).collect();
     let cookies: Vec<u64> = target.sites.iter().map(Site::cookie).collect();
@@ -30,6 +45,7 @@ pub(super) fn attach(
     let link = link::uprobe_multi(program, &places)
         .map_err(|e| Failure::new(&format!("{} places in {} were refused", offsets.len(), target.path), &e))?;
     attached.links.push(link);
+    attached.sites += target.sites.len();
     Ok(())
 }
 
@@ -40,15 +56,30 @@ fn one_by_one(
     target: &UprobeTarget,
     pid: Option<u32>,
     attached: &mut Attached,
+    stop: &mut dyn FnMut() -> bool,
 ) -> Result<(), Failure> {
+    if attached.sites + target.sites.len() > MOST_ONE_BY_ONE {
+        return Err(Failure {
+            what: format!("these are more than {MOST_ONE_BY_ONE} places"),
+            help: Some(format!(
+                "name fewer functions; this kernel has no {}, which attach any number at once (Linux {})",
+                Feature::UprobeMulti.describe(),
+                Feature::UprobeMulti.since()
+            )),
+        });
+    }
     // Two descriptors a site. Not being able to raise the limit matters only if it is reached.
     let _ = process::raise_file_limit();
     for site in &target.sites {
+        if stop() {
+            break;
+        }
         let probe = perf::Uprobe { path, offset: site.offset, ref_ctr: 0, ret, pid };
         let event = perf::uprobe(&probe).map_err(|e| refused(target, site.offset, &e))?;
         let link = link::perf_event(program, event.as_fd(), site.cookie())
-            .map_err(|e| refused(target, site.offset, &e))?;
+            .map_err(|e| Failure::of_link(&format!("the place at offset {:#x} of {} was refused", site.offset, target.path), &e))?;
         attached.links.extend([link, event]);
+        attached.sites += 1;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::Color;
 use crate::attach::AttachError;
-use crate::load::LoadError;
+use crate::run::RunError;
 use lang::diag::{Problem, Problems};
 use std::io;
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// The run itself failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// Anything else, in one sentence, with advice.
     #[error("{message}")]
     Other {
@@ -47,6 +50,14 @@ impl CliError {
     /// An error in one sentence with advice.
     pub(crate) fn with_help(message: impl Into<String>, help: impl Into<String>) -> CliError {
         CliError::Other { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The exit code of the program.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Run(error) => error.exit_code(),
+            _ => 1,
+        }
     }
 
     /// Writes it to standard error. Nothing can be done if that fails.
@@ -69,19 +80,6 @@ pub(crate) fn compile_problem(error: &codegen::Error) -> Problem {
     match &error.help {
         Some(help) => problem.help(help.clone()),
         None => problem,
-    }
-}
-
-/// A problem that the kernel found; `verbose` shows the whole verifier log.
-pub(crate) fn load_problem(error: &LoadError, verbose: bool) -> Problem {
-    match error {
-        LoadError::Rejected { span, tail, log, .. } => {
-            let shown = if verbose { log.clone() } else { tail.join("\n") };
-            let problem = Problem::error(*span, error.to_string()).at("the verifier was here").note(shown);
-            if verbose { problem } else { problem.help("`-v` shows the whole log of the verifier") }
-        }
-        LoadError::Permission => Problem::general(error.to_string()).help("run gotrace with sudo"),
-        LoadError::Object(_) | LoadError::Map { .. } => Problem::general(error.to_string()),
     }
 }
 

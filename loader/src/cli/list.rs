@@ -1,113 +1,199 @@
-//! `gotrace list`: the probes that match a pattern.
+//! `gotrace list`: the probes that match a pattern, or what a script attaches to.
 
-use super::CliError;
+use super::script::Source;
+use super::{CliError, RunArgs, answer};
 use crate::env::Host;
 use inspect::glob::Glob;
 use inspect::tracefs::Tracefs;
+use lang::diag::Problem;
 use lang::env::{Env, EnvError, Match, Stop, Tracepoint};
-use lang::probe::{AttachKind, AttachPoint};
+use lang::probe::{AttachKind, AttachPoint, KINDS};
 use lang::span::Span;
 use std::fmt::Write;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::path::Path;
 
-/// Kinds that are listed when no pattern is given.
-const KINDS: &str = "\
-begin
-end
-interval:s:1
-profile:hz:99
-tracepoint:CATEGORY:EVENT
-uprobe:BINARY:FUNCTION
-uretprobe:BINARY:FUNCTION
-";
+/// Warnings that are shown without `-v`; more are only counted.
+const FEW_WARNINGS: usize = 3;
 
-/// Lists what matches `pattern`, one a line.
-pub(super) fn list(pattern: &str, verbose: bool) -> Result<u8, CliError> {
-    let mut out = String::new();
-    if pattern.is_empty() {
-        out.push_str(KINDS);
-        out.push_str("\nGive a pattern to list places: 'tracepoint:sched:*', 'uprobe:./web:main.*'.\n");
+/// Lists what matches `what`, one a line: a pattern, a program or a script. Without it, the kinds of probes.
+pub(super) fn list(what: &str, args: Vec<String>, verbose: bool) -> Result<u8, CliError> {
+    let mut listing = Listing { verbose, ..Listing::default() };
+    if what.is_empty() {
+        listing.kinds();
+    } else if is_script(what) {
+        listing.script(&Source::open(what)?, args)?;
     } else {
-        for pattern in expand(pattern)? {
-            one(&pattern, verbose, &mut out)?;
+        listing.pattern(what)?;
+    }
+    listing.show()
+}
+
+/// Lists what the options of a run name (`-l`): a one-liner's probes, else as [`list`].
+pub(super) fn of_run(run: &RunArgs) -> Result<u8, CliError> {
+    let Some(program) = &run.program else {
+        let (what, args) = run.script.split_first().map_or(("", &[][..]), |(what, args)| (what.as_str(), args));
+        return list(what, args.to_vec(), run.verbose);
+    };
+    let mut listing = Listing { verbose: run.verbose, ..Listing::default() };
+    listing.script(&Source::one_liner(program), run.script.clone())?;
+    listing.show()
+}
+
+/// Whether a word names a script rather than a program or a pattern.
+fn is_script(word: &str) -> bool {
+    let path = Path::new(word);
+    if path.is_file() { !is_program(path) } else { word == "-" || scripts::find(word).is_some() }
+}
+
+fn is_program(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok_and(|()| magic == *b"\x7fELF")
+}
+
+/// What is going to be printed.
+#[derive(Default)]
+struct Listing {
+    verbose: bool,
+    lines: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Listing {
+    fn kinds(&mut self) {
+        self.lines.extend(KINDS.iter().map(|kind| kind.form.to_owned()));
+        self.lines.push(String::new());
+        self.lines.push("Give a pattern to list places: 'tracepoint:sched:*', 'uprobe:./web:main.*'.".to_owned());
+    }
+
+    fn script(&mut self, source: &Source, args: Vec<String>) -> Result<(), CliError> {
+        let script = source.parse()?;
+        let host = Host::new(None, args);
+        for point in script.probes.iter().flat_map(|probe| &probe.points) {
+            let parsed = lang::probe::parse(&point.text, point.span, host.params()).map_err(|p| source.error(*p))?;
+            self.point(&host, &parsed).map_err(|e| source.error(problem(&e, point.span)))?;
+        }
+        Ok(())
+    }
+
+    /// Lists a pattern. Short forms: a path alone or with a function stands for its uprobes, a kind alone for all of it, a bare
+    /// word for tracepoints that have it in their name.
+    fn pattern(&mut self, pattern: &str) -> Result<(), CliError> {
+        let (first, rest) = pattern.split_once(':').map_or((pattern, None), |(first, rest)| (first, Some(rest)));
+        if let Some(kind) = lang::probe::find_kind(first) {
+            let colons = pattern.matches(':').count();
+            let missing = kind.form.matches(':').count().saturating_sub(colons);
+            // `tracepoint` and `tracepoint:sched` have all events, `uprobe:./web` all functions; the rest has no patterns.
+            let all = match kind.name {
+                "tracepoint" => ":*".repeat(missing),
+                "uprobe" | "uretprobe" if colons == 1 => ":*".to_owned(),
+                _ => String::new(),
+            };
+            return self.one(&format!("{pattern}{all}"));
+        }
+        if first.contains('/') || is_program(Path::new(first)) {
+            // A bare name in an attach point is searched in PATH.
+            let here = if first.contains('/') { "" } else { "./" };
+            return self.one(&format!("uprobe:{here}{pattern}{}", if rest.is_none() { ":*" } else { "" }));
+        }
+        match rest {
+            Some(rest) if first.contains('*') => self.kinds_like(first, rest),
+            Some(_) => self.one(pattern),
+            None => self.tracepoints(pattern),
         }
     }
-    match std::io::stdout().lock().write_all(out.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::other(format!("standard output: {e}"))),
-        _ => Ok(0),
-    }
-}
 
-/// A pattern as attach points. Short forms: a path alone or with a function stands for its uprobes, a bare word for
-/// tracepoints that have it in their name.
-fn expand(pattern: &str) -> Result<Vec<String>, CliError> {
-    let first = pattern.split(':').next().unwrap_or_default();
-    if lang::probe::find_kind(first).is_some() {
-        return Ok(match pattern.matches(':').count() {
-            1 if first.starts_with('u') => vec![format!("{pattern}:*")],
-            _ => vec![pattern.to_owned()],
-        });
+    /// `u*:./web:main.*`: every kind that the first part matches and the rest makes sense for.
+    fn kinds_like(&mut self, first: &str, rest: &str) -> Result<(), CliError> {
+        let glob = Glob::new(first);
+        let mut error = CliError::with_help(format!("no kind of probe matches `{first}`"), "`gotrace list` shows the kinds");
+        let mut found = false;
+        for kind in KINDS.iter().filter(|kind| glob.matches(kind.name)) {
+            match self.one(&format!("{}:{rest}", kind.name)) {
+                Ok(()) => found = true,
+                Err(e) => error = e,
+            }
+        }
+        if found { Ok(()) } else { Err(error) }
     }
-    if first.contains('/') {
-        let functions = if pattern.contains(':') { "" } else { ":*" };
-        return Ok(vec![format!("uprobe:{pattern}{functions}")]);
-    }
-    let tracefs = Tracefs::find().map_err(|e| CliError::other(e.to_string()))?;
-    let events = tracefs.events().map_err(|e| CliError::other(e.to_string()))?;
-    let glob = Glob::new(&if pattern.contains('*') { pattern.to_owned() } else { format!("*{pattern}*") });
-    let found: Vec<String> = events
-        .iter()
-        .map(|e| format!("tracepoint:{}:{}", e.category, e.event))
-        .filter(|name| glob.matches(name))
-        .collect();
-    if found.is_empty() {
-        return Err(CliError::with_help(
-            format!("no tracepoint matches \"{pattern}\""),
-            "for functions of a program write 'uprobe:./program:*'",
-        ));
-    }
-    Ok(found)
-}
 
-fn one(text: &str, verbose: bool, out: &mut String) -> Result<(), CliError> {
-    let point = lang::probe::parse(text, Span::default(), &[]).map_err(|p| CliError::other(p.message.clone()))?;
-    let matches = Host::default().resolve(&point).map_err(|e| env_error(&e))?;
-    let mut lines: Vec<String> = Vec::new();
-    for found in &matches {
-        match found {
-            Match::Tracepoint(tracepoint) => lines.push(tracepoint_lines(tracepoint, verbose)),
-            Match::Uprobe(uprobe) => {
-                let kind = if matches!(point.kind, AttachKind::Uprobe { ret: true, .. }) { "uretprobe" } else { "uprobe" };
-                for warning in &uprobe.warnings {
-                    eprintln!("warning: {warning}");
-                }
-                for site in &uprobe.sites {
-                    let mut line = format!("{kind}:{}:{}", uprobe.binary, site.function);
-                    if verbose {
-                        let _ = write!(line, "\n    at offset {:#x}: {}", site.offset, stop(uprobe.class.stop));
+    fn tracepoints(&mut self, word: &str) -> Result<(), CliError> {
+        let unreadable = |e: inspect::Error| {
+            let help = format!("root can read it; for functions of a program write './program:{word}'");
+            CliError::with_help(e.to_string(), help)
+        };
+        let events = Tracefs::find().map_err(unreadable)?.events().map_err(unreadable)?;
+        let glob = Glob::new(&if word.contains('*') { word.to_owned() } else { format!("*{word}*") });
+        let mut found: Vec<String> = events
+            .iter()
+            .map(|e| format!("tracepoint:{}:{}", e.category, e.event))
+            .filter(|name| glob.matches(name))
+            .collect();
+        found.sort();
+        if found.is_empty() {
+            return Err(CliError::with_help(
+                format!("no tracepoint matches \"{word}\", and there is no such file"),
+                "for functions of a program write './program:*'",
+            ));
+        }
+        if !self.verbose {
+            self.lines.extend(found);
+            return Ok(());
+        }
+        found.iter().try_for_each(|name| self.one(name))
+    }
+
+    fn one(&mut self, text: &str) -> Result<(), CliError> {
+        let point = lang::probe::parse(text, Span::default(), &[]).map_err(|p| described(&p))?;
+        self.point(&Host::default(), &point).map_err(|e| described(&problem(&e, Span::default())))
+    }
+
+    /// Adds all places of an attach point, sorted.
+    fn point(&mut self, host: &Host, point: &AttachPoint) -> Result<(), EnvError> {
+        let matches = host.resolve(point)?;
+        let mut lines: Vec<String> = Vec::new();
+        for found in &matches {
+            match found {
+                Match::Tracepoint(tracepoint) => lines.push(tracepoint_lines(tracepoint, self.verbose)),
+                Match::Uprobe(uprobe) => {
+                    let ret = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
+                    let kind = if ret { "uretprobe" } else { "uprobe" };
+                    self.warnings.extend(uprobe.warnings.iter().cloned());
+                    for site in &uprobe.sites {
+                        let mut line = format!("{kind}:{}:{}", uprobe.binary, site.function);
+                        if self.verbose {
+                            let _ = write!(line, "\n    at offset {:#x}: {}", site.offset, stop(uprobe.class.stop));
+                        }
+                        lines.push(line);
                     }
-                    lines.push(line);
                 }
             }
         }
+        lines.sort();
+        if !self.verbose {
+            // A function with several returns is one probe.
+            lines.dedup();
+        }
+        if matches.is_empty() {
+            lines.push(point.text.clone());
+        }
+        self.lines.append(&mut lines);
+        Ok(())
     }
-    lines.sort();
-    if !verbose {
-        // A function with several returns is one probe.
-        lines.dedup();
-    }
-    for line in lines {
-        out.push_str(&line);
-        out.push('\n');
-    }
-    if matches.is_empty() {
-        let _ = writeln!(out, "{}", point_name(&point));
-    }
-    Ok(())
-}
 
-fn point_name(point: &AttachPoint) -> &str {
-    &point.text
+    fn show(mut self) -> Result<u8, CliError> {
+        let shown = if self.verbose { self.warnings.len() } else { FEW_WARNINGS };
+        let more = self.warnings.len().saturating_sub(shown);
+        let mut messages: Vec<String> = self.warnings.iter().take(shown).map(|w| format!("warning: {w}\n")).collect();
+        if more > 0 {
+            messages.push(format!("warning: {more} more functions cannot be probed (-v shows why)\n"));
+        }
+        // Nothing can be done if that fails.
+        let _ = std::io::stderr().write_all(messages.concat().as_bytes());
+        self.lines.push(String::new());
+        answer::print(&self.lines.join("\n"))
+    }
 }
 
 fn tracepoint_lines(tracepoint: &Tracepoint, verbose: bool) -> String {
@@ -131,10 +217,21 @@ fn stop(stop: Stop) -> &'static str {
     }
 }
 
-fn env_error(error: &EnvError) -> CliError {
-    let similar = (!error.similar.is_empty()).then(|| format!("did you mean {}?", error.similar.join(" or ")));
-    match similar.or_else(|| error.help.clone()) {
-        Some(help) => CliError::with_help(error.message.clone(), help),
-        None => CliError::other(error.message.clone()),
+fn problem(error: &EnvError, span: Span) -> Problem {
+    let mut problem = Problem::error(span, error.message.clone());
+    if !error.similar.is_empty() {
+        return problem.help(format!("did you mean {}?", error.similar.join(" or ")));
+    }
+    if let Some(help) = &error.help {
+        problem = problem.help(help.clone());
+    }
+    problem
+}
+
+/// A problem of a pattern, which has no place in a script.
+fn described(problem: &Problem) -> CliError {
+    match problem.help.first() {
+        Some(help) => CliError::with_help(problem.message.clone(), help.clone()),
+        None => CliError::other(problem.message.clone()),
     }
 }

@@ -1,9 +1,11 @@
 //! The command line: options, subcommands, exit codes. Each subcommand has a file.
 
+mod answer;
 mod build;
 mod check;
 mod dump;
 mod error;
+mod help;
 mod info;
 mod list;
 mod run;
@@ -12,6 +14,7 @@ mod tools;
 
 pub use error::CliError;
 
+use crate::sys::probe::{self, Feature};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,12 +23,13 @@ use std::process::ExitCode;
 #[derive(Parser, Debug)]
 #[command(
     name = "gotrace",
+    bin_name = "gotrace",
     version,
-    about = "Trace Linux programs, above all Go programs, with small scripts",
     args_conflicts_with_subcommands = true,
     subcommand_precedence_over_arg = true,
     arg_required_else_help = true,
-    after_help = EXAMPLES
+    override_usage = help::USAGE,
+    override_help = help::HELP
 )]
 struct Cli {
     #[command(subcommand)]
@@ -34,88 +38,70 @@ struct Cli {
     run: RunArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  gotrace -e 'uprobe:./web:main.* { @[func] = count(); }' -c ./web
-  gotrace -e 'uretprobe:./web:main.f { printf(\"%d\\n\", retval); }' -p 1234
-  gotrace latency.gt ./web 'main.*'
-  gotrace list -v 'uprobe:./web:net/http.*'";
-
-/// Options of a run.
+/// Options of a run. What `--help` says about them stands in [`help::HELP`].
 #[derive(Args, Debug, Default)]
 pub(crate) struct RunArgs {
-    /// Runs this program text; the other arguments are its $1, $2, …
     #[arg(short = 'e', value_name = "PROGRAM")]
     program: Option<String>,
-    /// Starts CMD, traces only it, and ends with it
     #[arg(short = 'c', value_name = "CMD", conflicts_with = "pid")]
     command: Option<String>,
-    /// Traces only the process PID
     #[arg(short = 'p', value_name = "PID")]
     pid: Option<u32>,
-    /// Form of the output
     #[arg(short = 'f', value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Writes the output to FILE instead of standard output
     #[arg(short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Says nothing about the run itself
     #[arg(short = 'q')]
     quiet: bool,
-    /// When output is written: after each line, when much is waiting, at once
     #[arg(short = 'B', value_name = "MODE", default_value = "line")]
     buffering: Buffering,
-    /// Reports run-time errors such as memory that could not be read
     #[arg(short = 'k')]
     runtime_errors: bool,
-    /// Tells more: what is attached where, and why
     #[arg(short = 'v', long)]
     verbose: bool,
-    /// Hides warnings
     #[arg(long)]
     no_warnings: bool,
-    /// Shows a stage of the compilation and ends
     #[arg(short = 'd', value_name = "STAGE")]
     dump: Option<Stage>,
-    /// Ends after attaching
     #[arg(long)]
     dry_run: bool,
-    /// Ends after so many printed records
     #[arg(long, value_name = "N")]
     max_events: Option<u64>,
-    /// Ends after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     timeout: Option<f64>,
     /// Colours in messages
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, hide_possible_values = true,
+          hide_default_value = true, help = "Colours in messages: auto, always or never")]
     color: Color,
-    /// Lists the probes that match PATTERN (as `gotrace list`)
-    #[arg(short = 'l', value_name = "PATTERN", num_args = 0..=1, default_missing_value = "")]
-    list: Option<String>,
-    /// What this kernel and this user can do (as `gotrace info`)
+    #[arg(short = 'l')]
+    list: bool,
     #[arg(long)]
     info: bool,
-    /// Script (`-` is standard input) or name of a shipped tool, then its arguments
     #[arg(value_name = "SCRIPT [ARGS]")]
     script: Vec<String>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Lists the probes that match a pattern
+    /// Lists the probes that match a pattern, or those of a script
+    #[command(after_help = help::LIST)]
     List {
         /// Types, signatures, sites and why they were chosen
         #[arg(short = 'v', long)]
         verbose: bool,
-        /// For example `uprobe:./web:main.*` or `tracepoint:sched:*`
+        /// A pattern, a program or a script; without it, the kinds of probes
         pattern: Option<String>,
+        /// The script's $1, $2, …
+        args: Vec<String>,
     },
     /// Lists the shipped tools, or shows one
+    #[command(after_help = help::TOOLS)]
     Tools {
         /// A tool or a subject
         name: Option<String>,
     },
     /// Compiles a script to a standard BPF object, for bpftool and libbpf
+    #[command(after_help = help::BUILD)]
     Build {
         /// The script
         script: String,
@@ -125,13 +111,15 @@ enum Command {
         /// The script's $1, $2, …
         args: Vec<String>,
     },
-    /// Parses and type-checks scripts; needs no root and no kernel features
+    /// Parses and type-checks scripts; needs no root for programs that it may read
+    #[command(after_help = help::CHECK)]
     Check {
         /// The scripts
         #[arg(required = true)]
         scripts: Vec<String>,
     },
     /// Shows what this kernel and this user can do
+    #[command(after_help = help::INFO)]
     Info,
 }
 
@@ -194,28 +182,93 @@ impl Color {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; anything else is a usage error, which ends with 1 like all of ours.
+        // Help and version are answers; anything else is a usage error, which ends with 1 like all of ours.
+        Err(error) if error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()));
+            return ExitCode::from(1);
         }
+        Err(error) => return finish(answer::print(&error.to_string()), Color::default()),
     };
     let color = cli.run.color;
-    let result = match cli.command {
+    finish(without_features().and_then(|()| run_command(cli)), color)
+}
+
+fn finish(result: Result<u8, CliError>, color: Color) -> ExitCode {
+    result.map_or_else(
+        |error| {
+            error.report(color);
+            ExitCode::from(error.exit_code())
+        },
+        ExitCode::from,
+    )
+}
+
+fn run_command(cli: Cli) -> Result<u8, CliError> {
+    let color = cli.run.color;
+    match cli.command {
         None if cli.run.info => info::info(),
-        None if cli.run.list.is_some() => list::list(cli.run.list.as_deref().unwrap_or_default(), cli.run.verbose),
+        None if cli.run.list => list::of_run(&cli.run),
         None => run::run(&cli.run),
-        Some(Command::List { verbose, pattern }) => list::list(pattern.as_deref().unwrap_or_default(), verbose),
+        Some(Command::List { verbose, pattern, args }) => {
+            list::list(pattern.as_deref().unwrap_or_default(), args, verbose)
+        }
         Some(Command::Tools { name }) => tools::tools(name.as_deref()),
         Some(Command::Build { script, output, args }) => build::build(&script, &output, args, color),
         Some(Command::Check { scripts }) => check::check(&scripts, color),
         Some(Command::Info) => info::info(),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            error.report(color);
-            ExitCode::from(1)
+    }
+}
+
+/// Features that the environment takes away must exist, or what is tried without them would be tried with them.
+fn without_features() -> Result<(), CliError> {
+    let value = std::env::var(probe::WITHOUT).unwrap_or_default();
+    probe::parse_without(&value).map(|_| ()).map_err(|name| {
+        let names: Vec<&str> = Feature::names().collect();
+        CliError::with_help(
+            format!("{}: there is no feature `{name}`", probe::WITHOUT),
+            format!("features are {}", names.join(", ")),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_option_and_command_and_fits_a_screen() {
+        let command = Cli::command();
+        for option in command.get_arguments().filter(|a| !a.is_positional()) {
+            let short = option.get_short().map(|c| format!("-{c}"));
+            let long = option.get_long().map(|l| format!("--{l}"));
+            let named = [short, long].into_iter().flatten().any(|name| {
+                help::HELP.split([' ', '\n', ',']).any(|word| word == name)
+            });
+            assert!(named, "{:?}", option.get_id());
+        }
+        for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {
+            assert!(help::HELP.contains(&format!("\n  {} ", sub.get_name())), "{}", sub.get_name());
+        }
+        assert!(help::HELP.lines().count() <= 40);
+        for line in [help::HELP, help::USAGE, help::LIST, help::TOOLS, help::BUILD, help::CHECK, help::INFO]
+            .iter()
+            .flat_map(|text| text.lines())
+        {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_of_subcommands_fits_a_screen() {
+        for mut sub in Cli::command().get_subcommands().cloned() {
+            let shown = sub.render_long_help().to_string();
+            assert!(shown.lines().count() <= 40 && shown.lines().all(|l| l.chars().count() <= 80), "{shown}");
         }
     }
 }

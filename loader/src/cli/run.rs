@@ -1,8 +1,8 @@
 //! Running a script or one-liner: from the command line's words to the end of the run.
 
 use super::script::{Messages, Source};
-use super::{Buffering, CliError, Format, RunArgs, Stage, dump, error};
-use crate::attach::Scope;
+use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error};
+use crate::attach::{self, Scope};
 use crate::env::Host;
 use crate::output::writer::{self, Output};
 use crate::output::{Context, sink};
@@ -10,11 +10,13 @@ use crate::run::{Options, RunError, Traced};
 use crate::symbolize::{Resolve, Symbolizer};
 use crate::sys::clock::WallClock;
 use crate::sys::process::{self, Child};
-use crate::sys::signal::Signals;
+use crate::sys::signal::{self, Signals, Watcher};
 use crate::{load, run, target};
 use codegen::Object;
-use lang::hir::Program;
+use lang::diag::Problem;
+use lang::hir::{Attach, Probe, Program};
 use std::ffi::OsString;
+use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,11 +25,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let (source, params) = source(args)?;
     let script = source.parse()?;
     if let Some(text) = args.dump.and_then(|stage| dump::front(stage, &script, &source.text)) {
-        print!("{text}");
-        return Ok(0);
+        return answer::print(&text);
     }
     // Before the child: it gets the signal mask that we had.
-    let signals = Signals::block(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP])
+    let signals = Signals::block(&signal::ENDING)
         .map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
     let traced = traced(args)?;
     let pid = match &traced {
@@ -37,30 +38,28 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let host = Host::new(pid, params);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
     let program = source.check(&script, &host, messages)?;
+    refuse_kernel_threads(&source, &program, args.pid)?;
     let target = target::for_run(&program, pid, args.runtime_errors);
     let compiled = |e: codegen::Error| source.error(error::compile_problem(&e));
     if let Some(stage) = args.dump
         && let Some(text) = dump::middle(stage, &program, &target).map_err(compiled)?
     {
-        print!("{text}");
-        return Ok(0);
+        return answer::print(&text);
     }
     let object = codegen::compile(&program, &target).map_err(compiled)?;
     if let Some(text) = args.dump.and_then(|stage| dump::back(stage, &object, &program)) {
-        print!("{text}");
-        return Ok(0);
+        return answer::print(&text);
     }
     let elf = codegen::elf::write(&object).map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
     // Newer kernels account BPF memory to the control group; the limit of older ones may be in the way.
     let _ = process::lift_memory_limit();
     if args.dump == Some(Stage::Verifier) {
         let logs = load::verifier_logs(&elf, &object, target.uprobe_multi)
-            .map_err(|e| source.error(error::load_problem(&e, true)))?;
-        print!("{logs}");
-        return Ok(0);
+            .map_err(|e| source.error(e.problem(true)))?;
+        return answer::print(&logs);
     }
     let loaded = load::load(&elf, &object, target.uprobe_multi)
-        .map_err(|e| source.error(error::load_problem(&e, args.verbose)))?;
+        .map_err(|e| source.error(e.problem(args.verbose)))?;
     let options = Options {
         scope: Scope { pid, uprobe_multi: target.uprobe_multi },
         dry_run: args.dry_run,
@@ -68,18 +67,23 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         timeout: args.timeout.map(timeout).transpose()?,
         all_errors: args.runtime_errors,
     };
+    let places = program.probes.iter().map(places).sum();
+    if let Some(warning) = attach::uprobe::warning(places, options.scope).filter(|_| !args.no_warnings) {
+        message(&format!("warning: {warning}"));
+    }
     let symbols = Rc::new(Symbolizer::new());
-    let mut sink = open_sink(args, &program, &symbols)?;
+    let watcher = signals.watcher().map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
+    let mut sink = open_sink(args, &program, &symbols, watcher)?;
     if args.verbose {
         describe(&program, &object);
     }
     let ended = run::run(&program, &object, &loaded, &options, &symbols, traced, Some(signals), &mut *sink);
     let ended = ended.map_err(|e| match e {
         RunError::Attach(e) => source.error(error::attach_problem(&e)),
-        other => CliError::other(other.to_string()),
+        other => other.into(),
     })?;
     if let Some(status) = ended.child.filter(|s| !s.success() && !args.quiet) {
-        eprintln!("the traced program ended with {status}");
+        message(&format!("the traced program ended with {status}"));
     }
     Ok(ended.code)
 }
@@ -106,11 +110,24 @@ fn traced(args: &RunArgs) -> Result<Traced, CliError> {
         return Ok(Traced::Child(child));
     }
     let Some(pid) = args.pid else { return Ok(Traced::No) };
-    let fd = process::watch(pid).map_err(|e| match e.raw_os_error() {
-        Some(libc::ESRCH | libc::EINVAL) => CliError::other(format!("there is no process {pid}")),
+    let fd = process::watch(pid).map_err(|e| match (e.raw_os_error(), process::process_of(pid)) {
+        (Some(libc::ESRCH | libc::EINVAL | libc::ENOENT), Some(process)) if process != pid => CliError::with_help(
+            format!("{pid} is a thread of process {process}"),
+            format!("trace the process: -p {process}"),
+        ),
+        (Some(libc::ESRCH | libc::EINVAL | libc::ENOENT), _) => CliError::other(format!("there is no process {pid}")),
         _ => CliError::other(format!("process {pid} cannot be watched: {e}")),
     })?;
     Ok(Traced::Process(fd))
+}
+
+/// A thread of the kernel runs no program that a uprobe could be in: the run would wait for ever.
+fn refuse_kernel_threads(source: &Source, program: &Program, pid: Option<u32>) -> Result<(), CliError> {
+    let Some(pid) = pid.filter(|pid| process::is_kernel_thread(*pid)) else { return Ok(()) };
+    let Some(probe) = program.probes.iter().find(|p| matches!(p.attach, Attach::Uprobe { .. })) else { return Ok(()) };
+    let problem = Problem::error(probe.span, format!("process {pid} is a kernel thread, which runs no program"))
+        .help("trace it with tracepoints, or give -p a process of the program");
+    Err(source.error(problem))
 }
 
 /// Splits a command into words: blanks separate, quotes and backslashes keep together.
@@ -139,11 +156,21 @@ fn words(command: &str) -> Result<Vec<OsString>, CliError> {
     }
 }
 
-fn timeout(seconds: f64) -> Result<Duration, CliError> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| CliError::other("--timeout takes a number of seconds, not negative"))
+/// A line on standard error; nothing can be done if that fails.
+fn message(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn open_sink(args: &RunArgs, program: &Program, symbols: &Rc<Symbolizer>) -> Result<Box<dyn sink::Sink>, CliError> {
+fn timeout(seconds: f64) -> Result<Duration, CliError> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| CliError::other(format!("--timeout takes a number of seconds from 0 on, not {seconds}")))
+}
+
+fn open_sink(
+    args: &RunArgs,
+    program: &Program,
+    symbols: &Rc<Symbolizer>,
+    signals: Watcher,
+) -> Result<Box<dyn sink::Sink>, CliError> {
     let format = match args.format {
         Format::Text => sink::OutputFormat::Text,
         Format::Json => sink::OutputFormat::Json,
@@ -159,21 +186,26 @@ fn open_sink(args: &RunArgs, program: &Program, symbols: &Rc<Symbolizer>) -> Res
         clock: WallClock::now(),
     };
     let messages = if args.quiet { sink::Messages::None } else { sink::Messages::All };
-    let output = Output::open(args.output.as_deref(), buffering).map_err(|e| CliError::other(e.to_string()))?;
+    let output = Output::open(args.output.as_deref(), buffering, Some(signals)).map_err(|e| CliError::other(e.to_string()))?;
     Ok(sink::new(format, output, messages, context))
+}
+
+/// Number of places in programs that a probe is attached to.
+fn places(probe: &Probe) -> usize {
+    match &probe.attach {
+        Attach::Uprobe { targets, .. } => targets.iter().map(|t| t.sites.len()).sum(),
+        _ => 0,
+    }
 }
 
 /// Tells what is about to be attached (`-v`).
 fn describe(program: &Program, object: &Object) {
     for (probe, bpf) in program.probes.iter().zip(&object.programs) {
-        let sites = match &probe.attach {
-            lang::hir::Attach::Uprobe { targets, .. } => {
-                let count: usize = targets.iter().map(|t| t.sites.len()).sum();
-                format!(", {count} places")
-            }
-            _ => String::new(),
+        let sites = match places(probe) {
+            0 => String::new(),
+            count => format!(", {count} places"),
         };
-        eprintln!("{}: {} instructions{sites}", probe.name, bpf.insns.len());
+        message(&format!("{}: {} instructions{sites}", probe.name, bpf.insns.len()));
     }
 }
 

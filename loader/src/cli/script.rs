@@ -4,7 +4,7 @@ use super::{CliError, Color};
 use lang::diag::Problems;
 use lang::env::Env;
 use lang::{ast, hir};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// The text of a script.
@@ -28,6 +28,9 @@ impl Source {
                 .map_err(|source| CliError::File { path: "standard input".into(), source })?;
             return Ok(Source { name: "stdin".into(), text });
         }
+        if name.is_empty() {
+            return Err(CliError::with_help("the name of the script is empty", "write a program behind -e"));
+        }
         let tool = scripts::find(name).filter(|_| !Path::new(name).exists());
         if let Some(tool) = tool {
             return Ok(Source { name: format!("{}.gt", tool.name), text: tool.source.into() });
@@ -41,17 +44,21 @@ impl Source {
                 )),
             },
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                let names: Vec<&str> = scripts::TOOLS.iter().map(|t| t.name).collect();
-                let help = match lang::diag::nearest(name, names) {
-                    Some(near) => format!("did you mean the tool `{near}`?"),
+                let commands = ["list", "tools", "build", "check", "info"];
+                let help = match lang::diag::nearest(name, scripts::TOOLS.iter().map(|t| t.name).chain(commands)) {
+                    Some(near) => format!("did you mean `gotrace {near}`?"),
                     None => "give the path of a script, a tool (`gotrace tools` lists them), or a program with -e".into(),
                 };
                 Err(CliError::with_help(format!("{name}: no such file, and no tool of that name"), help))
+            }
+            Err(source) if source.kind() == std::io::ErrorKind::IsADirectory => {
+                Err(CliError::with_help(format!("{name} is a directory"), "give the path of a script"))
             }
             Err(source) => Err(CliError::File { path: name.into(), source }),
         }
     }
 
+    /// Problems as an error.
     fn errors(&self, problems: Problems) -> CliError {
         CliError::Script { name: self.name.clone(), source_text: self.text.clone(), problems }
     }
@@ -86,7 +93,9 @@ impl Source {
             warnings.drop_warnings();
         }
         if !warnings.is_empty() {
-            eprint!("{}", warnings.render(&self.name, &self.text, messages.color.enabled()));
+            let shown = warnings.render(&self.name, &self.text, messages.color.enabled());
+            // Nothing can be done if that fails.
+            let _ = std::io::stderr().write_all(shown.as_bytes());
         }
         Ok(program)
     }

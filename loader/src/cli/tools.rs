@@ -1,26 +1,26 @@
 //! `gotrace tools`: the shipped scripts.
 
-use super::CliError;
+use super::{CliError, answer};
+use std::fmt::Write;
 
 /// Lists the tools, those of a subject, or shows one.
 pub(super) fn tools(name: Option<&str>) -> Result<u8, CliError> {
     if let Some(tool) = name.and_then(scripts::find) {
-        print!("{}", tool.source);
-        return Ok(0);
+        return answer::print(tool.source);
     }
-    let mut shown = 0;
+    let mut out = String::new();
     for subject in scripts::subjects() {
         if name.is_some_and(|n| n != subject) {
             continue;
         }
-        println!("{subject}:");
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{subject}:");
         for tool in scripts::TOOLS.iter().filter(|t| t.subject == subject) {
-            println!("  {:<14} {}", tool.name, tool.summary);
-            shown += 1;
+            let _ = writeln!(out, "  {:<14} {}", tool.name, tool.summary);
         }
     }
-    match (shown, name) {
-        (0, Some(name)) => {
+    match name {
+        Some(name) if out.is_empty() => {
             let known = scripts::TOOLS.iter().map(|t| t.name).chain(scripts::subjects());
             let help = match lang::diag::nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -28,6 +28,6 @@ pub(super) fn tools(name: Option<&str>) -> Result<u8, CliError> {
             };
             Err(CliError::with_help(format!("there is no tool or subject {name}"), help))
         }
-        _ => Ok(0),
+        _ => answer::print(&out),
     }
 }

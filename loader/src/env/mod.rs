@@ -50,7 +50,9 @@ impl Host {
 fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
     let help = match error {
         inspect::Error::NotElf { .. } => Some("name the program itself, not a script that starts it".to_owned()),
-        inspect::Error::NotFound { .. } => Some(format!("there is no file {}", path.display())),
+        inspect::Error::NotFound { .. } if path.is_relative() => {
+            std::env::current_dir().ok().map(|here| format!("the current folder is {}", here.display()))
+        }
         inspect::Error::Permission { .. } => Some("run gotrace as root, or make the file readable".to_owned()),
         _ => None,
     };
@@ -67,7 +69,7 @@ impl Env for Host {
             AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
             AttachKind::Uprobe { binary, target, ret } => {
                 let file = self.binary(binary)?;
-                uprobe::resolve(binary, &file, target, *ret)
+                uprobe::resolve(binary, &file, target, *ret, point.wants)
             }
             AttachKind::Begin | AttachKind::End | AttachKind::Interval(_) | AttachKind::Profile(_) => Ok(Vec::new()),
         }

@@ -8,17 +8,23 @@ use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
 use inspect::go::{GoBinary, GoFunc, abi};
 use inspect::uprobe::{Treatment, is_boundary, treatment};
-use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, Stop, UprobeClass, UprobeMatch};
-use lang::probe::UprobeSpec;
+use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, UprobeClass, UprobeMatch};
+use lang::probe::{UprobeSpec, Wants};
 use std::collections::HashSet;
 
 /// Names spelled out in a warning about many functions.
 const NAMED_IN_WARNING: usize = 3;
 
 /// Everything that a uprobe attach point stands for in a binary.
-pub(super) fn resolve(name: &str, file: &Binary, spec: &UprobeSpec, ret: bool) -> Result<Vec<Match>, EnvError> {
+pub(super) fn resolve(
+    name: &str,
+    file: &Binary,
+    spec: &UprobeSpec,
+    ret: bool,
+    wants: Wants,
+) -> Result<Vec<Match>, EnvError> {
     let go = file.go().map_err(|e| EnvError { message: e.to_string(), ..EnvError::default() })?;
-    let mut sites = Sites::new(name, file, go);
+    let mut sites = Sites::new(name, file, go, wants);
     match spec {
         UprobeSpec::Function(pattern) => sites.functions(pattern, ret)?,
         UprobeSpec::Offset(function, offset) => sites.inside(function, *offset)?,
@@ -40,13 +46,14 @@ struct Sites<'a> {
     go: Option<&'a GoBinary>,
     /// Where the goroutine is found in C code of the binary.
     goroutine: Option<Goroutine>,
+    wants: Wants,
     groups: Vec<(UprobeClass, Vec<NamedSite>)>,
     left_out: Vec<LeftOut>,
 }
 
 impl<'a> Sites<'a> {
-    fn new(name: &'a str, file: &'a Binary, go: Option<&'a GoBinary>) -> Sites<'a> {
-        Sites { name, file, go, goroutine: go.map(goroutine), groups: Vec::new(), left_out: Vec::new() }
+    fn new(name: &'a str, file: &'a Binary, go: Option<&'a GoBinary>, wants: Wants) -> Sites<'a> {
+        Sites { name, file, go, goroutine: go.map(goroutine), wants, groups: Vec::new(), left_out: Vec::new() }
     }
 
     fn add(&mut self, class: UprobeClass, function: &str, vaddr: u64) {
@@ -94,7 +101,13 @@ impl<'a> Sites<'a> {
 
     fn go_returns(&mut self, function: &GoFunc<'_>) {
         let returns = function.returns();
-        let class = self.go_class(function, Stop::ReturnInsn);
+        let mut class = self.go_class(function, Stop::ReturnInsn);
+        if self.wants.result && class.abi == Abi::GoStack {
+            match self.result_offset(function) {
+                Ok(offset) => class.result_offset = offset,
+                Err(reason) => return self.leave_out(&reason, function.name()),
+            }
+        }
         for site in &returns.sites {
             self.add(class.clone(), function.name(), *site);
         }
@@ -112,6 +125,21 @@ impl<'a> Sites<'a> {
         }
     }
 
+    /// Where the first result of a function with stack arguments lies at its returns, or why the function has none to
+    /// read. `None` if no function's is known, because the program is stripped: then the use of `retval` is the error.
+    fn result_offset(&self, function: &GoFunc<'_>) -> Result<Option<u32>, String> {
+        let Some(go) = self.go else { return Ok(None) };
+        if !go.has_debug_info() && go.release() < abi::registers_since(go.arch()) {
+            return Ok(None);
+        }
+        match go.signature(function) {
+            Ok(Some(signature)) if signature.results.is_empty() => Err("it has no result for `retval`".into()),
+            Ok(Some(signature)) if signature.first_result_offset().is_some() => Ok(signature.first_result_offset()),
+            Ok(_) => Err("its results are on the stack, at a place that nothing tells".into()),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
     fn go_class(&self, function: &GoFunc<'_>, stop: Stop) -> UprobeClass {
         let in_registers = function.abi() == abi::Abi::Registers;
         UprobeClass {
@@ -122,6 +150,7 @@ impl<'a> Sites<'a> {
                 in_register: in_registers || self.file.arch() == Arch::Aarch64,
                 ..g
             }),
+            signature: SignatureOf::NotAsked,
             result_offset: None,
         }
     }
@@ -149,7 +178,13 @@ impl<'a> Sites<'a> {
 
     fn native_class(&self, stop: Stop) -> UprobeClass {
         // C code under cgo runs for a goroutine too; the g register is not its own there.
-        UprobeClass { abi: Abi::C, stop, goroutine: self.goroutine, result_offset: None }
+        UprobeClass {
+            abi: Abi::C,
+            stop,
+            goroutine: self.goroutine,
+            signature: SignatureOf::NotAsked,
+            result_offset: None,
+        }
     }
 
     fn inside(&mut self, name: &str, offset: u64) -> Result<(), EnvError> {

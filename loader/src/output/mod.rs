@@ -9,6 +9,7 @@ pub mod json;
 pub mod printf;
 pub mod report;
 pub mod sink;
+pub mod stream;
 pub mod strftime;
 pub mod text;
 pub mod writer;

@@ -3,17 +3,23 @@
 //! Bytes are written when the event loop has handled all that was waiting. So a burst of events costs few system calls,
 //! and a person still sees each event at once.
 
+use super::stream::Stream;
+use crate::sys::signal::Watcher;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why output ended.
 #[derive(Debug, Error)]
 pub enum OutputError {
-    /// The reader went away (`gotrace … | head`): end quietly.
-    #[error("the reader of the output has gone")]
-    Closed,
+    /// The reader went away, as in `gotrace … | head -1`.
+    #[error("{0} has no reader any more: the run ends")]
+    Closed(String),
+    /// A signal asked for the end, but the reader of what was collected does not read.
+    #[error("the reader of {0} does not read: the last output is lost")]
+    Unread(String),
     /// Writing failed: the disk is full, for example.
     #[error("cannot write to {to}: {source}")]
     Write {
@@ -47,21 +53,11 @@ pub enum Buffering {
     None,
 }
 
+/// What messages call standard output.
+const STANDARD_OUTPUT: &str = "standard output";
+
 /// Bytes that are collected before a write even within a burst of events.
 const CHUNK: usize = 64 << 10;
-
-/// Standard output without the line buffer that [`io::Stdout`] has; [`Output`] buffers itself.
-struct Unbuffered;
-
-impl Write for Unbuffered {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        crate::sys::write_stdout(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Collects bytes and writes them out.
 pub struct Output {
@@ -73,17 +69,22 @@ pub struct Output {
 }
 
 impl Output {
-    /// Output to `file`, which is created or emptied, or to standard output.
+    /// Output to `file`, which is created or emptied, or to standard output. After one of `signals` a reader that does not
+    /// read is waited for a short time only.
     ///
     /// # Errors
-    /// [`OutputError::Create`].
-    pub fn open(file: Option<&Path>, buffering: Buffering) -> Result<Output> {
-        let Some(path) = file else {
-            return Ok(Output::new(Box::new(Unbuffered), "standard output".into(), buffering));
+    /// [`OutputError::Create`], or the write error of standard output.
+    pub fn open(file: Option<&Path>, buffering: Buffering, signals: Option<Watcher>) -> Result<Output> {
+        let (name, opened) = match file {
+            Some(path) => (path.display().to_string(), File::create(path).map(OwnedFd::from)),
+            // A descriptor of its own, without the line buffer that `io::Stdout` has.
+            None => (STANDARD_OUTPUT.to_owned(), io::stdout().as_fd().try_clone_to_owned()),
         };
-        match File::create(path) {
-            Ok(file) => Ok(Output::new(Box::new(file), path.display().to_string(), buffering)),
-            Err(source) => Err(OutputError::Create { path: path.into(), source }),
+        let stream = opened.and_then(|fd| Stream::new(fd, signals));
+        match (stream, file) {
+            (Ok(stream), _) => Ok(Output::new(Box::new(stream), name, buffering)),
+            (Err(source), Some(path)) => Err(OutputError::Create { path: path.into(), source }),
+            (Err(source), None) => Err(OutputError::Write { to: name, source }),
         }
     }
 
@@ -123,14 +124,26 @@ impl Output {
         if self.failed || waiting.is_empty() {
             return Ok(());
         }
-        self.to.write_all(&waiting).and_then(|()| self.to.flush()).map_err(|source| {
-            self.failed = true;
-            if source.kind() == io::ErrorKind::BrokenPipe {
-                OutputError::Closed
-            } else {
-                OutputError::Write { to: self.name.clone(), source }
+        let mut rest = waiting.as_slice();
+        while !rest.is_empty() {
+            match self.to.write(rest) {
+                Ok(0) => return Err(self.failure(io::ErrorKind::WriteZero.into())),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.failure(e)),
             }
-        })
+        }
+        Ok(())
+    }
+
+    fn failure(&mut self, source: io::Error) -> OutputError {
+        self.failed = true;
+        let to = self.name.clone();
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => OutputError::Closed(to),
+            io::ErrorKind::TimedOut => OutputError::Unread(to),
+            _ => OutputError::Write { to, source },
+        }
     }
 }
 
@@ -214,7 +227,7 @@ pub(super) mod tests {
         let failing = |code| Output::new(Box::new(Failing(code)), "/dev/full".into(), Buffering::Line);
         let mut closed = failing(libc::EPIPE);
         item(&mut closed, b"1").unwrap();
-        assert!(matches!(closed.flush(), Err(OutputError::Closed)));
+        assert!(matches!(closed.flush(), Err(OutputError::Closed(_))));
         let mut full = failing(libc::ENOSPC);
         item(&mut full, b"1").unwrap();
         let error = full.flush().unwrap_err().to_string();
@@ -226,7 +239,7 @@ pub(super) mod tests {
     #[test]
     fn files_that_cannot_be_made() {
         let path = Path::new("/nonexistent/folder/file");
-        let Err(error) = Output::open(Some(path), Buffering::Line) else { panic!("it was made") };
+        let Err(error) = Output::open(Some(path), Buffering::Line, None) else { panic!("it was made") };
         let want = "cannot create /nonexistent/folder/file: No such file or directory (os error 2)";
         assert_eq!(error.to_string(), want);
     }

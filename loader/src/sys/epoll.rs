@@ -27,7 +27,19 @@ impl Epoll {
     /// # Errors
     /// As the system call.
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        self.add_for(libc::EPOLLIN, fd, token)
+    }
+
+    /// Waits also until `fd` takes output or its reader has gone; [`Epoll::wait`] reports `token`.
+    ///
+    /// # Errors
+    /// As the system call; `EPERM` for a regular file, which always takes output.
+    pub fn add_output(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        self.add_for(libc::EPOLLOUT, fd, token)
+    }
+
+    fn add_for(&self, events: i32, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: events as u32, u64: token };
         let (set, fd) = (self.0.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: `event` is live and only read.
         check(unsafe { libc::epoll_ctl(set, libc::EPOLL_CTL_ADD, fd, &raw mut event) }.into()).map(|_| ())
@@ -69,6 +81,23 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn room_for_output_is_reported() {
+        let set = Epoll::new().unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        set.add_output(writer.as_fd(), 7).unwrap();
+        // A pipe holds 16 pages unless it is told otherwise.
+        let mut written = 0;
+        while set.wait(Some(Duration::ZERO)).unwrap() == [7] {
+            written += writer.write(&[0; 4096]).unwrap();
+        }
+        assert!(written >= 4096, "{written}");
+        drop(reader);
+        assert_eq!(set.wait(None).unwrap(), [7]);
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert_eq!(set.add_output(file.as_fd(), 8).unwrap_err().raw_os_error(), Some(libc::EPERM));
+    }
 
     #[test]
     fn input_is_reported_with_its_token() {

@@ -1,6 +1,7 @@
 //! BPF links: what keeps a program attached. Dropping the descriptor detaches it.
 
 use super::bpf::{AttachType, Attr, Command};
+use super::probe::Feature;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -10,6 +11,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// # Errors
 /// As the system call; kernels before 5.15 do not have such links.
 pub fn perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>, cookie: u64) -> io::Result<OwnedFd> {
+    Feature::PerfLink.refuse_if_withheld(libc::EINVAL)?;
     // link_create: prog_fd, target_fd, attach_type, flags; perf_event.bpf_cookie at 16.
     let mut attr =
         Attr::new().fd(0, program).fd(4, event).u32(8, AttachType::PerfEvent as u32).u64(16, cookie);
@@ -43,6 +45,7 @@ const MULTI_RETURN: u32 = 1;
 /// # Errors
 /// Lists of different lengths (`EINVAL`), or as the system call.
 pub fn uprobe_multi(program: BorrowedFd<'_>, places: &UprobeMulti<'_>) -> io::Result<OwnedFd> {
+    Feature::UprobeMulti.refuse_if_withheld(libc::EINVAL)?;
     let count = places.offsets.len();
     let fits = |list: &[u64]| list.is_empty() || list.len() == count;
     if count == 0 || !fits(places.cookies) || !fits(places.ref_ctrs) {

@@ -18,16 +18,6 @@ pub mod signal;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-/// Writes to standard output without a buffer in between. May write less than given.
-///
-/// # Errors
-/// As `write(2)`.
-pub fn write_stdout(bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: pointer and length are those of a live slice.
-    let written = unsafe { libc::write(libc::STDOUT_FILENO, bytes.as_ptr().cast(), bytes.len()) };
-    usize::try_from(written).map_err(|_| io::Error::last_os_error())
-}
-
 /// The result of a system call that gives a new descriptor.
 fn new_fd(result: libc::c_long) -> io::Result<OwnedFd> {
     let fd = check(result)?;

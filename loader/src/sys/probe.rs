@@ -15,62 +15,102 @@ const RETURN_0: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0
 pub enum Feature {
     /// bpf(2) at all, by this user.
     Bpf,
-    /// Ring buffers (Linux 5.8).
-    RingBuffer,
-    /// Running a raw tracepoint program once (Linux 5.10): `begin` and `end`.
-    TestRun,
-    /// Links of perf events with cookies (Linux 5.15).
-    PerfLink,
-    /// `bpf_get_attach_cookie` in uprobe programs (Linux 5.15).
-    Cookie,
-    /// `bpf_map_lookup_percpu_elem` (Linux 5.19).
-    PerCpuLookup,
-    /// Links of many uprobes (Linux 6.6).
-    UprobeMulti,
-    /// Reading maps in batches (Linux 5.6).
+    /// The kernel's own type information, in `/sys/kernel/btf/vmlinux`.
+    Btf,
+    /// Reading maps in batches.
     Batch,
+    /// Ring buffers.
+    RingBuffer,
+    /// Running a raw tracepoint program once: `begin` and `end`.
+    TestRun,
+    /// Links of perf events with cookies.
+    PerfLink,
+    /// `bpf_get_attach_cookie` in uprobe programs.
+    Cookie,
+    /// `bpf_map_lookup_percpu_elem`.
+    PerCpuLookup,
+    /// Links of many uprobes.
+    UprobeMulti,
+}
+
+/// A row of the table of features.
+struct Info {
+    feature: Feature,
+    /// What [`WITHOUT`] calls it.
+    name: &'static str,
+    /// What it is, in a few words.
+    what: &'static str,
+    /// The first kernel release that has it.
+    since: &'static str,
+}
+
+/// The features, oldest first.
+#[rustfmt::skip]
+const TABLE: [Info; 9] = [
+    Info { feature: Feature::Bpf, name: "bpf", what: "bpf(2) allowed", since: "4.4" },
+    Info { feature: Feature::Btf, name: "btf", what: "type information of the kernel (BTF)", since: "5.2" },
+    Info { feature: Feature::Batch, name: "batch", what: "map lookups in batches", since: "5.6" },
+    Info { feature: Feature::RingBuffer, name: "ring_buffer", what: "ring buffers", since: "5.8" },
+    Info { feature: Feature::TestRun, name: "test_run", what: "test runs of raw tracepoint programs", since: "5.10" },
+    Info { feature: Feature::PerfLink, name: "perf_link", what: "links of perf events", since: "5.15" },
+    Info { feature: Feature::Cookie, name: "cookie", what: "bpf_get_attach_cookie", since: "5.15" },
+    Info { feature: Feature::PerCpuLookup, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19" },
+    Info { feature: Feature::UprobeMulti, name: "uprobe_multi", what: "uprobe_multi links", since: "6.6" },
+];
+
+/// Environment variable that takes features away, so that what is done without them can be tried on any kernel: names of
+/// features, separated by commas.
+pub const WITHOUT: &str = "GOTRACE_NO_FEATURE";
+
+/// The features that a value of [`WITHOUT`] names.
+///
+/// # Errors
+/// The name that is none.
+pub fn parse_without(value: &str) -> Result<Vec<Feature>, String> {
+    let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| TABLE.iter().find(|i| i.name == name).map(|i| i.feature).ok_or_else(|| name.to_owned()))
+        .collect()
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Feature; 8] = [
-        Feature::Bpf,
-        Feature::RingBuffer,
-        Feature::TestRun,
-        Feature::PerfLink,
-        Feature::Cookie,
-        Feature::PerCpuLookup,
-        Feature::UprobeMulti,
-        Feature::Batch,
-    ];
+    pub fn all() -> impl Iterator<Item = Feature> {
+        TABLE.iter().map(|i| i.feature)
+    }
+
+    /// All names that [`WITHOUT`] knows.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().map(|i| i.name)
+    }
+
+    fn info(self) -> &'static Info {
+        // Every feature is in the table; a test sees to it.
+        TABLE.iter().find(|i| i.feature == self).unwrap_or(&TABLE[0])
+    }
 
     /// What it is, in a few words.
     #[must_use]
     pub fn describe(self) -> &'static str {
-        match self {
-            Feature::Bpf => "bpf(2) allowed",
-            Feature::RingBuffer => "ring buffer",
-            Feature::TestRun => "test run of raw tracepoint programs",
-            Feature::PerfLink => "links of perf events",
-            Feature::Cookie => "bpf_get_attach_cookie",
-            Feature::PerCpuLookup => "bpf_map_lookup_percpu_elem",
-            Feature::UprobeMulti => "uprobe_multi links",
-            Feature::Batch => "map lookups in batches",
-        }
+        self.info().what
     }
 
     /// The first kernel release that has it.
     #[must_use]
     pub fn since(self) -> &'static str {
-        match self {
-            Feature::Bpf => "4.4",
-            Feature::Batch => "5.6",
-            Feature::RingBuffer => "5.8",
-            Feature::TestRun => "5.10",
-            Feature::PerfLink | Feature::Cookie => "5.15",
-            Feature::PerCpuLookup => "5.19",
-            Feature::UprobeMulti => "6.6",
-        }
+        self.info().since
+    }
+
+    /// Whether [`WITHOUT`] takes it away. The system calls that need it then fail as they do on a kernel without it.
+    #[must_use]
+    pub fn withheld(self) -> bool {
+        let named = |value: String| parse_without(&value).is_ok_and(|features| features.contains(&self));
+        std::env::var(WITHOUT).is_ok_and(named)
+    }
+
+    /// The answer of a kernel without it, if it is taken away.
+    pub(super) fn refuse_if_withheld(self, errno: i32) -> io::Result<()> {
+        if self.withheld() { Err(io::Error::from_raw_os_error(errno)) } else { Ok(()) }
     }
 
     /// Tries it.
@@ -78,7 +118,11 @@ impl Feature {
     /// # Errors
     /// Why it does not work here.
     pub fn check(self) -> io::Result<()> {
+        if self.withheld() {
+            return Err(io::Error::other(format!("taken away by {WITHOUT}")));
+        }
         match self {
+            Feature::Btf => std::fs::File::open("/sys/kernel/btf/vmlinux").map(|_| ()),
             Feature::Bpf => bpf::map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1).map(|_| ()),
             Feature::RingBuffer => bpf::map_create(BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 16).map(|_| ()),
             Feature::TestRun => {
@@ -148,11 +192,19 @@ mod tests {
     #[test]
     fn every_feature_gives_an_answer() {
         let allowed = Feature::Bpf.check().is_ok();
-        for feature in Feature::ALL {
+        for feature in Feature::all() {
             let result = feature.check();
             eprintln!("{} (Linux {}): {result:?}", feature.describe(), feature.since());
-            assert!(allowed || result.is_err(), "{feature:?} without bpf(2)");
+            assert_eq!(feature.info().feature, feature);
+            assert!(allowed || result.is_err() || feature == Feature::Btf, "{feature:?} without bpf(2)");
         }
+    }
+
+    #[test]
+    fn features_that_are_taken_away_are_named() {
+        assert_eq!(parse_without("uprobe_multi, btf,"), Ok(vec![Feature::UprobeMulti, Feature::Btf]));
+        assert_eq!(parse_without(""), Ok(vec![]));
+        assert_eq!(parse_without("btf,uprobe-multi"), Err("uprobe-multi".into()));
     }
 
     #[test]

@@ -221,6 +221,25 @@ pub fn watch(pid: u32) -> io::Result<OwnedFd> {
     signal::pidfd(pid)
 }
 
+/// The process that a thread belongs to, if there is a thread with that id.
+#[must_use]
+pub fn process_of(thread: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
+}
+
+/// Whether it is a thread of the kernel, which runs no program. (`PF_KTHREAD` of include/linux/sched.h in the flags of
+/// `/proc/PID/stat`)
+#[must_use]
+pub fn is_kernel_thread(pid: u32) -> bool {
+    const PF_KTHREAD: u32 = 0x0020_0000;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Behind the name, which may have anything in it: state, parent, group, session, terminal, its group, flags.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let flags = fields.split_whitespace().nth(6).and_then(|f| f.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
 /// Raises the soft limit of open files to the hard one: links and perf events take a descriptor each.
 ///
 /// # Errors
@@ -273,6 +292,16 @@ pub fn exists(pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_and_processes_are_told_apart() {
+        assert_eq!(process_of(std::process::id()), Some(std::process::id()));
+        assert_eq!(process_of(u32::MAX), None);
+        assert!(!is_kernel_thread(std::process::id()));
+        // Outside of a pid namespace process 2 starts the kernel's threads.
+        let name = std::fs::read_to_string("/proc/2/comm").unwrap_or_default();
+        assert!(name != "kthreadd\n" || is_kernel_thread(2));
+    }
 
     fn arguments(of: &[&str]) -> Vec<OsString> {
         of.iter().map(OsString::from).collect()

@@ -1,16 +1,41 @@
 //! Signals as input of the event loop: signalfd(2).
 
 use super::new_fd;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 /// Signals that are read instead of being delivered, until this is dropped.
 #[derive(Debug)]
 pub struct Signals {
     file: File,
     before: Mask,
+    last: Rc<Cell<Option<i32>>>,
+}
+
+/// Knows of the signals of a [`Signals`], also those that were read from it.
+#[derive(Debug)]
+pub struct Watcher {
+    /// Readable while a signal waits to be read.
+    fd: OwnedFd,
+    last: Rc<Cell<Option<i32>>>,
+}
+
+impl Watcher {
+    /// The last signal that was read, if any.
+    #[must_use]
+    pub fn last(&self) -> Option<i32> {
+        self.last.get()
+    }
+}
+
+impl AsFd for Watcher {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
 }
 
 /// Signals that end a run in an orderly way.
@@ -63,7 +88,7 @@ impl Signals {
         let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
         // SAFETY: the set is live and initialized.
         match new_fd(unsafe { libc::signalfd(-1, &raw const mask.0, flags) }.into()) {
-            Ok(fd) => Ok(Signals { file: fd.into(), before }),
+            Ok(fd) => Ok(Signals { file: fd.into(), before, last: Rc::default() }),
             Err(e) => {
                 before.apply(libc::SIG_SETMASK)?;
                 Err(e)
@@ -79,10 +104,29 @@ impl Signals {
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
         match self.file.read(&mut info) {
             // The number of the signal is the first member (linux/signalfd.h).
-            Ok(_) => Ok(Some(i32::from_ne_bytes([info[0], info[1], info[2], info[3]]))),
+            Ok(_) => {
+                self.last.set(Some(i32::from_ne_bytes([info[0], info[1], info[2], info[3]])));
+                Ok(self.last.get())
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(e) => Err(e),
         }
+    }
+}
+
+impl Signals {
+    /// The last signal that was read, if any.
+    #[must_use]
+    pub fn last(&self) -> Option<i32> {
+        self.last.get()
+    }
+
+    /// For a part of the program that waits for something else and has to stop waiting when a signal comes.
+    ///
+    /// # Errors
+    /// As `dup(2)`.
+    pub fn watcher(&self) -> io::Result<Watcher> {
+        Ok(Watcher { fd: self.file.as_fd().try_clone_to_owned()?, last: Rc::clone(&self.last) })
     }
 }
 
@@ -93,8 +137,9 @@ impl AsFd for Signals {
 }
 
 impl Drop for Signals {
-    /// Signals that came and were not read are delivered now: an impatient second Ctrl-C ends the process.
+    /// Signals that came and were not read are forgotten: they asked for the end that has come now.
     fn drop(&mut self) {
+        while let Ok(Some(_)) = self.read() {}
         let _ = self.before.apply(libc::SIG_SETMASK);
     }
 }
@@ -147,6 +192,24 @@ pub(crate) mod tests {
         raise(libc::SIGUSR1);
         assert_eq!(signals.read().unwrap(), Some(libc::SIGUSR1));
         assert_eq!(signals.read().unwrap(), None);
+    }
+
+    #[test]
+    fn a_watcher_knows_what_was_read() {
+        let mut signals = Signals::block(&[libc::SIGUSR1]).unwrap();
+        let watcher = signals.watcher().unwrap();
+        raise(libc::SIGUSR1);
+        assert_eq!(watcher.last(), None);
+        signals.read().unwrap();
+        assert_eq!(watcher.last(), Some(libc::SIGUSR1));
+    }
+
+    #[test]
+    fn a_signal_that_nobody_read_does_no_harm_later() {
+        let signals = Signals::block(&[libc::SIGUSR1]).unwrap();
+        raise(libc::SIGUSR1);
+        // By default the signal ends the process.
+        drop(signals);
     }
 
     #[test]

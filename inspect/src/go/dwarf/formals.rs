@@ -18,7 +18,8 @@ pub(in crate::go) struct Formal {
     pub(in crate::go) is_result: bool,
     /// `None` when its type cannot be read.
     pub(in crate::go) shape: Option<Shape>,
-    /// Its place in memory, where one is given.
+    /// Its place in memory, where one is given: of a parameter at the function's entry, of a result when it has
+    /// been set.
     pub(in crate::go) place: Option<MemoryPlace>,
 }
 
@@ -40,10 +41,12 @@ const LIST_LIMIT: usize = 64;
 /// Operations of a place that are looked at: a parameter has a piece per word.
 const OPERATION_LIMIT: usize = 64;
 
+/// Reads the list of the function whose entry is `function` and whose code starts at `start`.
 pub(super) fn read<'a>(
     reader: &Reader<'a>,
     unit: &Unit<Slice<'a>>,
     function: UnitOffset,
+    start: u64,
 ) -> Result<Vec<Formal>, DwarfError> {
     let mut types = Types::new(reader);
     let mut work = Work::for_signature();
@@ -59,7 +62,7 @@ pub(super) fn read<'a>(
         work.spend(1 + entry.attrs().len())?;
         // Deeper ones belong to inlined calls.
         if entry.depth() == 1 && entry.tag() == dw::DW_TAG_formal_parameter {
-            formals.push(formal(reader, unit, at, &mut types, &mut work)?);
+            formals.push(formal(reader, unit, (at, start), &mut types, &mut work)?);
         }
     }
     Ok(formals)
@@ -68,15 +71,13 @@ pub(super) fn read<'a>(
 fn formal<'a>(
     reader: &Reader<'a>,
     unit: &Unit<Slice<'a>>,
-    offset: UnitOffset,
+    (offset, start): (UnitOffset, u64),
     types: &mut Types<'_, 'a>,
     work: &mut Work,
 ) -> Result<Formal, DwarfError> {
     let mut entry = unit.entry(offset)?;
-    let place = match entry.attr_value(dw::DW_AT_location) {
-        Some(value) if reader.places => home(reader, unit, value)?,
-        _ => None,
-    };
+    let location = entry.attr_value(dw::DW_AT_location).filter(|_| reader.places);
+    let location_unit = unit;
     let (mut name, mut is_result, mut of): (Option<String>, Option<bool>, Option<Place>) = (None, None, None);
     let mut unit_of_origin: Unit<Slice<'a>>;
     let mut unit = unit;
@@ -101,15 +102,22 @@ fn formal<'a>(
         entry = unit_of_origin.entry(place.entry)?;
         unit = &unit_of_origin;
     }
+    let is_result = is_result.unwrap_or(false);
+    let place = match location {
+        Some(value) => home(reader, location_unit, value, (!is_result).then_some(start))?,
+        None => None,
+    };
     let shape = of.map(|of| types.shape(of, work)).transpose()?.flatten();
-    Ok(Formal { name: name.unwrap_or_default(), is_result: is_result.unwrap_or(false), shape, place })
+    Ok(Formal { name: name.unwrap_or_default(), is_result, shape, place })
 }
 
-/// Where a variable lies in memory: the first such place of a list, since it is there from the start.
+/// Where a variable lies in memory, if asked for at one address: elsewhere a parameter may have got another
+/// value, and with it that value's place.
 fn home<'a>(
     reader: &Reader<'a>,
     unit: &Unit<Slice<'a>>,
     value: AttributeValue<Slice<'a>>,
+    at: Option<u64>,
 ) -> Result<Option<MemoryPlace>, DwarfError> {
     if let AttributeValue::Exprloc(expression) = value {
         return in_memory(unit, expression);
@@ -117,7 +125,9 @@ fn home<'a>(
     let Some(mut list) = reader.dwarf.attr_locations(unit, value)? else { return Ok(None) };
     for _ in 0..LIST_LIMIT {
         let Some(entry) = list.next()? else { break };
-        if let Some(place) = in_memory(unit, entry.data)? {
+        if at.is_none_or(|at| (entry.range.begin..entry.range.end).contains(&at))
+            && let Some(place) = in_memory(unit, entry.data)?
+        {
             return Ok(Some(place));
         }
     }

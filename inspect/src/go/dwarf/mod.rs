@@ -11,6 +11,8 @@
 
 mod formals;
 mod sections;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::HashMap;
@@ -23,8 +25,8 @@ use gimli::{
 };
 
 pub(super) use formals::{Formal, MemoryPlace};
-pub(super) use types::Shape;
 use sections::{Section, Sections};
+pub(super) use types::Shape;
 
 use crate::image::Image;
 
@@ -113,8 +115,10 @@ impl DebugInfo {
         let unit = reader.unit(record)?;
         let functions = record.functions.get_or_init(|| functions_of(&reader, &unit));
         let functions = functions.as_ref().map_err(DwarfError::clone)?;
-        let Ok(found) = functions.binary_search_by_key(&entry, |(address, _)| *address) else { return Ok(None) };
-        functions.get(found).map(|(_, offset)| formals::read(&reader, &unit, *offset)).transpose()
+        let Ok(found) = functions.binary_search_by_key(&entry, |(address, _)| *address) else {
+            return Ok(None);
+        };
+        functions.get(found).map(|(_, offset)| formals::read(&reader, &unit, *offset, entry)).transpose()
     }
 
     /// The sections as `gimli` wants them. Places of variables are a large section that few questions need.
@@ -136,8 +140,10 @@ impl DebugInfo {
     fn build_index(&self, image: &Image) -> Result<Index, DwarfError> {
         let mut dwarf = self.dwarf(image, false)?;
         let slice = |section| self.sections.bytes(image, section).map(|data| Slice::new(data, LittleEndian));
-        dwarf.ranges = gimli::RangeLists::new(slice(Section::Ranges)?.into(), slice(Section::RngLists)?.into());
-        let mut tables = Tables { section: self.sections.bytes(image, Section::Abbrev)?, known: HashMap::new() };
+        dwarf.ranges =
+            gimli::RangeLists::new(slice(Section::Ranges)?.into(), slice(Section::RngLists)?.into());
+        let mut tables =
+            Tables { section: self.sections.bytes(image, Section::Abbrev)?, known: HashMap::new() };
         let mut index = Index::default();
         let mut damage = None;
         let mut headers = dwarf.units();

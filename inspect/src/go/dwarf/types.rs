@@ -70,7 +70,8 @@ impl<'r, 'a> Types<'r, 'a> {
     ) -> Result<Option<Shape>, DwarfError> {
         let entry = unit.entry(place.entry)?;
         work.spend(1 + entry.attrs().len())?;
-        let kind = entry.attr_value(DW_AT_GO_KIND).and_then(|value| value.udata_value()).and_then(Kind::of_reflect);
+        let kind =
+            entry.attr_value(DW_AT_GO_KIND).and_then(|value| value.udata_value()).and_then(Kind::of_reflect);
         let size = entry.attr_value(dw::DW_AT_byte_size).and_then(|value| value.udata_value());
         let size = size.and_then(|size| u32::try_from(size).ok());
         let of = match entry.attr_value(dw::DW_AT_type) {

@@ -2,6 +2,7 @@
 
 use super::{Attr, Command, object_info};
 use crate::sys::clock;
+use crate::sys::probe::Feature;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -147,6 +148,7 @@ impl<'a> Map<'a> {
     /// # Errors
     /// The call fails; kernels before 5.6, and some map types, do not have it (`EINVAL`, `ENOTSUPP`).
     pub fn lookup_batch(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        Feature::Batch.refuse_if_withheld(libc::EINVAL)?;
         // The position is a u32 for hash maps and a key for others (linux/bpf.h, BPF_MAP_LOOKUP_BATCH).
         let position_size = self.key_size.max(4);
         let (mut from, mut to) = (vec![0u8; position_size], vec![0u8; position_size]);

@@ -1,6 +1,7 @@
 //! Programs: loading with the verifier's log, running once, asking about.
 
 use super::{Attr, Command, object_info};
+use crate::sys::probe::Feature;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -169,6 +170,7 @@ pub fn btf_load(btf: &[u8]) -> io::Result<OwnedFd> {
 /// # Errors
 /// The error of the system call; kernels before 5.10 cannot do it.
 pub fn test_run(program: BorrowedFd<'_>, ctx: &[u64]) -> io::Result<u32> {
+    Feature::TestRun.refuse_if_withheld(libc::EOPNOTSUPP)?;
     let mut attr = Attr::new().fd(0, program).u32(40, size_of_val(ctx) as u32).input(48, ctx);
     // SAFETY: the context's address and size are those of a live slice that is only read.
     unsafe { attr.call(Command::ProgTestRun) }?;

@@ -12,26 +12,23 @@
 //! mistaken for its old value.
 //!
 //! Memory is reached through a [`Place`]: a base and a constant offset. A base is a value that holds an address the verifier
-//! knows (map value, ring-buffer record, the program's context [`Func::CTX`]) or a named stack object ([`Slot`]). A slot's
-//! bytes exist from the first to the last op that names it; slots whose ranges do not meet share memory.
+//! knows (map value, ring-buffer record, the program's context [`Func::CTX`]) or a named object ([`Slot`]), on the stack or in
+//! scratch memory ([`Storage`]). A slot's bytes exist from the first to the last op that names it or uses its address; slots
+//! whose ranges do not meet share memory. Scratch slots become offsets from [`Scratch::base`] at the end of optimization.
 //!
 //! Helper arguments are structured ([`Arg`]): addresses, maps and immediates are put straight into argument registers
 //! and never occupy a value.
-//!
-//! # Dump
-//!
-//! `Display` prints one op a line: `%3 = call ktime_get_boot_ns()`, `store.w [slot1+4] = %7`, `br %2 == 0 -> L1`; variables
-//! are `$n`, temporaries `%n`.
+
+mod dump;
 
 use crate::helper::Callee;
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
 use lang::span::Span;
-use std::fmt;
 
 /// A 64-bit value; index into [`Func::vals`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct Val(pub u32);
-/// A stack object; index into [`Func::slots`].
+/// An object in memory; index into [`Func::slots`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct Slot(pub u32);
 /// A jump target; index into [`Func::labels`].
@@ -50,6 +47,38 @@ pub enum ValKind {
     Var,
 }
 
+/// What a [`Slot`] is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotDef {
+    /// Size in bytes, a multiple of 8.
+    pub size: u32,
+    /// Where it is.
+    pub storage: Storage,
+}
+
+/// Where the bytes of a [`Slot`] are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Storage {
+    /// On the stack of the program, which has 512 bytes.
+    Stack,
+    /// In the block of scratch memory that the program claims.
+    Scratch,
+}
+
+/// The block of scratch memory of a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scratch {
+    /// Its address, a variable.
+    pub base: Val,
+    /// Bytes used of it, [`Scratch::HEADER`] included; known after optimization.
+    pub size: u32,
+}
+
+impl Scratch {
+    /// Bytes at the start of a block that are not for slots: the word by which it is claimed.
+    pub const HEADER: u32 = 8;
+}
+
 /// Right-hand operand: a value or an immediate. Immediates that do not fit a sign-extended 32-bit field are not allowed
 /// (see [`Func::operand`]).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,7 +94,7 @@ pub enum Operand {
 pub enum Base {
     /// An address in a value.
     Val(Val),
-    /// A stack object.
+    /// A named object.
     Slot(Slot),
 }
 
@@ -173,6 +202,16 @@ pub enum Op {
         /// By sign rather than zeros.
         signed: bool,
     },
+    /// `dst = min(src, limit)`, unsigned. One op, because the verifier must see the bound on the very register that the
+    /// result is in.
+    Clamp {
+        /// Result.
+        dst: Val,
+        /// Source.
+        src: Val,
+        /// Greatest result, at most `i32::MAX`.
+        limit: u32,
+    },
     /// `dst = *(width *)place`, zero-extended.
     Load {
         /// Width.
@@ -250,15 +289,23 @@ pub struct Func {
     pub ops: Vec<Op>,
     /// Kind of each value.
     pub vals: Vec<ValKind>,
-    /// Size in bytes of each stack object, multiples of 8.
-    pub slots: Vec<u32>,
+    /// The objects in memory.
+    pub slots: Vec<SlotDef>,
     /// For each label whether jumps may come from behind it.
     pub labels: Vec<bool>,
+    /// Scratch memory, if some slot is there.
+    pub scratch: Option<Scratch>,
 }
 
 impl Default for Func {
     fn default() -> Func {
-        Func { ops: Vec::new(), vals: vec![ValKind::Temp], slots: Vec::new(), labels: Vec::new() }
+        Func {
+            ops: Vec::new(),
+            vals: vec![ValKind::Temp],
+            slots: Vec::new(),
+            labels: Vec::new(),
+            scratch: None,
+        }
     }
 }
 
@@ -280,7 +327,19 @@ impl Func {
 
     /// A new stack object of at least `size` bytes.
     pub fn slot(&mut self, size: u32) -> Slot {
-        self.slots.push(size.next_multiple_of(8).max(8));
+        self.slot_in(Storage::Stack, size)
+    }
+
+    /// A new object of at least `size` bytes in scratch memory.
+    pub fn scratch_slot(&mut self, size: u32) -> Slot {
+        if self.scratch.is_none() {
+            self.scratch = Some(Scratch { base: self.var(), size: 0 });
+        }
+        self.slot_in(Storage::Scratch, size)
+    }
+
+    fn slot_in(&mut self, storage: Storage, size: u32) -> Slot {
+        self.slots.push(SlotDef { size: size.next_multiple_of(8).max(8), storage });
         Slot(self.slots.len() as u32 - 1)
     }
 
@@ -371,6 +430,7 @@ impl Op {
             | Op::Alu { dst, .. }
             | Op::Neg { dst, .. }
             | Op::Extend { dst, .. }
+            | Op::Clamp { dst, .. }
             | Op::Load { dst, .. } => Some(dst),
             Op::CmpXchg { old, .. } => Some(old),
             Op::Atomic { old, .. } => old,
@@ -394,7 +454,9 @@ impl Op {
             }
         }
         match self {
-            Op::Copy { src, .. } | Op::Neg { src, .. } | Op::Extend { src, .. } => f(src),
+            Op::Copy { src, .. } | Op::Neg { src, .. } | Op::Extend { src, .. } | Op::Clamp { src, .. } => {
+                f(src);
+            }
             Op::Alu { a, b, .. } | Op::Branch { a, b, .. } => {
                 f(a);
                 operand(b, f);
@@ -437,22 +499,37 @@ impl Op {
         self.clone().map_uses(&mut |v| f(*v));
     }
 
-    /// Calls `f` with every place this op names.
-    pub fn places(&self, f: &mut impl FnMut(Place)) {
+    /// Calls `f` with every place this op names; `f` may replace it.
+    pub fn map_places(&mut self, f: &mut impl FnMut(&mut Place)) {
+        if let Some(place) = self.accessed() {
+            return f(place);
+        }
         match self {
-            Op::Load { from: p, .. }
-            | Op::Store { to: p, .. }
-            | Op::Addr { of: p, .. }
-            | Op::Atomic { on: p, .. }
-            | Op::CmpXchg { on: p, .. } => f(*p),
+            Op::Addr { of, .. } => f(of),
             Op::Call { args, .. } => {
                 for arg in args {
                     if let Arg::Addr(p) = arg {
-                        f(*p);
+                        f(p);
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Calls `f` with every place this op names.
+    pub fn places(&self, f: &mut impl FnMut(Place)) {
+        self.clone().map_places(&mut |p| f(*p));
+    }
+
+    /// The place that this op reads or writes by an instruction of its own.
+    pub fn accessed(&mut self) -> Option<&mut Place> {
+        match self {
+            Op::Load { from: p, .. }
+            | Op::Store { to: p, .. }
+            | Op::Atomic { on: p, .. }
+            | Op::CmpXchg { on: p, .. } => Some(p),
+            _ => None,
         }
     }
 
@@ -467,125 +544,10 @@ impl Op {
             | Op::Alu { .. }
             | Op::Neg { .. }
             | Op::Extend { .. }
+            | Op::Clamp { .. }
             | Op::Load { .. } => true,
             Op::Call { callee: Callee::Helper(helper), .. } => helper.is_removable(),
             _ => false,
-        }
-    }
-}
-
-/// Writes a value with the sigil of its kind.
-struct Show<'a, T>(&'a Func, T);
-
-impl fmt::Display for Show<'_, Val> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.1 == Func::CTX {
-            return f.write_str("ctx");
-        }
-        write!(f, "{}{}", if self.0.is_temp(self.1) { '%' } else { '$' }, self.1.0)
-    }
-}
-
-impl fmt::Display for Show<'_, Operand> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Operand::Val(v) => Show(self.0, v).fmt(f),
-            Operand::Imm(i) => write!(f, "{i}"),
-        }
-    }
-}
-
-impl fmt::Display for Show<'_, Place> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1.base {
-            Base::Val(v) => write!(f, "[{}{:+}]", Show(self.0, v), self.1.off),
-            Base::Slot(s) => write!(f, "[slot{}{:+}]", s.0, self.1.off),
-        }
-    }
-}
-
-impl fmt::Display for Show<'_, Arg> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Arg::Val(v) => Show(self.0, v).fmt(f),
-            Arg::Imm(i) => write!(f, "{i}"),
-            Arg::Addr(p) => write!(f, "&{}", Show(self.0, p)),
-            Arg::Map(m) => write!(f, "map{}", m.0),
-        }
-    }
-}
-
-impl fmt::Display for Func {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, size) in self.slots.iter().enumerate() {
-            writeln!(f, "    slot{i}: {size} bytes")?;
-        }
-        for op in &self.ops {
-            self.fmt_op(op, f)?;
-        }
-        Ok(())
-    }
-}
-
-impl Func {
-    fn fmt_op(&self, op: &Op, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = |val| Show(self, val);
-        let w = |width: Width| ["b", "h", "w", "d"][width as usize];
-        match op {
-            Op::Line(span) => return writeln!(f, "  ; {}..{}", span.start, span.end),
-            Op::Label(l) => {
-                let back = if self.labels[l.0 as usize] { " (loop)" } else { "" };
-                return writeln!(f, "L{}:{back}", l.0);
-            }
-            _ => f.write_str("    ")?,
-        }
-        match op {
-            Op::Const { dst, value } => writeln!(f, "{} = {}", v(*dst), *value as i64),
-            Op::MapAddr { dst, map, offset } => writeln!(f, "{} = &map{}[0]+{offset}", v(*dst), map.0),
-            Op::Addr { dst, of } => writeln!(f, "{} = &{}", v(*dst), Show(self, *of)),
-            Op::Copy { dst, src } => writeln!(f, "{} = {}", v(*dst), v(*src)),
-            Op::Alu { op, dst, a, b } => {
-                writeln!(f, "{} = {} {} {}", v(*dst), format!("{op:?}").to_lowercase(), v(*a), Show(self, *b))
-            }
-            Op::Neg { dst, src } => writeln!(f, "{} = neg {}", v(*dst), v(*src)),
-            Op::Extend { dst, src, bits, signed } => {
-                writeln!(f, "{} = {}{bits} {}", v(*dst), if *signed { 's' } else { 'u' }, v(*src))
-            }
-            Op::Load { width, dst, from } => {
-                writeln!(f, "{} = load.{} {}", v(*dst), w(*width), Show(self, *from))
-            }
-            Op::Store { width, to, src } => {
-                writeln!(f, "store.{} {} = {}", w(*width), Show(self, *to), Show(self, *src))
-            }
-            Op::Atomic { op, on, src, old } => {
-                if let Some(old) = old {
-                    write!(f, "{} = ", v(*old))?;
-                }
-                writeln!(f, "atomic {} {}, {}", format!("{op:?}").to_lowercase(), Show(self, *on), v(*src))
-            }
-            Op::CmpXchg { on, expected, new, old } => {
-                writeln!(f, "{} = cmpxchg {}, {} -> {}", v(*old), Show(self, *on), v(*expected), v(*new))
-            }
-            Op::Call { callee, args, ret } => {
-                if let Some(ret) = ret {
-                    write!(f, "{} = ", v(*ret))?;
-                }
-                let args: Vec<String> = args.iter().map(|a| Show(self, *a).to_string()).collect();
-                writeln!(f, "call {}({})", callee.name(), args.join(", "))
-            }
-            Op::Jump(l) => writeln!(f, "jump L{}", l.0),
-            Op::Branch { cond, a, b, to } => {
-                writeln!(
-                    f,
-                    "br {} {} {} -> L{}",
-                    v(*a),
-                    format!("{cond:?}").to_lowercase(),
-                    Show(self, *b),
-                    to.0
-                )
-            }
-            Op::Exit(code) => writeln!(f, "exit {code}"),
-            Op::Label(_) | Op::Line(_) => Ok(()),
         }
     }
 }

@@ -1,0 +1,120 @@
+//! Comparison of values in memory: strings, tuples, structures.
+
+use super::Lower;
+use super::memory::chunks;
+use super::string::Pad;
+use crate::insn::{AluOp, Cond, Width};
+use crate::ir::{Label, Op, Operand, Place, Val};
+use lang::hir::{Expr, ExprKind};
+use lang::types::Type;
+
+/// Values up to this many bytes are compared word by word, larger ones in a loop.
+const UNROLLED: u32 = 128;
+/// Bytes that one round of the loop compares. The verifier walks through every round and keeps the way out of each in mind,
+/// of which it can keep 8192.
+const STRIDE: u32 = 32;
+
+impl Lower<'_, '_> {
+    /// Jumps to `to` if two values in memory are equal (or, with `equal` false, different).
+    pub(super) fn branch_memory(&mut self, a: &Expr, b: &Expr, equal: bool, to: Label) {
+        if let Type::Str(_) = a.ty {
+            if let ExprKind::Str(text) = &b.kind {
+                return self.branch_literal(a, &text.clone(), equal, to);
+            }
+            if let ExprKind::Str(text) = &a.kind {
+                return self.branch_literal(b, &text.clone(), equal, to);
+            }
+        }
+        // A string ends within its room, so strings that are equal as far as the smaller room reaches are equal.
+        let size = a.ty.size().min(b.ty.size());
+        let (a, b) = (self.place(a), self.place(b));
+        let differ = if equal { self.f.label() } else { to };
+        let looped = if size > UNROLLED { size - size % STRIDE } else { 0 };
+        if looped > 0 {
+            self.compare_loop(a, b, looped, differ);
+        }
+        let (a, b) = (a.at(looped), b.at(looped));
+        for (at, width) in chunks(a.off | b.off, size - looped) {
+            let x = self.f.load(width, a.at(at));
+            let y = self.f.load(width, b.at(at));
+            self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
+        }
+        self.end_comparison(equal, differ, to);
+    }
+
+    fn end_comparison(&mut self, equal: bool, differ: Label, to: Label) {
+        if equal {
+            self.f.push(Op::Jump(to));
+            self.f.push(Op::Label(differ));
+        }
+    }
+
+    /// Compares with a literal: only as much text is read as decides.
+    fn branch_literal(&mut self, e: &Expr, text: &[u8], equal: bool, to: Label) {
+        let needed = (text.len() as u32 + 2).next_multiple_of(8);
+        let cap = e.ty.size();
+        if text.len() as u32 >= cap {
+            // Never equal; what the other side does besides must happen.
+            if e.has_effects() {
+                self.place(e);
+            }
+            if !equal {
+                self.f.push(Op::Jump(to));
+            }
+            return;
+        }
+        let from = match e.kind {
+            // Values that are read for the comparison alone are read no further than needed.
+            ExprKind::ReadStr { .. }
+            | ExprKind::GoStr { .. }
+            | ExprKind::Load { .. }
+            | ExprKind::CtxDataLoc { .. }
+                if needed < cap =>
+            {
+                let place = self.memory(needed);
+                self.store_str(e, place, needed, Pad::Zero);
+                place
+            }
+            _ => self.place(e),
+        };
+        let mut bytes = text.to_vec();
+        bytes.push(0);
+        let compared = bytes.len().next_multiple_of(8).min(cap as usize);
+        bytes.resize(compared, 0);
+        let differ = if equal { self.f.label() } else { to };
+        for (at, width) in chunks(from.off, compared as u32) {
+            let chunk = &bytes[at as usize..(at + width.bytes()) as usize];
+            let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+            let got = self.f.load(width, from.at(at));
+            let word = self.f.operand(word);
+            self.f.branch(Cond::Ne, got, word, differ);
+        }
+        self.end_comparison(equal, differ, to);
+    }
+
+    /// Jumps to `differ` unless two places of `size` bytes, a multiple of [`STRIDE`], are equal.
+    fn compare_loop(&mut self, a: Place, b: Place, size: u32, differ: Label) {
+        let (start_a, start_b) = (self.address(a), self.address(b));
+        let at = self.f.var();
+        self.f.push(Op::Const { dst: at, value: 0 });
+        let head = self.f.loop_label();
+        self.f.push(Op::Label(head));
+        let pa: Place = self.f.alu(AluOp::Add, start_a, Operand::Val(at)).into();
+        let pb: Place = self.f.alu(AluOp::Add, start_b, Operand::Val(at)).into();
+        let mut difference: Option<Val> = None;
+        for word in (0..STRIDE).step_by(8) {
+            let x = self.f.load(Width::D, pa.at(word));
+            let y = self.f.load(Width::D, pb.at(word));
+            let differs = self.f.alu(AluOp::Xor, x, Operand::Val(y));
+            difference = Some(match difference {
+                Some(so_far) => self.f.alu(AluOp::Or, so_far, Operand::Val(differs)),
+                None => differs,
+            });
+        }
+        if let Some(difference) = difference {
+            self.f.branch(Cond::Ne, difference, Operand::Imm(0), differ);
+        }
+        self.f.push(Op::Alu { op: AluOp::Add, dst: at, a: at, b: Operand::Imm(STRIDE as i32) });
+        self.f.branch(Cond::Lt, at, Operand::Imm(size as i32), head);
+    }
+}

@@ -1,0 +1,290 @@
+//! Values of Go programs: parameters and results by name or position, strings, slices, and what other types allow.
+//!
+//! A parameter is a [`Place`] like any other, in registers or on the stack; its members, elements and what it points to are found
+//! from its type. Reading a place gives a value of the language: a Go string is a string, a `[]byte` a buffer.
+
+use crate::ast::{Expr, ExprKind, Name};
+use crate::check::place::{Base, Place};
+use crate::check::{Checked, Checker, build};
+use crate::diag::Problem;
+use crate::env::{Param, ParamPlace, Piece, Signature, SignatureOf};
+use crate::hir::{self, Attach, BinOp};
+use crate::span::Span;
+use crate::types::{AddrSpace, GoReference, GoType, Struct, Type};
+use std::sync::Arc;
+
+/// Bytes of a `[]byte` that are read when it is used as a buffer.
+const BUFFER: u32 = 256;
+
+/// Parameters or results.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Params,
+    Results,
+}
+
+impl Side {
+    fn builtin(self) -> &'static str {
+        match self {
+            Side::Params => "args",
+            Side::Results => "retval",
+        }
+    }
+
+    fn one(self) -> &'static str {
+        match self {
+            Side::Params => "parameter",
+            Side::Results => "result",
+        }
+    }
+
+    fn of(self, signature: &Signature) -> &[Param] {
+        match self {
+            Side::Params => &signature.params,
+            Side::Results => &signature.results,
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// The place of `args.name`, `args.0`, `retval`, `retval.0` in a Go function; `None` for expressions of other forms and where
+    /// `args` and `retval` mean something else.
+    pub(super) fn go_place(&mut self, e: &Expr) -> Checked<Option<Place>> {
+        let (base, pick) = match &e.kind {
+            ExprKind::Member(base, name) => (&**base, Pick::Name(name)),
+            ExprKind::TupleMember(base, n) => (&**base, Pick::Index(u64::from(*n))),
+            ExprKind::Ident(name) if name == "retval" => (e, Pick::Only),
+            _ => return Ok(None),
+        };
+        let ExprKind::Ident(name) = &base.kind else { return Ok(None) };
+        let side = match (name.as_str(), &self.target().attach) {
+            ("args", Attach::Uprobe { ret: false, .. }) => Side::Params,
+            ("retval", Attach::Uprobe { ret: true, .. }) => Side::Results,
+            _ => return Ok(None),
+        };
+        let Some(signature) = self.signature() else {
+            // Without types `retval` is the first result word.
+            return if side == Side::Results && matches!(pick, Pick::Only) { Ok(None) } else { self.untyped(side, e.span) };
+        };
+        let param = self.pick(side, &signature, pick, e.span)?;
+        let base = match &param.place {
+            ParamPlace::Registers(pieces) => Base::Registers(pieces.clone()),
+            ParamPlace::Stack(offset) => {
+                let sp = self.env.arch().register("sp").unwrap_or_default();
+                let sp = hir::Expr::new(hir::ExprKind::Builtin(hir::Builtin::Reg(sp)), Type::U64, e.span);
+                Base::Memory(build::offset(sp, u64::from(*offset), e.span), AddrSpace::User)
+            }
+        };
+        let ty = self.known_struct(param.ty.clone(), e.span)?;
+        Ok(Some(Place { base, ty }))
+    }
+
+    fn signature(&self) -> Option<Arc<Signature>> {
+        match &self.target().attach {
+            Attach::Uprobe { class, .. } => match &class.signature {
+                SignatureOf::Known(signature) => Some(Arc::clone(signature)),
+                SignatureOf::NotAsked | SignatureOf::Unknown(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Why there are no typed parameters or results.
+    fn untyped<T>(&mut self, side: Side, span: Span) -> Checked<T> {
+        let reason = match &self.target().attach {
+            Attach::Uprobe { class, .. } => match &class.signature {
+                SignatureOf::Unknown(reason) => Some(reason.clone()),
+                SignatureOf::NotAsked | SignatureOf::Known(_) => None,
+            },
+            _ => None,
+        };
+        let message = format!("the types of the function's {}s are not known", side.one());
+        let mut problem = Problem::error(span, message);
+        problem = match reason {
+            Some(reason) => problem.note(reason),
+            None => problem.note("they are known for Go functions whose binary has debug information"),
+        };
+        self.fail(match side {
+            Side::Params => problem.help(
+                "`sarg0`, `sarg1`, … are the argument words in order; a Go string is two words: `gostr(sarg0, sarg1)`",
+            ),
+            Side::Results => problem.help("`retval` is the first result word"),
+        })
+    }
+
+    fn pick(&mut self, side: Side, signature: &Signature, pick: Pick<'_>, span: Span) -> Checked<Param> {
+        let params = side.of(signature);
+        let found = match pick {
+            Pick::Name(name) => params.iter().find(|p| p.name == name.text),
+            Pick::Index(n) => usize::try_from(n).ok().and_then(|n| params.get(n)),
+            Pick::Only if params.len() == 1 => params.first(),
+            Pick::Only => None,
+        };
+        if let Some(param) = found {
+            return Ok(param.clone());
+        }
+        let (builtin, one) = (side.builtin(), side.one());
+        let names: Vec<&str> = params.iter().map(|p| p.name.as_str()).filter(|n| !n.is_empty()).collect();
+        let problem = match pick {
+            _ if params.is_empty() => Problem::error(span, format!("the function has no {one}s")),
+            Pick::Name(name) => {
+                let problem = Problem::error(name.span, format!("the function has no {one} `{}`", name.text))
+                    .did_you_mean(&name.text, names.iter().copied());
+                match problem.help.is_empty() {
+                    true if names.is_empty() => problem.help(format!("name it by its position: `{builtin}.0`")),
+                    true => problem.note(format!("it has {}", names.join(", "))),
+                    false => problem,
+                }
+            }
+            Pick::Index(_) => {
+                Problem::error(span, format!("the function has {} {one}s, counted from 0", params.len()))
+            }
+            Pick::Only => Problem::error(span, format!("the function has {} results", params.len()))
+                .help("`retval.0` is the first of them"),
+        };
+        self.fail(problem)
+    }
+
+    /// A Go structure with its members.
+    pub(super) fn go_struct(&self, s: &Struct) -> Option<Arc<Struct>> {
+        let binary = self.target().binaries.first()?;
+        self.env.go_struct(binary, &s.name).map(Arc::new)
+    }
+
+    /// Reads a place of a Go type that C does not have.
+    pub(super) fn load_go(&mut self, base: &Base, ty: &GoType, span: Span) -> Checked<hir::Expr> {
+        let cannot = |what: &str, help: &str| Problem::error(span, what).help(help.to_owned());
+        match ty {
+            GoType::Str => {
+                let (addr, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
+                let kind = hir::ExprKind::GoStr { addr: Box::new(addr), len: Box::new(len) };
+                Ok(hir::Expr::new(kind, Type::Str(self.config.max_strlen.next_multiple_of(8)), span))
+            }
+            GoType::Slice(of) if of.size() == 1 => {
+                let (addr, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
+                let space = AddrSpace::User;
+                let kind = hir::ExprKind::ReadBuf { addr: Box::new(addr), len: Box::new(len), space };
+                Ok(hir::Expr::new(kind, Type::Buf(BUFFER.min(self.config.max_strlen)), span))
+            }
+            GoType::Reference(_) => {
+                let word = self.word(base, 0, span)?;
+                let pointer = Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User };
+                Ok(build::cast(word, &pointer))
+            }
+            GoType::Slice(_) => {
+                self.fail(cannot("a slice is read element by element", "write `x[0]`; `len(x)` is its length"))
+            }
+            GoType::Interface => self.fail(
+                cannot("the value in an interface cannot be read yet", "`sargN` has its type word and data word"),
+            ),
+            GoType::Float(_) => {
+                let problem = match base {
+                    Base::Registers(_) => Problem::error(span, "this float is in a floating-point register")
+                        .note("BPF programs can read the integer registers only"),
+                    _ => Problem::error(span, "floats cannot be computed with in a BPF program")
+                        .help("read its bits through a pointer: `*(uint64 *)…`"),
+                };
+                self.fail(problem)
+            }
+        }
+    }
+
+    /// The `n`-th 8-byte word of a place.
+    fn word(&mut self, base: &Base, n: u32, span: Span) -> Checked<hir::Expr> {
+        match base {
+            Base::Registers(pieces) => self.register_piece(pieces, 8 * n, 8, span),
+            Base::Memory(address, space) => {
+                let addr = build::offset(address.clone(), u64::from(8 * n), span);
+                let kind = hir::ExprKind::Load { addr: Box::new(addr), space: *space };
+                Ok(hir::Expr::new(kind, Type::U64, span))
+            }
+            Base::Context(_) | Base::DataLoc(_) => {
+                self.fail(Problem::error(span, "Go values are found in traced programs"))
+            }
+        }
+    }
+
+    /// A part of a value in registers, as `uint64`; the bits above its size are undefined.
+    fn register_piece(&mut self, pieces: &[Piece], offset: u32, size: u32, span: Span) -> Checked<hir::Expr> {
+        let found = pieces.iter().find(|p| p.offset == offset && p.size == size);
+        match found.map(|p| p.register) {
+            Some(Some(register)) => {
+                let kind = hir::ExprKind::Builtin(hir::Builtin::Reg(register));
+                Ok(hir::Expr::new(kind, Type::U64, span))
+            }
+            Some(None) => self.load_go(&Base::Registers(Vec::new()), &GoType::Float(64), span),
+            None => self.fail(Problem::error(span, "this value is spread over several registers").help("name its members")),
+        }
+    }
+
+    /// Reads a value of a C-like type that is in registers.
+    pub(super) fn load_registers(&mut self, pieces: &[Piece], ty: &Type, span: Span) -> Checked<hir::Expr> {
+        const BYTE: Type = Type::Int { bits: 8, signed: false };
+        match ty {
+            Type::Bool => Ok(build::nonzero(build::cast(self.register_piece(pieces, 0, 1, span)?, &BYTE))),
+            Type::Int { .. } | Type::Ptr { .. } => {
+                Ok(build::cast(self.register_piece(pieces, 0, ty.size(), span)?, ty))
+            }
+            Type::Array(of, 1) => self.load_registers(pieces, of, span),
+            _ => self.fail(
+                Problem::error(span, format!("a {ty} in registers is read member by member")).help("name a member"),
+            ),
+        }
+    }
+
+    /// Members and elements of a value in registers: the pieces that belong to `size` bytes at `offset`.
+    pub(super) fn part_of(pieces: &[Piece], offset: u32, size: u32) -> Vec<Piece> {
+        let inside = |p: &&Piece| p.offset >= offset && p.offset + p.size <= offset + size;
+        pieces.iter().filter(inside).map(|p| Piece { offset: p.offset - offset, ..*p }).collect()
+    }
+
+    /// The place of `slice[n]`. An index outside of the slice leads to address 0, which cannot be read: the value is zero and the
+    /// failed read is counted.
+    pub(super) fn slice_element(&mut self, base: &Base, of: &Type, n: hir::Expr, span: Span) -> Checked<Place> {
+        let of = self.known_struct(of.clone(), span)?;
+        let (start, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
+        let n = build::cast(n, &Type::U64);
+        let within = build::binary(BinOp::Lt, n.clone(), len, Type::Bool, span);
+        let size = build::int(u64::from(of.size()), Type::U64, span);
+        let distance = build::binary(BinOp::Mul, n, size, Type::U64, span);
+        let there = build::binary(BinOp::Add, start, distance, Type::U64, span);
+        let nowhere = build::int(0, Type::U64, span);
+        let kind = hir::ExprKind::Ternary(Box::new(within), Box::new(there), Box::new(nowhere));
+        let address = hir::Expr::new(kind, Type::U64, span);
+        Ok(Place { base: Base::Memory(address, AddrSpace::User), ty: of })
+    }
+
+    /// `len(x)` and `cap(x)` of Go values; `None` for anything else.
+    pub(crate) fn go_length(&mut self, e: &Expr, capacity: bool) -> Checked<Option<hir::Expr>> {
+        if !matches!(e.kind, ExprKind::Member(..) | ExprKind::TupleMember(..) | ExprKind::Index(..) | ExprKind::Ident(_)) {
+            return Ok(None);
+        }
+        let Some(Place { base, ty }) = self.place(e)? else { return Ok(None) };
+        let length = match (&ty, capacity) {
+            (Type::Go(GoType::Str | GoType::Slice(_)), false) => self.word(&base, 1, e.span)?,
+            (Type::Go(GoType::Slice(_)), true) => self.word(&base, 2, e.span)?,
+            (Type::Array(_, n), _) => build::int(u64::from(*n), Type::I64, e.span),
+            (Type::Go(GoType::Reference(what @ (GoReference::Map | GoReference::Chan))), _) => {
+                if capacity && *what == GoReference::Map {
+                    return self.fail(Problem::error(e.span, "a map has no capacity"));
+                }
+                // `hmap.count`, `Map.used`, `hchan.qcount` are the first word; `hchan.dataqsiz` the second.
+                let header = self.word(&base, 0, e.span)?;
+                let addr = build::offset(header, if capacity { 8 } else { 0 }, e.span);
+                let kind = hir::ExprKind::Load { addr: Box::new(addr), space: AddrSpace::User };
+                hir::Expr::new(kind, Type::U64, e.span)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(build::cast(length, &Type::I64)))
+    }
+}
+
+/// Which parameter or result is meant.
+#[derive(Clone, Copy)]
+enum Pick<'a> {
+    Name(&'a Name),
+    Index(u64),
+    /// `retval` alone.
+    Only,
+}

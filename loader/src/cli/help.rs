@@ -1,0 +1,81 @@
+//! What `--help` prints, written by hand so that it fits one screen of 80 columns. A test compares it with the options.
+
+/// The forms of the command line.
+pub(super) const USAGE: &str = "\
+gotrace [OPTIONS] -e PROGRAM [ARGS]
+       gotrace [OPTIONS] FILE|TOOL [ARGS]
+       gotrace COMMAND [...]";
+
+/// `gotrace --help`
+pub(super) const HELP: &str = "\
+Trace Linux programs, above all Go programs, with small scripts.
+
+  gotrace [OPTIONS] -e PROGRAM [ARGS]    ARGS are $1, $2 ...; after -- they may
+  gotrace [OPTIONS] FILE|TOOL [ARGS]     start with a dash; FILE - is stdin
+
+  gotrace -e 'uprobe:./web:main.* { @[func] = count(); }' -c ./web
+  gotrace -e 'uretprobe:./web:main.f { print(retval); }' -p $(pidof web)
+  gotrace golatency ./web 'main.*'
+
+Commands, each with its own help (gotrace help list):
+  list      probes that match:   gotrace list -v 'uprobe:./web:net/http.*'
+  tools     the shipped tools, or the text of one
+  build     a BPF object file:   gotrace build x.gt -o x.o
+  check     parse and type-check scripts, without running them
+  info      what this kernel and this user can do
+
+Options:
+  -e PROGRAM      run this text:                  -e 'begin { print(1); exit(); }'
+  -c CMD          start CMD, trace it, end with it:              -c './web -n 2'
+  -p PID          trace only this process
+  -f FORMAT       text, or json with one object on each line
+  -o FILE         write the answers to FILE
+  -B MODE         write after each line (line), seldom (full), at once (none)
+  -q              say nothing about the run itself
+  -k              tell about memory that could not be read
+  -v, --verbose   tell what is attached, and all that the verifier says
+  --no-warnings   hide warnings about the script
+  --dry-run       end after attaching
+  --timeout SECS  end after so many seconds:                       --timeout 2.5
+  --max-events N  end after so many printed answers
+  -l              list probes, as `gotrace list`:     -lv 'tracepoint:sched:*'
+  -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier, and end
+  --color WHEN    auto, always or never; NO_COLOR is heeded
+  --info          as `gotrace info`
+  -h, --help      this text
+  -V, --version   the version
+";
+
+/// Behind the help of `gotrace list`.
+pub(super) const LIST: &str = "\
+Examples:
+  gotrace list 'uprobe:./web:main.*'      functions of a program
+  gotrace list './web:main.*'             the same
+  gotrace list 'uretprobe:./web:main.*'   those whose return can be traced
+  gotrace list -v 'tracepoint:sched:*'    events of the kernel with their fields
+  gotrace list openat                     events with that in their name
+  gotrace list golatency ./web 'main.*'   what a script attaches to";
+
+/// Behind the help of `gotrace tools`.
+pub(super) const TOOLS: &str = "\
+Examples:
+  gotrace tools              all of them, by subject
+  gotrace tools NAME         the text of one; `gotrace NAME` runs it";
+
+/// Behind the help of `gotrace build`.
+pub(super) const BUILD: &str = "\
+Examples:
+  gotrace build count.gt -o count.o
+  bpftool prog loadall count.o /sys/fs/bpf/count";
+
+/// Behind the help of `gotrace check`.
+pub(super) const CHECK: &str = "\
+Example:
+  gotrace check *.gt
+
+The files of tracepoints are usually readable by root only.";
+
+/// Behind the help of `gotrace info`.
+pub(super) const INFO: &str = "\
+GOTRACE_NO_FEATURE takes features away, to try what is done without them:
+  GOTRACE_NO_FEATURE=uprobe_multi,btf gotrace info";
