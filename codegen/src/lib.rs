@@ -22,6 +22,8 @@ pub mod object;
 pub mod opt;
 mod regalloc;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use object::Object;

@@ -27,12 +27,6 @@ impl Interval {
     pub fn is_empty(self) -> bool {
         self.start > self.end
     }
-
-    /// Whether two intervals have a position in common.
-    #[must_use]
-    pub fn meets(self, other: Interval) -> bool {
-        self.start <= other.end && other.start <= self.end
-    }
 }
 
 /// Intervals of a program.

@@ -9,6 +9,10 @@ pub fn run(f: &mut Func) {
     for op in &f.ops {
         op.uses(&mut |v| used[v.0 as usize] |= !f.is_temp(v));
     }
+    // Slots in scratch memory become places that start from its address.
+    if let Some(scratch) = f.scratch {
+        used[scratch.base.0 as usize] = true;
+    }
     let mut kept = Vec::with_capacity(f.ops.len());
     for mut op in std::mem::take(&mut f.ops).into_iter().rev() {
         if let Some(dst) = op.def()

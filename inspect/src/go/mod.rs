@@ -29,6 +29,7 @@ pub mod signature;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod types;
 pub mod version;
 pub mod wrapper;
 

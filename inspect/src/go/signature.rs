@@ -13,6 +13,7 @@
 
 use super::abi::{Abi, STACK_ARGUMENTS};
 use super::dwarf::{DebugInfo, Formal, MemoryPlace, Shape};
+use super::types::TypeRef;
 use super::version::Release;
 use super::{GoBinary, GoFunc};
 use crate::elf::Arch;
@@ -105,6 +106,8 @@ pub struct Parameter {
     pub size: u32,
     /// Alignment in bytes.
     pub align: u32,
+    /// Its type, for [`GoBinary::type_info`].
+    pub ty: Option<TypeRef>,
     /// Bytes from SP at the function's entry, or at one of its returns, to the value: only for functions with
     /// stack arguments, and only where it is certain.
     pub stack_offset: Option<u32>,
@@ -122,8 +125,9 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Whether it is known that no parameter is missing. Go up to 1.21 does not list parameters called `_`;
-    /// on the stack their room shows, in registers it does not.
+    /// Whether it is known that no parameter is missing. Go up to 1.21 does not list parameters called `_`: on
+    /// the stack their room shows, unless it could be padding; in registers nothing does. The dictionary of a
+    /// generic function (`[go.shape.…]`) is no parameter of the source and never listed.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
@@ -172,6 +176,7 @@ impl GoBinary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Typed {
     name: String,
+    ty: Option<TypeRef>,
     shape: Shape,
     place: Option<MemoryPlace>,
 }
@@ -188,7 +193,7 @@ enum Place {
 impl Typed {
     fn parameter(self, stack_offset: Option<u32>) -> Parameter {
         let Shape { size, align, kind } = self.shape;
-        Parameter { name: self.name, kind, size, align, stack_offset }
+        Parameter { name: self.name, kind, size, align, ty: self.ty, stack_offset }
     }
 
     /// The place that DWARF gives among the arguments. The canonical frame address is SP above the return
@@ -227,7 +232,8 @@ fn typed(listed: Vec<Formal>) -> Option<(Vec<Typed>, Vec<Typed>)> {
         let list = if formal.is_result { &mut results } else { &mut params };
         // Names are unique in a Go signature.
         if !list.iter().any(|known| known.name == formal.name) {
-            list.push(Typed { name: formal.name, shape: formal.shape?, place: formal.place });
+            let ty = formal.ty.map(TypeRef);
+            list.push(Typed { name: formal.name, ty, shape: formal.shape?, place: formal.place });
         }
     }
     Some((params, results))
@@ -336,7 +342,7 @@ mod tests {
     /// A value with a place among the arguments, if any: where it is, and how many bytes of it that covers.
     fn value(name: &str, kind: Kind, size: u32, align: u32, place: Option<(i64, Option<u64>)>) -> Typed {
         let place = place.map(|(from_cfa, covers)| MemoryPlace { from_cfa, covers });
-        Typed { name: name.to_owned(), shape: Shape { size, align, kind }, place }
+        Typed { name: name.to_owned(), ty: None, shape: Shape { size, align, kind }, place }
     }
 
     fn int(name: &str, size: u32, at: Option<i64>) -> Typed {

@@ -1,5 +1,6 @@
 //! Answers the checker's questions about this machine ([`lang::env::Env`]) from real binaries and the kernel's files.
 
+mod go;
 mod library;
 mod tracepoint;
 mod uprobe;
@@ -8,6 +9,7 @@ use inspect::elf::Binary;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, Match, SymbolAddress};
 use lang::probe::{AttachKind, AttachPoint};
+use lang::types::Struct;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,13 +25,15 @@ pub struct Host {
     params: Vec<String>,
     /// Binaries that were looked at, by the name in the script.
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
+    /// Go structures that signatures mentioned.
+    structures: go::Structures,
 }
 
 impl Host {
     /// With the process that `-c` or `-p` names and the script's arguments.
     #[must_use]
     pub fn new(child: Option<u32>, params: Vec<String>) -> Host {
-        Host { child, params, binaries: RefCell::default() }
+        Host { child, params, ..Host::default() }
     }
 
     /// Opens a binary by path, program name or library name, once.
@@ -69,7 +73,7 @@ impl Env for Host {
             AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
             AttachKind::Uprobe { binary, target, ret } => {
                 let file = self.binary(binary)?;
-                uprobe::resolve(binary, &file, target, *ret, point.wants)
+                uprobe::resolve(binary, &file, target, *ret, point.wants, &self.structures)
             }
             AttachKind::Begin | AttachKind::End | AttachKind::Interval(_) | AttachKind::Profile(_) => Ok(Vec::new()),
         }
@@ -90,6 +94,12 @@ impl Env for Host {
         let code = file.image().segments().iter().find(|s| s.executable);
         let slide = code.map_or(0, |s| s.vaddr.wrapping_sub(s.offset));
         Ok(SymbolAddress::FromCodeBase(found.addr.wrapping_sub(slide)))
+    }
+
+    fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
+        let file = self.binary(binary).ok()?;
+        let go = file.go().ok()??;
+        go::Types { binary, go, structures: &self.structures }.structure(name)
     }
 
     fn child(&self) -> Option<u32> {

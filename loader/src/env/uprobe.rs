@@ -4,6 +4,7 @@
 //! [`inspect::go`] finds both. C code in the same binary (cgo) and other binaries have the first instruction and the
 //! kernel's uretprobe.
 
+use super::go::{Structures, Types};
 use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
 use inspect::go::{GoBinary, GoFunc, abi};
@@ -22,9 +23,10 @@ pub(super) fn resolve(
     spec: &UprobeSpec,
     ret: bool,
     wants: Wants,
+    structures: &Structures,
 ) -> Result<Vec<Match>, EnvError> {
     let go = file.go().map_err(|e| EnvError { message: e.to_string(), ..EnvError::default() })?;
-    let mut sites = Sites::new(name, file, go, wants);
+    let mut sites = Sites::new(name, file, go, wants, structures);
     match spec {
         UprobeSpec::Function(pattern) => sites.functions(pattern, ret)?,
         UprobeSpec::Offset(function, offset) => sites.inside(function, *offset)?,
@@ -47,13 +49,21 @@ struct Sites<'a> {
     /// Where the goroutine is found in C code of the binary.
     goroutine: Option<Goroutine>,
     wants: Wants,
+    structures: &'a Structures,
     groups: Vec<(UprobeClass, Vec<NamedSite>)>,
     left_out: Vec<LeftOut>,
 }
 
 impl<'a> Sites<'a> {
-    fn new(name: &'a str, file: &'a Binary, go: Option<&'a GoBinary>, wants: Wants) -> Sites<'a> {
-        Sites { name, file, go, goroutine: go.map(goroutine), wants, groups: Vec::new(), left_out: Vec::new() }
+    fn new(
+        name: &'a str,
+        file: &'a Binary,
+        go: Option<&'a GoBinary>,
+        wants: Wants,
+        structures: &'a Structures,
+    ) -> Sites<'a> {
+        let goroutine = go.map(goroutine);
+        Sites { name, file, go, goroutine, wants, structures, groups: Vec::new(), left_out: Vec::new() }
     }
 
     fn add(&mut self, class: UprobeClass, function: &str, vaddr: u64) {
@@ -102,6 +112,11 @@ impl<'a> Sites<'a> {
     fn go_returns(&mut self, function: &GoFunc<'_>) {
         let returns = function.returns();
         let mut class = self.go_class(function, Stop::ReturnInsn);
+        if let SignatureOf::Known(signature) = &class.signature
+            && signature.results.is_empty()
+        {
+            return self.leave_out("it has no result for `retval`", function.name());
+        }
         if self.wants.result && class.abi == Abi::GoStack {
             match self.result_offset(function) {
                 Ok(offset) => class.result_offset = offset,
@@ -140,6 +155,18 @@ impl<'a> Sites<'a> {
         }
     }
 
+    /// Parameters and results, if the script asks about them.
+    fn signature(&self, function: &GoFunc<'_>, stop: Stop) -> SignatureOf {
+        let asked = match stop {
+            Stop::ReturnInsn | Stop::KernelReturn => self.wants.result,
+            Stop::Entry | Stop::EntryAtStackCheck | Stop::Inside => self.wants.args,
+        };
+        match self.go {
+            Some(go) if asked => Types { binary: self.name, go, structures: self.structures }.signature(function),
+            _ => SignatureOf::NotAsked,
+        }
+    }
+
     fn go_class(&self, function: &GoFunc<'_>, stop: Stop) -> UprobeClass {
         let in_registers = function.abi() == abi::Abi::Registers;
         UprobeClass {
@@ -150,7 +177,7 @@ impl<'a> Sites<'a> {
                 in_register: in_registers || self.file.arch() == Arch::Aarch64,
                 ..g
             }),
-            signature: SignatureOf::NotAsked,
+            signature: self.signature(function, stop),
             result_offset: None,
         }
     }

@@ -16,6 +16,8 @@ pub(in crate::go) struct Formal {
     /// Name; `~r0` and the like for a result without one.
     pub(in crate::go) name: String,
     pub(in crate::go) is_result: bool,
+    /// The entry of its type.
+    pub(in crate::go) ty: Option<Place>,
     /// `None` when its type cannot be read.
     pub(in crate::go) shape: Option<Shape>,
     /// Its place in memory, where one is given: of a parameter at the function's entry, of a result when it has
@@ -108,7 +110,7 @@ fn formal<'a>(
         None => None,
     };
     let shape = of.map(|of| types.shape(of, work)).transpose()?.flatten();
-    Ok(Formal { name: name.unwrap_or_default(), is_result, shape, place })
+    Ok(Formal { name: name.unwrap_or_default(), is_result, ty: of, shape, place })
 }
 
 /// Where a variable lies in memory, if asked for at one address: elsewhere a parameter may have got another

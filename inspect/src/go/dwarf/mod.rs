@@ -9,6 +9,7 @@
 //! The sections are untrusted: `gimli` checks every read, and the walks here are bounded in ways that are
 //! named where they stand.
 
+mod describe;
 mod formals;
 mod sections;
 #[cfg(test)]
@@ -378,7 +379,7 @@ impl<'a> Reader<'a> {
 
 /// An entry: the offset of its unit in `.debug_info`, and its own in the unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
+pub(super) struct Place {
     unit: usize,
     entry: UnitOffset,
 }

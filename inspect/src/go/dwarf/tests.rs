@@ -28,9 +28,12 @@ const FORMAL_OF: u8 = 13;
 const INLINED: u8 = 14;
 const FORMAL_LIST: u8 = 15;
 
-/// Tag, whether there are children, and attributes with their forms (DWARF 4; `0x2900` is `DW_AT_go_kind`).
+/// Tag, whether there are children, and attributes with their forms.
+type Abbreviation = (u16, bool, &'static [(u16, u16)]);
+
+/// The table of abbreviations (DWARF 4; `0x2900` is `DW_AT_go_kind`).
 fn abbreviations() -> Vec<u8> {
-    let table: [(u16, bool, &[(u16, u16)]); 15] = [
+    let table: [Abbreviation; 15] = [
         // compile_unit: name string, language data1, low_pc addr, high_pc data4
         (0x11, true, &[(0x03, 0x08), (0x13, 0x0b), (0x11, 0x01), (0x12, 0x06)]),
         // base_type: name string, encoding data1, byte_size data1, go_kind data1

@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use gimli::Unit;
 use gimli::constants as dw;
+use gimli::{AttributeValue, Unit};
 
 use super::super::signature::Kind;
 use super::{DwarfError, Place, Reader, Slice, Work};
@@ -85,9 +85,8 @@ impl<'r, 'a> Types<'r, 'a> {
                 return Ok(inner.map(|shape| Shape { kind: kind.unwrap_or(shape.kind), ..shape }));
             }
             dw::DW_TAG_base_type => {
-                let encoding = match entry.attr_value(dw::DW_AT_encoding) {
-                    Some(gimli::AttributeValue::Encoding(encoding)) => encoding,
-                    _ => return Ok(None),
+                let Some(AttributeValue::Encoding(encoding)) = entry.attr_value(dw::DW_AT_encoding) else {
+                    return Ok(None);
                 };
                 let default = match encoding {
                     dw::DW_ATE_boolean => Kind::Bool,

@@ -1,0 +1,128 @@
+//! Go types as far as reading their values needs: what a type is, its members and elements, and how a value of it is passed
+//! ([`GoBinary::layout`]). From DWARF; looked up one level at a time, because types refer to each other in circles.
+
+use super::GoBinary;
+use super::assign::{Layout, Leaf};
+use super::dwarf;
+use super::signature::Kind;
+use crate::error::Error;
+
+/// A type of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TypeRef(pub(super) dwarf::Place);
+
+/// What a type is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeInfo {
+    /// Name with the package path, such as `net/http.Request`; Go's notation for types without one.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes that a value takes.
+    pub size: u32,
+    /// Alignment in bytes.
+    pub align: u32,
+    /// Members of a structure (also those that strings, slices and interfaces are made of), by offset.
+    pub members: Vec<Member>,
+    /// What a pointer points to, or the elements of a slice or array.
+    pub element: Option<TypeRef>,
+}
+
+/// A member of a structure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name; that of the type for an embedded one.
+    pub name: String,
+    /// Bytes from the start of the structure.
+    pub offset: u32,
+    /// Bytes that it takes.
+    pub size: u32,
+    /// Its type.
+    pub ty: TypeRef,
+}
+
+/// Structures within structures that are followed; the compiler passes values of a few levels in registers.
+const DEPTH: u32 = 32;
+/// Leaves of a value beyond which it does not fit the registers of any machine.
+const LEAVES: usize = 64;
+
+impl GoBinary {
+    /// Describes a type; `None` when the debug information does not.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the sections cannot be read.
+    pub fn type_info(&self, ty: TypeRef) -> Result<Option<TypeInfo>, Error> {
+        let found = self.debug_info.describe(self.image(), ty);
+        found.map_err(|error| Error::damaged(&self.path, format!("the debug information is unusable: {error}")))
+    }
+
+    /// How a value of a type is passed; `None` when part of the type is not described.
+    ///
+    /// # Errors
+    /// As [`GoBinary::type_info`].
+    pub fn layout(&self, ty: TypeRef) -> Result<Option<Layout>, Error> {
+        let Some(info) = self.type_info(ty)? else { return Ok(None) };
+        let mut leaves = Vec::new();
+        let complete = self.flatten(&info, 0, 0, &mut leaves)?;
+        Ok(complete.map(|in_registers| Layout {
+            size: info.size,
+            align: info.align,
+            leaves: in_registers.then_some(leaves),
+        }))
+    }
+
+    /// Adds the leaves of a value at `offset`. Gives whether it can be passed in registers, `None` when that is not known.
+    fn flatten(
+        &self,
+        info: &TypeInfo,
+        offset: u32,
+        depth: u32,
+        leaves: &mut Vec<Leaf>,
+    ) -> Result<Option<bool>, Error> {
+        if depth > DEPTH || leaves.len() > LEAVES {
+            return Ok(Some(false));
+        }
+        let mut leaf = |at: u32, size: u32, float: bool| leaves.push(Leaf { offset: offset + at, size, float });
+        match info.kind {
+            Kind::Bool
+            | Kind::Int
+            | Kind::Uint
+            | Kind::Pointer
+            | Kind::UnsafePointer
+            | Kind::Map
+            | Kind::Chan
+            | Kind::Func => leaf(0, info.size, false),
+            Kind::Float => leaf(0, info.size, true),
+            Kind::Complex => {
+                leaf(0, info.size / 2, true);
+                leaf(info.size / 2, info.size / 2, true);
+            }
+            Kind::String | Kind::Interface | Kind::Slice => {
+                for at in (0..info.size).step_by(8) {
+                    leaf(at, 8, false);
+                }
+            }
+            Kind::Array => {
+                let Some(element) = info.element.map(|of| self.type_info(of)).transpose()?.flatten() else {
+                    return Ok(None);
+                };
+                return match info.size.checked_div(element.size) {
+                    // Without elements, or with elements without a size.
+                    Some(0) | None => Ok(Some(true)),
+                    Some(1) => self.flatten(&element, offset, depth + 1, leaves),
+                    Some(_) => Ok(Some(false)),
+                };
+            }
+            Kind::Struct => {
+                for member in &info.members {
+                    let Some(of) = self.type_info(member.ty)? else { return Ok(None) };
+                    match self.flatten(&of, offset + member.offset, depth + 1, leaves)? {
+                        Some(true) => {}
+                        other => return Ok(other),
+                    }
+                }
+            }
+        }
+        Ok(Some(true))
+    }
+}

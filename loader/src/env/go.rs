@@ -1,0 +1,183 @@
+//! Signatures of Go functions for the checker: types as the language knows them, places by the calling convention.
+
+use inspect::go::assign::{Assigned, Layout, assign};
+use inspect::go::signature::{Kind, Parameter, Signature as RawSignature};
+use inspect::go::types::{TypeInfo, TypeRef};
+use inspect::go::version::Release;
+use inspect::go::{GoBinary, GoFunc, abi};
+use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf};
+use lang::types::{AddrSpace, Field, GoReference, GoType, Struct, Type};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Types within types that are followed to spell a type: `[][]*T`. What is deeper is `void`.
+const DEPTH: u32 = 4;
+/// Hidden first parameter of generic functions: before the receiver up to Go 1.20, behind it since.
+const DICTIONARY_BEHIND_RECEIVER: Release = Release(21);
+
+/// The structures that were met, by binary (as the script names it) and type name, so that they can be asked for by name.
+#[derive(Default)]
+pub(super) struct Structures(RefCell<HashMap<(String, String), TypeRef>>);
+
+/// Reads types of one binary.
+pub(super) struct Types<'a> {
+    pub binary: &'a str,
+    pub go: &'a GoBinary,
+    pub structures: &'a Structures,
+}
+
+impl Types<'_> {
+    /// What is known of a function's parameters and results.
+    pub fn signature(&self, function: &GoFunc<'_>) -> SignatureOf {
+        if !self.go.has_debug_info() {
+            return SignatureOf::Unknown(format!("{} has no debug information", self.binary));
+        }
+        match self.go.signature(function) {
+            Ok(Some(raw)) => match self.typed(function, &raw) {
+                Some(Ok(signature)) => SignatureOf::Known(Arc::new(signature)),
+                Some(Err(reason)) => SignatureOf::Unknown(reason),
+                None => SignatureOf::Unknown(format!("the debug information of {} does not describe a type", function.name())),
+            },
+            Ok(None) => SignatureOf::Unknown(format!("the debug information does not describe {}", function.name())),
+            Err(e) => SignatureOf::Unknown(e.to_string()),
+        }
+    }
+
+    fn typed(&self, function: &GoFunc<'_>, raw: &RawSignature) -> Option<Result<Signature, String>> {
+        let layouts = |list: &[Parameter]| list.iter().map(|p| self.go.layout(p.ty?).ok()?).collect::<Option<Vec<Layout>>>();
+        let (params, results) = (layouts(&raw.params)?, layouts(&raw.results)?);
+        let dictionary = dictionary(self.go, function, &params);
+        let (param_places, result_places) = assign(self.go.arch(), function.abi(), &params, &results, dictionary);
+        if !raw.is_complete() && !self.is_complete(function, &params, dictionary, &param_places, &results) {
+            return Some(Err(format!(
+                "{}: Go before 1.22 does not write down parameters called `_`, and one may be missing",
+                function.name()
+            )));
+        }
+        let typed = |list: &[Parameter], places: Vec<Assigned>| {
+            list.iter().zip(places).map(|(p, at)| self.param(p, at)).collect::<Option<Vec<Param>>>()
+        };
+        Some(Ok(Signature { params: typed(&raw.params, param_places)?, results: typed(&raw.results, result_places)? }))
+    }
+
+    /// Whether the listed parameters fill the room that the function table says arguments have: stack arguments, stack
+    /// results and, behind them, a spill slot for each register parameter. Where padding could hide a missing one, they do not.
+    fn is_complete(
+        &self,
+        function: &GoFunc<'_>,
+        params: &[Layout],
+        dictionary: Option<usize>,
+        places: &[Assigned],
+        results: &[Layout],
+    ) -> bool {
+        let on_stack = |p: &Assigned| matches!(p, Assigned::Stack(_));
+        if function.abi() == abi::Abi::Stack || results.len() > 9 || places.iter().any(on_stack) {
+            return false;
+        }
+        let mut end = if dictionary.is_some() { 8 } else { 0 };
+        for layout in params {
+            let at = u32::next_multiple_of(end, layout.align.max(1));
+            if at != end {
+                return false;
+            }
+            end = at + layout.size;
+        }
+        let padded = end.next_multiple_of(8);
+        // Up to 7 bytes at the end could be a missing narrow one, which moves no other.
+        function.args_size() == Some(padded)
+    }
+
+    fn param(&self, raw: &Parameter, at: Assigned) -> Option<Param> {
+        let made_up = raw.name.starts_with('~');
+        let place = match at {
+            Assigned::Stack(offset) => ParamPlace::Stack(raw.stack_offset.unwrap_or(offset)),
+            Assigned::Registers(parts) => ParamPlace::Registers(
+                parts
+                    .iter()
+                    .map(|p| Piece {
+                        register: p.register.and_then(register),
+                        offset: p.leaf.offset,
+                        size: p.leaf.size,
+                    })
+                    .collect(),
+            ),
+        };
+        let name = if made_up { String::new() } else { raw.name.clone() };
+        Some(Param { name, ty: self.ty(raw.ty?, 0)?, place })
+    }
+
+    /// A type of the language for a Go type. Structures have no members yet.
+    fn ty(&self, ty: TypeRef, depth: u32) -> Option<Type> {
+        let info = self.go.type_info(ty).ok()??;
+        Some(self.described(ty, &info, depth))
+    }
+
+    fn described(&self, ty: TypeRef, info: &TypeInfo, depth: u32) -> Type {
+        let pointer = |to: Type| Type::Ptr { to: Box::new(to), space: AddrSpace::User };
+        let element = || {
+            let of = info.element.filter(|_| depth < DEPTH);
+            of.and_then(|of| self.ty(of, depth + 1)).unwrap_or(Type::Void)
+        };
+        let bits = (info.size * 8) as u8;
+        match info.kind {
+            Kind::Bool => Type::Bool,
+            Kind::Int => Type::Int { bits, signed: true },
+            Kind::Uint => Type::Int { bits, signed: false },
+            Kind::Float | Kind::Complex => Type::Go(GoType::Float(bits)),
+            Kind::String => Type::Go(GoType::Str),
+            Kind::Interface => Type::Go(GoType::Interface),
+            Kind::Slice => Type::Go(GoType::Slice(Box::new(element()))),
+            Kind::Map => Type::Go(GoType::Reference(GoReference::Map)),
+            Kind::Chan => Type::Go(GoType::Reference(GoReference::Chan)),
+            Kind::Func => Type::Go(GoType::Reference(GoReference::Func)),
+            Kind::UnsafePointer => pointer(Type::Void),
+            Kind::Pointer => pointer(element()),
+            Kind::Array => {
+                let of = element();
+                let count = info.size.checked_div(of.size()).unwrap_or(0);
+                Type::Array(Box::new(of), count)
+            }
+            Kind::Struct => {
+                let key = (self.binary.to_owned(), info.name.clone());
+                self.structures.0.borrow_mut().insert(key, ty);
+                let (size, align) = (info.size, info.align);
+                Type::Struct(Arc::new(Struct { name: info.name.clone(), size, align, fields: Vec::new() }))
+            }
+        }
+    }
+
+    /// A structure that was met before, with its members.
+    pub fn structure(&self, name: &str) -> Option<Struct> {
+        let key = (self.binary.to_owned(), name.to_owned());
+        let ty = self.structures.0.borrow().get(&key).copied()?;
+        let info = self.go.type_info(ty).ok()??;
+        let field = |m: &inspect::go::types::Member| {
+            let ty = self.ty(m.ty, 0)?;
+            Some(Field { name: m.name.clone(), offset: m.offset, ty, data_loc: false })
+        };
+        let fields = info.members.iter().filter_map(field).collect();
+        Some(Struct { name: info.name, size: info.size, align: info.align, fields })
+    }
+}
+
+/// The number of an argument register in the language's table.
+fn register(n: usize) -> Option<u8> {
+    let arch = super::host_arch();
+    let names = match arch {
+        lang::arch::Arch::X86_64 => abi::integer_registers(inspect::elf::Arch::X86_64),
+        lang::arch::Arch::Aarch64 => abi::integer_registers(inspect::elf::Arch::Aarch64),
+    };
+    arch.register(names.get(n)?)
+}
+
+/// Before which parameter the hidden dictionary of a generic function stands.
+fn dictionary(go: &GoBinary, function: &GoFunc<'_>, params: &[Layout]) -> Option<usize> {
+    let name = function.name();
+    let (before, _) = name.split_once("[go.shape").or_else(|| name.split_once("[..."))?;
+    // `main.(*List[…]).Push` and `main.Pair[…].Sum` have a receiver, `main.Map[…]` has none.
+    let behind = name.rsplit_once(']').map_or("", |(_, behind)| behind);
+    let is_method = before.contains("(*") || behind.starts_with('.') && !behind.starts_with(".func");
+    let behind_receiver = is_method && go.release() >= DICTIONARY_BEHIND_RECEIVER && !params.is_empty();
+    Some(usize::from(behind_receiver))
+}
