@@ -49,7 +49,14 @@ impl Types<'_> {
         let (params, results) = (layouts(&raw.params)?, layouts(&raw.results)?);
         let dictionary = dictionary(self.go, function, &params);
         let (param_places, result_places) = assign(self.go.arch(), function.abi(), &params, &results, dictionary);
-        if !raw.is_complete() && !self.is_complete(function, &params, dictionary, &param_places, &results) {
+        let placed: Vec<(&Layout, &Assigned)> = results.iter().zip(&result_places).collect();
+        let agrees = |(p, at): (&Parameter, &Assigned)| match (p.stack_offset, at) {
+            (Some(known), Assigned::Stack(computed)) => known == *computed,
+            _ => true,
+        };
+        let certain = raw.params.iter().zip(&param_places).all(agrees)
+            && self.fills_its_room(function, &params, dictionary, &param_places, &placed);
+        if !raw.is_complete() && !certain {
             return Some(Err(format!(
                 "{}: Go before 1.22 does not write down parameters called `_`, and one may be missing",
                 function.name()
@@ -61,31 +68,30 @@ impl Types<'_> {
         Some(Ok(Signature { params: typed(&raw.params, param_places)?, results: typed(&raw.results, result_places)? }))
     }
 
-    /// Whether the listed parameters fill the room that the function table says arguments have: stack arguments, stack
-    /// results and, behind them, a spill slot for each register parameter. Where padding could hide a missing one, they do not.
-    fn is_complete(
+    /// Whether the listed parameters and results take just the room that the function table says they have: those on the
+    /// stack one after the other and, behind them, a spill slot for each parameter in registers. A missing parameter would show,
+    /// unless it is so narrow that it hides in the padding of the ones beside it.
+    fn fills_its_room(
         &self,
         function: &GoFunc<'_>,
         params: &[Layout],
         dictionary: Option<usize>,
         places: &[Assigned],
-        results: &[Layout],
+        results: &[(&Layout, &Assigned)],
     ) -> bool {
-        let on_stack = |p: &Assigned| matches!(p, Assigned::Stack(_));
-        if function.abi() == abi::Abi::Stack || results.len() > 9 || places.iter().any(on_stack) {
-            return false;
-        }
-        let mut end = if dictionary.is_some() { 8 } else { 0 };
-        for layout in params {
-            let at = u32::next_multiple_of(end, layout.align.max(1));
-            if at != end {
-                return false;
+        let (mut stack, mut spill) = (0u32, if dictionary.is_some() { 8 } else { 0 });
+        let all = params.iter().zip(places).map(|(layout, at)| (layout, at, true));
+        for (layout, at, is_param) in all.chain(results.iter().map(|(layout, at)| (*layout, *at, false))) {
+            match at {
+                // Offsets are from SP; the room starts behind the return address.
+                Assigned::Stack(offset) => stack = stack.max(offset.saturating_sub(8) + layout.size),
+                Assigned::Registers(_) if is_param => {
+                    spill = u32::next_multiple_of(spill, layout.align.max(1)) + layout.size;
+                }
+                Assigned::Registers(_) => {}
             }
-            end = at + layout.size;
         }
-        let padded = end.next_multiple_of(8);
-        // Up to 7 bytes at the end could be a missing narrow one, which moves no other.
-        function.args_size() == Some(padded)
+        function.args_size() == Some(stack.next_multiple_of(8) + spill.next_multiple_of(8))
     }
 
     fn param(&self, raw: &Parameter, at: Assigned) -> Option<Param> {
