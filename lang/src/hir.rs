@@ -265,7 +265,7 @@ pub enum Action {
     Printf(Format),
     /// `print(e)`: prints the one argument and a newline.
     Print,
-    /// `print(@m[k])`: arguments are the key and the value; prints like an entry of the map.
+    /// `print(@m[k])`: arguments are the key and the value; prints the value as the map's values are printed.
     PrintEntry(MapId),
     /// `print(@m, top, div)`; no arguments.
     PrintMap {
@@ -273,7 +273,7 @@ pub enum Action {
         map: MapId,
         /// Only so many of the greatest entries; 0 for all.
         top: u32,
-        /// Values (histogram counts not) are divided by this; 0 and 1 for not.
+        /// Values and histogram counts are divided by this; 0 and 1 for not.
         div: u32,
     },
     /// `clear(@m)`: removes all entries.
@@ -530,71 +530,6 @@ pub enum LogicOp {
 }
 
 impl Expr {
-    /// Calls `f` with this expression and every one inside it.
-    pub fn visit(&self, f: &mut impl FnMut(&Expr)) {
-        f(self);
-        self.for_each_operand(&mut |e| e.visit(f));
-    }
-
-    /// Calls `f` with each direct operand.
-    fn for_each_operand<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
-        match &self.kind {
-            ExprKind::Int(_)
-            | ExprKind::Str(_)
-            | ExprKind::Var(_)
-            | ExprKind::MapLen(_)
-            | ExprKind::IncVar { .. }
-            | ExprKind::Ctx { .. }
-            | ExprKind::CtxDataLoc { .. }
-            | ExprKind::Builtin(_) => {}
-            ExprKind::MapGet { key, .. } | ExprKind::Delete { key, .. } | ExprKind::IncMap { key, .. } => {
-                if let Some(key) = key {
-                    f(key);
-                }
-            }
-            ExprKind::HasKey { key: of, .. }
-            | ExprKind::StackLen(of)
-            | ExprKind::Unary(_, of)
-            | ExprKind::Cast(of)
-            | ExprKind::Member(of, _)
-            | ExprKind::Load { addr: of, .. }
-            | ExprKind::Symbol(of) => f(of),
-            ExprKind::Binary(_, a, b) | ExprKind::Logical(_, a, b) => {
-                f(a);
-                f(b);
-            }
-            ExprKind::Ternary(a, b, c) => {
-                f(a);
-                f(b);
-                f(c);
-            }
-            ExprKind::Tuple(of) => of.iter().for_each(f),
-            ExprKind::ReadStr { addr, len, .. } => {
-                f(addr);
-                if let Some(len) = len {
-                    f(len);
-                }
-            }
-            ExprKind::GoStr { addr, len } | ExprKind::ReadBuf { addr, len, .. } => {
-                f(addr);
-                f(len);
-            }
-        }
-    }
-
-    /// Whether evaluating it changes a variable or a map.
-    #[must_use]
-    pub fn has_effects(&self) -> bool {
-        let mut found = false;
-        self.visit(&mut |e| {
-            found |=
-                matches!(e.kind, ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. });
-        });
-        found
-    }
-}
-
-impl Expr {
     /// An expression.
     #[must_use]
     pub fn new(kind: ExprKind, ty: Type, span: Span) -> Expr {
@@ -642,5 +577,24 @@ impl Expr {
                 std::iter::once(addr.as_ref()).chain(len.as_deref()).collect()
             }
         }
+    }
+
+    /// Calls `f` with this expression and every one inside it.
+    pub fn visit(&self, f: &mut impl FnMut(&Expr)) {
+        f(self);
+        for child in self.children() {
+            child.visit(f);
+        }
+    }
+
+    /// Whether evaluating it changes a variable or a map.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        let mut found = false;
+        self.visit(&mut |e| {
+            found |=
+                matches!(e.kind, ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. });
+        });
+        found
     }
 }

@@ -42,8 +42,10 @@ pub(super) fn attach(
     let offsets: Vec<u64> = target.sites.iter().map(|s| s.offset).collect();
     let cookies: Vec<u64> = target.sites.iter().map(Site::cookie).collect();
     let places = UprobeMulti { path: &path, offsets: &offsets, cookies: &cookies, ref_ctrs: &[], ret, pid: scope.pid };
-    let link = link::uprobe_multi(program, &places)
-        .map_err(|e| Failure::new(&format!("{} places in {} were refused", offsets.len(), target.path), &e))?;
+    let link = link::uprobe_multi(program, &places).map_err(|e| match offsets.as_slice() {
+        [offset] => refused(target, *offset, &e),
+        several => Failure::new(&format!("{} places in {} were refused", several.len(), target.path), &e),
+    })?;
     attached.links.push(link);
     attached.sites += target.sites.len();
     Ok(())

@@ -25,8 +25,8 @@ Commands, each with its own help (gotrace help list):
   info      what this kernel and this user can do
 
 Options:
-  -e PROGRAM      run this text:                  -e 'begin { print(1); exit(); }'
-  -c CMD          start CMD, trace it, end with it:              -c './web -n 2'
+  -e PROGRAM      run this text:                 -e 'begin { print(1); exit(); }'
+  -c CMD          start CMD, trace it, end with it:             -c './web -n 2'
   -p PID          trace only this process
   -f FORMAT       text, or json with one object on each line
   -o FILE         write the answers to FILE
@@ -36,9 +36,9 @@ Options:
   -v, --verbose   tell what is attached, and all that the verifier says
   --no-warnings   hide warnings about the script
   --dry-run       end after attaching
-  --timeout SECS  end after so many seconds:                       --timeout 2.5
+  --timeout SECS  end after so many seconds:                      --timeout 2.5
   --max-events N  end after so many printed answers
-  -l              list probes, as `gotrace list`:     -lv 'tracepoint:sched:*'
+  -l              list probes, as `gotrace list`:    -lv 'tracepoint:sched:*'
   -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier, and end
   --color WHEN    auto, always or never; NO_COLOR is heeded
   --info          as `gotrace info`

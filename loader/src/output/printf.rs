@@ -45,7 +45,7 @@ fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
             own_form(out, spec, arg, cx);
         }
         (_, arg) => match as_integer(arg) {
-            Some(n) => number(out, spec, spec.bits.map_or(n, |bits| n.narrowed(bits))),
+            Some(n) => number(out, spec, narrowed(spec, n)),
             None => own_form(out, spec, arg, cx),
         },
     }
@@ -72,6 +72,16 @@ fn as_integer(arg: &Value) -> Option<Int> {
         }
         Value::Timestamp { nanos, .. } => Some(Int::of_64(*nanos, false)),
         _ => None,
+    }
+}
+
+/// What `%hd` and `%hhx` leave of a number: its low bits, as a number without sign where the conversion has none.
+fn narrowed(spec: &Spec, n: Int) -> Int {
+    let Some(bits) = spec.bits else { return n };
+    match (spec.conv, n.narrowed(bits)) {
+        (Conv::Signed, n) => Int::of_64(n.value() as u64, true).narrowed(bits),
+        (_, Int::Signed { value, .. }) => Int::Unsigned { value: (value as u64) & ((1 << bits) - 1), bits },
+        (_, n) => n,
     }
 }
 
