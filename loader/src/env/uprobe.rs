@@ -7,6 +7,7 @@
 use super::go::{Structures, Types};
 use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
+use inspect::go::prologue::NoSite;
 use inspect::go::{GoBinary, GoFunc, abi};
 use inspect::uprobe::{Treatment, is_boundary, treatment};
 use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, UprobeClass, UprobeMatch};
@@ -104,6 +105,10 @@ impl<'a> Sites<'a> {
             Ok(site) => {
                 let stop = if site.needs_flag_test { Stop::EntryAtStackCheck } else { Stop::Entry };
                 self.add(self.go_class(function, stop), function.name(), site.addr);
+            }
+            // Without the address, so that equal reasons are told together.
+            Err(NoSite::Refused { refusal, .. }) => {
+                self.leave_out(&format!("the kernel accepts no probe at its entry ({refusal})"), function.name());
             }
             Err(why) => self.leave_out(&why.to_string(), function.name()),
         }
@@ -257,7 +262,7 @@ impl<'a> Sites<'a> {
             return self.inside(f.name(), vaddr - f.entry());
         }
         match self.file.symbolize(vaddr) {
-            Some(symbol) if symbol.kind == SymbolKind::Function => self.inside(symbol.name, vaddr - symbol.addr),
+            Some(symbol) if symbol.kind == SymbolKind::Function && symbol.size > 0 => self.inside(symbol.name, vaddr - symbol.addr),
             _ => Err(EnvError {
                 message: format!("there is no function at {vaddr:#x} in {}", self.name),
                 ..EnvError::default()
