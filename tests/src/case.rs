@@ -30,6 +30,8 @@ pub struct Case {
     pub releases: Vec<&'static Release>,
     /// The build modes it runs in.
     pub modes: Vec<Mode>,
+    /// Features of the kernel that it runs without a second time, in its first build mode.
+    pub without: Option<String>,
     /// What is run.
     pub action: Action,
     /// Options of gotrace before the program.
@@ -179,6 +181,10 @@ pub const KEYS: &[(&str, Setter)] = &[
         case.modes = modes
             .map(|name| Mode::named(&name).ok_or_else(|| format!("`{name}` is no build mode")))
             .collect::<Result<_, _>>()?;
+        Ok(())
+    }),
+    ("WITHOUT", |case, value| {
+        case.without = Some(value.line()?.to_owned());
         Ok(())
     }),
     ("SCRIPT", |case, value| {
@@ -370,6 +376,7 @@ impl Case {
             via: Via::Command,
             releases: RELEASES.iter().collect(),
             modes: vec![Mode::Plain],
+            without: None,
             action: Action::Shell(String::new()),
             options: Vec::new(),
             params: Vec::new(),

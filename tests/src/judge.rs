@@ -20,12 +20,14 @@ use crate::run::{End, Outcome, Running, command_line, run};
 use crate::toolchain::{RELEASES, Release};
 
 /// One way to run a case.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Variant {
     /// The Go release of the target.
     pub release: &'static Release,
     /// How the target is built.
     pub mode: Mode,
+    /// Features that gotrace is told not to use (`GOTRACE_NO_FEATURE`); empty for none.
+    pub without: String,
 }
 
 /// The releases that the suite uses: those marked in the table, all of them with `GOTRACE_GO=all`, or the listed ones
@@ -42,29 +44,40 @@ pub fn suite_releases() -> Vec<&'static Release> {
 
 /// The variants of a case that this run of the suite covers, with the end of the test's name for each.
 pub fn variants(case: &Case) -> Vec<(String, Variant)> {
+    let mut variants = Vec::new();
+    for (names, release, mode) in builds(case) {
+        let with_all = Variant { release, mode, without: String::new() };
+        if let Some(without) = case.without.as_ref().filter(|_| case.modes.first() == Some(&mode)) {
+            let suffix = [&names, format!("without {without}").as_str()].join(" ");
+            let without = Variant { without: without.clone(), ..with_all.clone() };
+            variants.push((format!("[{}]", suffix.trim()), without));
+        }
+        variants.push((if names.is_empty() { names } else { format!("[{names}]") }, with_all));
+    }
+    variants
+}
+
+/// The builds of a case's target, with their names.
+fn builds(case: &Case) -> Vec<(String, &'static Release, Mode)> {
     let newest = RELEASES.last();
     let Some(Target { program, .. }) = &case.target else {
-        return newest
-            .map(|release| (String::new(), Variant { release, mode: Mode::Plain }))
-            .into_iter()
-            .collect();
+        return newest.map(|release| (String::new(), release, Mode::Plain)).into_iter().collect();
     };
     let is_c = matches!(program, crate::programs::Program::C { .. });
     let suite = suite_releases();
-    let mut variants = Vec::new();
+    let mut builds = Vec::new();
     for &mode in &case.modes {
         if is_c {
-            let release = newest.into_iter();
-            variants.extend(release.map(|release| (format!("[{}]", mode.name()), Variant { release, mode })));
+            builds.extend(newest.into_iter().map(|release| (mode.name().to_owned(), release, mode)));
             continue;
         }
         for &release in &case.releases {
             if suite.contains(&release) && program.builds_with(release) {
-                variants.push((format!("[{} {}]", release.minor(), mode.name()), Variant { release, mode }));
+                builds.push((format!("{} {}", release.minor(), mode.name()), release, mode));
             }
         }
     }
-    variants
+    builds
 }
 
 /// Runs the case; the error is a report for people, with the command line and everything printed.
@@ -91,6 +104,9 @@ pub fn judge(gotrace: &Path, case: &Case, variant: Variant) -> Result<(), String
     };
     for (name, value) in &case.env {
         command.env(name, place.fill(value));
+    }
+    if !variant.without.is_empty() {
+        command.env("GOTRACE_NO_FEATURE", &variant.without);
     }
     let line = command_line(&command);
     let running = Running::start(&mut command, &case.stdin).map_err(|e| e.to_string())?;
@@ -410,6 +426,17 @@ mod tests {
         judged("echo '{\"b\":[2],\"a\":1}'; echo 3", case)?;
         assert!(judged("echo 3; echo '{\"b\":[2],\"a\":1}'", case).is_err());
         assert!(judged("echo nonsense", case).is_err_and(|r| r.contains("not JSON")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_case_runs_again_without_a_feature() -> Result<(), String> {
+        let text = "NAME a\nSCRIPT x\nWITHOUT uprobe_multi,btf\nEXPECT_REGEX ^\n";
+        let cases = parse("test.txt", text).map_err(|e| e.to_string())?;
+        let case = cases.first().ok_or("no case")?;
+        let seen: Vec<(String, String)> = variants(case).into_iter().map(|(name, v)| (name, v.without)).collect();
+        let without = "uprobe_multi,btf".to_owned();
+        assert_eq!(seen, [("[without uprobe_multi,btf]".to_owned(), without), (String::new(), String::new())]);
         Ok(())
     }
 

@@ -439,6 +439,7 @@ mod tests {
         let formal = |name: &str, is_result| Formal {
             name: name.to_owned(),
             is_result,
+            ty: None,
             shape: Some(Shape { size: 8, align: 8, kind: Kind::Int }),
             place: None,
         };

@@ -61,7 +61,9 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Variable,
         args: (0, 0),
         signature: "args.NAME",
-        doc: "An argument of a tracepoint by name, with its type. `gotrace list -v` shows the names.",
+        doc: "An argument by name, with its type: of a tracepoint (`gotrace list -v` shows the names), or of a Go function \
+              whose program has debug information. `args.0` is the first parameter of a Go function; members are followed \
+              through pointers: `args.r.URL.Path`.",
         example: "tracepoint:syscalls:sys_enter_openat { printf(\"%s\\n\", str(args.filename)); }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -72,7 +74,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Variable,
         args: (0, 0),
         signature: "retval",
-        doc: "The first result word of the function, as `uint64`. Cast it for negative numbers: `(int64)retval`.",
+        doc: "The result of the function. In Go programs with debug information it has its type, and `retval.1` and `retval.name` are \
+              others; elsewhere it is the first result word as `uint64`: cast it for negative numbers, `(int64)retval`.",
         example: "uretprobe:libc:read { @bytes = hist((int64)retval); }",
         probes: AT_RETURN,
         elsewhere: Some("use a `uretprobe`"),

@@ -117,8 +117,7 @@ impl Checker<'_> {
         let found = match pick {
             Pick::Name(name) => params.iter().find(|p| p.name == name.text),
             Pick::Index(n) => usize::try_from(n).ok().and_then(|n| params.get(n)),
-            Pick::Only if params.len() == 1 => params.first(),
-            Pick::Only => None,
+            Pick::Only => params.first(),
         };
         if let Some(param) = found {
             return Ok(param.clone());
@@ -136,11 +135,9 @@ impl Checker<'_> {
                     false => problem,
                 }
             }
-            Pick::Index(_) => {
+            Pick::Index(_) | Pick::Only => {
                 Problem::error(span, format!("the function has {} {one}s, counted from 0", params.len()))
             }
-            Pick::Only => Problem::error(span, format!("the function has {} results", params.len()))
-                .help("`retval.0` is the first of them"),
         };
         self.fail(problem)
     }
@@ -285,6 +282,6 @@ impl Checker<'_> {
 enum Pick<'a> {
     Name(&'a Name),
     Index(u64),
-    /// `retval` alone.
+    /// `retval` alone: the first result.
     Only,
 }

@@ -31,7 +31,7 @@ Options:
   -f FORMAT       text, or json with one object on each line
   -o FILE         write the answers to FILE
   -B MODE         write after each line (line), seldom (full), at once (none)
-  -q              say nothing about the run itself
+  -q              say nothing about the run itself, unless answers are lost
   -k              tell about memory that could not be read
   -v, --verbose   tell what is attached, and all that the verifier says
   --no-warnings   hide warnings about the script

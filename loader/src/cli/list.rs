@@ -52,6 +52,11 @@ fn is_program(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok_and(|()| magic == *b"\x7fELF")
 }
 
+/// Whether a word looks like a misspelled kind of probe, rather than a category of tracepoints.
+fn resembles_a_kind(word: &str) -> bool {
+    lang::diag::nearest(word, KINDS.iter().map(|kind| kind.name)).is_some()
+}
+
 /// What is going to be printed.
 #[derive(Default)]
 struct Listing {
@@ -77,8 +82,8 @@ impl Listing {
         Ok(())
     }
 
-    /// Lists a pattern. Short forms: a path alone or with a function stands for its uprobes, a kind alone for all of it, a bare
-    /// word for tracepoints that have it in their name.
+    /// Lists a pattern. Short forms: a path alone or with a function stands for its uprobes, a kind alone for all of it, `sched:*`
+    /// for tracepoints of a category, a bare word for tracepoints that have it in their name.
     fn pattern(&mut self, pattern: &str) -> Result<(), CliError> {
         let (first, rest) = pattern.split_once(':').map_or((pattern, None), |(first, rest)| (first, Some(rest)));
         if let Some(kind) = lang::probe::find_kind(first) {
@@ -99,6 +104,7 @@ impl Listing {
         }
         match rest {
             Some(rest) if first.contains('*') => self.kinds_like(first, rest),
+            Some(rest) if !rest.contains(':') && !resembles_a_kind(first) => self.one(&format!("tracepoint:{pattern}")),
             Some(_) => self.one(pattern),
             None => self.tracepoints(pattern),
         }

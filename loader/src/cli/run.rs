@@ -185,7 +185,7 @@ fn open_sink(
         trailer: program.config.str_trunc_trailer.as_str().into(),
         clock: WallClock::now(),
     };
-    let messages = if args.quiet { sink::Messages::None } else { sink::Messages::All };
+    let messages = if args.quiet { sink::Messages::Few } else { sink::Messages::All };
     let output = Output::open(args.output.as_deref(), buffering, Some(signals)).map_err(|e| CliError::other(e.to_string()))?;
     Ok(sink::new(format, output, messages, context))
 }

@@ -12,6 +12,7 @@ use inspect::go::{GoBinary, GoFunc, abi};
 use inspect::uprobe::{Treatment, is_boundary, treatment};
 use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, UprobeClass, UprobeMatch};
 use lang::probe::{UprobeSpec, Wants};
+use lang::types::{GoType, Type};
 use std::collections::HashSet;
 
 /// Names spelled out in a warning about many functions.
@@ -117,10 +118,14 @@ impl<'a> Sites<'a> {
     fn go_returns(&mut self, function: &GoFunc<'_>) {
         let returns = function.returns();
         let mut class = self.go_class(function, Stop::ReturnInsn);
-        if let SignatureOf::Known(signature) = &class.signature
-            && signature.results.is_empty()
-        {
-            return self.leave_out("it has no result for `retval`", function.name());
+        if let SignatureOf::Known(signature) = &class.signature {
+            match signature.results.first().map(|result| &result.ty) {
+                None => return self.leave_out("it has no result for `retval`", function.name()),
+                Some(Type::Go(GoType::Float(_))) => {
+                    return self.leave_out("its result is a float, which BPF programs cannot read", function.name());
+                }
+                Some(_) => {}
+            }
         }
         if self.wants.result && class.abi == Abi::GoStack {
             match self.result_offset(function) {

@@ -58,14 +58,15 @@ pub fn new(format: OutputFormat, out: Output, messages: Messages, context: Conte
     }
 }
 
-/// Which of the sink's own messages go to standard error in text form.
+/// Which of the sink's own messages go to standard error in text form. What makes answers incomplete (lost events, full maps) is
+/// always told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Messages {
     /// All.
     #[default]
     All,
-    /// None (`-q`).
-    None,
+    /// Not those about the course of the run (`-q`).
+    Few,
 }
 
 /// Text for people; messages about the run itself go to standard error.
@@ -84,9 +85,6 @@ impl TextSink {
 
     /// Shows a message about the run after all output that came before it.
     fn message(&mut self, text: &str) -> Result {
-        if self.messages == Messages::None {
-            return Ok(());
-        }
         self.out.flush()?;
         // Nobody can be told that standard error is gone.
         let _ = io::stderr().write_all(text.as_bytes());
@@ -96,6 +94,9 @@ impl TextSink {
 
 impl Sink for TextSink {
     fn attached_probes(&mut self, count: usize) -> Result {
+        if self.messages == Messages::Few {
+            return Ok(());
+        }
         self.message(&format!("Attached {count} probe{}\n", if count == 1 { "" } else { "s" }))
     }
 
@@ -278,7 +279,7 @@ mod tests {
     #[test]
     fn a_run_in_text() {
         let (written, out) = output(Buffering::Line);
-        run(&mut TextSink::new(out, Messages::None, context()));
+        run(&mut TextSink::new(out, Messages::Few, context()));
         assert_eq!(written.text(), "hi yo\n(1, x)\n9\na b,c\n22:47\n\n\n@x: 3\n");
     }
 
