@@ -11,4 +11,5 @@ pub mod run;
 pub mod symbolize;
 pub mod sys;
 pub mod target;
+pub mod tracefs;
 pub mod value;

@@ -34,7 +34,7 @@ impl Lower<'_, '_> {
             self.compare_loop(a, b, looped, differ);
         }
         let (a, b) = (a.at(looped), b.at(looped));
-        for (at, width) in chunks(a.off | b.off, size - looped) {
+        for (at, width) in chunks(a, b, size - looped) {
             let x = self.f.load(width, a.at(at));
             let y = self.f.load(width, b.at(at));
             self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
@@ -82,7 +82,7 @@ impl Lower<'_, '_> {
         let compared = bytes.len().next_multiple_of(8).min(cap as usize);
         bytes.resize(compared, 0);
         let differ = if equal { self.f.label() } else { to };
-        for (at, width) in chunks(from.off, compared as u32) {
+        for (at, width) in chunks(from, from, compared as u32) {
             let chunk = &bytes[at as usize..(at + width.bytes()) as usize];
             let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
             let got = self.f.load(width, from.at(at));

@@ -206,7 +206,7 @@ impl Lower<'_, '_> {
             let to = self.global_value(map).into();
             self.f.store(super::scalar_width(ty), to, scalar);
             to
-        } else if reads_map(value, map) {
+        } else if touches_map(value, map) {
             // `@s = @c ? @s : "x"` reads what it writes.
             let from = self.value_in_memory(value, ty);
             let to = self.global_value(map).into();
@@ -324,9 +324,14 @@ impl Lower<'_, '_> {
     }
 }
 
-/// Whether an expression reads a map.
-fn reads_map(e: &Expr, map: MapId) -> bool {
+/// Whether an expression reads or changes a map.
+fn touches_map(e: &Expr, map: MapId) -> bool {
     let mut found = false;
-    e.visit(&mut |e| found |= matches!(e.kind, ExprKind::MapGet { map: m, .. } if m == map));
+    e.visit(&mut |e| {
+        found |= match e.kind {
+            ExprKind::MapGet { map: m, .. } | ExprKind::Delete { map: m, .. } => m == map,
+            _ => false,
+        };
+    });
     found
 }

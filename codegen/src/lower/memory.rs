@@ -59,7 +59,7 @@ impl Lower<'_, '_> {
             self.f.call_void(Helper::ReadKernel, &[Arg::Addr(to), Arg::Imm(i64::from(size)), Arg::Imm(0)]);
             return;
         }
-        for (at, width) in chunks(to.off, size) {
+        for (at, width) in chunks(to, to, size) {
             self.f.store(width, to.at(at), Operand::Imm(0));
         }
     }
@@ -71,7 +71,7 @@ impl Lower<'_, '_> {
                 .call_void(Helper::ReadKernel, &[Arg::Addr(to), Arg::Imm(i64::from(size)), Arg::Addr(from)]);
             return;
         }
-        for (at, width) in chunks(to.off | from.off, size) {
+        for (at, width) in chunks(to, from, size) {
             let word = self.f.load(width, from.at(at));
             self.f.store(width, to.at(at), Operand::Val(word));
         }
@@ -79,7 +79,7 @@ impl Lower<'_, '_> {
 
     /// Writes constant bytes.
     pub(super) fn write_bytes(&mut self, to: Place, bytes: &[u8]) {
-        for (at, width) in chunks(to.off, bytes.len() as u32) {
+        for (at, width) in chunks(to, to, bytes.len() as u32) {
             let at_usize = at as usize;
             let chunk = &bytes[at_usize..at_usize + width.bytes() as usize];
             let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
@@ -124,13 +124,14 @@ impl Lower<'_, '_> {
     }
 }
 
-/// Cuts `size` bytes into the widest stores that are aligned, given that the place is as aligned as `offset` is.
-pub(super) fn chunks(offset: i32, size: u32) -> impl Iterator<Item = (u32, Width)> {
+/// Cuts `size` bytes at two places (or one that is given twice) into the widest accesses that are aligned at both.
+pub(super) fn chunks(a: Place, b: Place, size: u32) -> impl Iterator<Item = (u32, Width)> {
     let mut at = 0;
     std::iter::from_fn(move || {
+        let aligned = |place: Place, w: Width| place.at(at).off.rem_euclid(w.bytes() as i32) == 0;
         let width = [Width::D, Width::W, Width::H, Width::B]
             .into_iter()
-            .find(|w| size - at >= w.bytes() && (offset as u32 | at).is_multiple_of(w.bytes()))?;
+            .find(|w| size - at >= w.bytes() && aligned(a, *w) && aligned(b, *w))?;
         let start = at;
         at += width.bytes();
         Some((start, width))

@@ -71,13 +71,20 @@ impl Lower<'_, '_> {
 
     fn store_tuple(&mut self, e: &Expr, of: &[Type], to: Place, pad: Pad) {
         let ExprKind::Tuple(members) = &e.kind else { return self.store_aggregate(e, to, pad) };
-        let mut end = 0;
-        for ((member, ty), offset) in members.iter().zip(of).zip(e.ty.tuple_offsets()) {
-            self.clear(to.at(end), offset - end);
-            self.store_as(member, ty, to.at(offset), pad);
-            end = offset + ty.size();
+        let offsets = e.ty.tuple_offsets();
+        let ends = offsets.iter().skip(1).copied().chain([e.ty.size()]);
+        for (((member, ty), offset), end) in members.iter().zip(of).zip(&offsets).zip(ends) {
+            let (to, room) = (to.at(*offset), end - offset);
+            if let Some(width) = zero_extended(ty).then(|| Width::of(room)).flatten() {
+                // One store for the member and the padding behind it.
+                let value = self.scalar(member);
+                let value = self.operand(value);
+                self.f.store(width, to, value);
+            } else {
+                self.store_as(member, ty, to, pad);
+                self.clear(to.at(ty.size()), room - ty.size());
+            }
         }
-        self.clear(to.at(end), e.ty.size() - end);
     }
 
     /// Structures, arrays, buffers, stacks, symbols, and tuples that are not built here.
@@ -339,4 +346,9 @@ fn arg(value: Value) -> Arg {
         Value::Imm(imm) => Arg::Imm(imm as i64),
         Value::Val(val) => Arg::Val(val),
     }
+}
+
+/// Whether the bits above a scalar's width are zeros in its canonical form.
+fn zero_extended(ty: &Type) -> bool {
+    ty.is_scalar() && !ty.is_signed()
 }

@@ -49,10 +49,13 @@ fn thread(f: &mut Func) {
 
 /// `br c -> A; jump B; A:` becomes `br !c -> B; A:`.
 fn invert(f: &mut Func) {
-    for i in 0..f.ops.len().saturating_sub(2) {
-        if let (Op::Branch { cond, to: over, .. }, Op::Jump(far), Op::Label(next)) =
-            (&f.ops[i], &f.ops[i + 1], &f.ops[i + 2])
-            && over == next
+    for i in 0..f.ops.len() {
+        let Op::Branch { cond, to: over, .. } = f.ops[i] else { continue };
+        // Statements that are nothing but a jump have a line.
+        let lines = f.ops[i + 1..].iter().take_while(|op| matches!(op, Op::Line(_))).count();
+        let jump = i + 1 + lines;
+        if let (Some(Op::Jump(far)), Some(Op::Label(next))) = (f.ops.get(jump), f.ops.get(jump + 1))
+            && over == *next
             && let Some(negated) = cond.negate()
         {
             let far = *far;
@@ -60,13 +63,9 @@ fn invert(f: &mut Func) {
                 (*cond, *to) = (negated, far);
             }
             // Jumps to the next label disappear in the sweep.
-            f.ops[i + 1] = Op::Jump(Label(next_label(&f.ops[i + 2])));
+            f.ops[jump] = Op::Jump(over);
         }
     }
-}
-
-fn next_label(op: &Op) -> u32 {
-    if let Op::Label(l) = op { l.0 } else { 0 }
 }
 
 /// Drops unreachable ops, unused labels and jumps to what follows anyway.
@@ -77,14 +76,16 @@ fn sweep(f: &mut Func) {
             referenced[to.0 as usize] = true;
         }
     }
+    // Labels that ops which stay jump to. Jumps back do not count: a loop is reached from before it or not at all.
+    let mut reached = vec![false; f.labels.len()];
     let mut kept: Vec<Op> = Vec::with_capacity(f.ops.len());
     let mut reachable = true;
     for op in std::mem::take(&mut f.ops) {
         if let Op::Label(l) = op {
+            reachable |= reached[l.0 as usize];
             if !referenced[l.0 as usize] {
                 continue;
             }
-            reachable = true;
             // A jump whose label follows, with nothing but labels between.
             let labels = kept.iter().rev().take_while(|o| matches!(o, Op::Label(_))).count();
             let at = kept.len() - labels;
@@ -97,8 +98,14 @@ fn sweep(f: &mut Func) {
         if !reachable {
             continue;
         }
-        if let Op::Jump(_) | Op::Exit(_) = op {
-            reachable = false;
+        match op {
+            Op::Jump(to) => {
+                reached[to.0 as usize] = true;
+                reachable = false;
+            }
+            Op::Branch { to, .. } => reached[to.0 as usize] = true,
+            Op::Exit(_) => reachable = false,
+            _ => {}
         }
         kept.push(op);
     }

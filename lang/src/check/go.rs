@@ -148,6 +148,16 @@ impl Checker<'_> {
         self.env.go_struct(binary, &s.name).map(Arc::new)
     }
 
+    /// Whether a value has parts that only exist in Go.
+    pub(super) fn holds_go(&self, ty: &Type) -> bool {
+        match self.complete_type(ty) {
+            Type::Go(_) => true,
+            Type::Struct(s) => s.fields.iter().any(|f| self.holds_go(&f.ty)),
+            Type::Array(of, _) => self.holds_go(&of),
+            _ => false,
+        }
+    }
+
     /// Reads a place of a Go type that C does not have.
     pub(super) fn load_go(&mut self, base: &Base, ty: &GoType, span: Span) -> Checked<hir::Expr> {
         let cannot = |what: &str, help: &str| Problem::error(span, what).help(help.to_owned());

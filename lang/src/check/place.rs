@@ -381,6 +381,9 @@ impl Checker<'_> {
                 let byte = hir::Expr::new(hir::ExprKind::Load { addr: Box::new(address), space }, BYTE, span);
                 Ok(build::nonzero(byte))
             }
+            (Base::Memory(_, AddrSpace::User), None) if self.holds_go(&ty) => {
+                self.fail(Problem::error(span, format!("a {ty} cannot be read as a whole")).help("name a member"))
+            }
             (Base::Memory(address, space), None) => {
                 node(hir::ExprKind::Load { addr: Box::new(address), space }, ty)
             }

@@ -4,7 +4,7 @@
 use super::{Attached, Failure};
 use crate::sys::perf::{self, Rate};
 use crate::sys::{clock, link};
-use inspect::tracefs::Tracefs;
+use crate::tracefs;
 use lang::env::Tracepoint;
 use lang::hir::Period;
 use std::os::fd::BorrowedFd;
@@ -59,7 +59,7 @@ pub(super) fn tracepoint(
     tracepoint: &Tracepoint,
     attached: &mut Attached,
 ) -> Result<(), Failure> {
-    let format = Tracefs::find()
+    let format = tracefs::find()
         .and_then(|t| t.format(&tracepoint.category, &tracepoint.name))
         .map_err(|e| Failure { what: e.to_string(), help: None })?;
     let event =

@@ -25,7 +25,7 @@ Commands, each with its own help (gotrace help list):
   info      what this kernel and this user can do
 
 Options:
-  -e PROGRAM      run this text:                 -e 'begin { print(1); exit(); }'
+  -e PROGRAM      run this text:               -e 'begin { print(1); exit(); }'
   -c CMD          start CMD, trace it, end with it:             -c './web -n 2'
   -p PID          trace only this process
   -f FORMAT       text, or json with one object on each line

@@ -4,7 +4,6 @@ use super::script::Source;
 use super::{CliError, RunArgs, answer};
 use crate::env::Host;
 use inspect::glob::Glob;
-use inspect::tracefs::Tracefs;
 use lang::diag::Problem;
 use lang::env::{Env, EnvError, Match, Stop, Tracepoint};
 use lang::probe::{AttachKind, AttachPoint, KINDS};
@@ -129,7 +128,7 @@ impl Listing {
             let help = format!("root can read it; for functions of a program write './program:{word}'");
             CliError::with_help(e.to_string(), help)
         };
-        let events = Tracefs::find().map_err(unreadable)?.events().map_err(unreadable)?;
+        let events = crate::tracefs::find().map_err(unreadable)?.events().map_err(unreadable)?;
         let glob = Glob::new(&if word.contains('*') { word.to_owned() } else { format!("*{word}*") });
         let mut found: Vec<String> = events
             .iter()

@@ -29,7 +29,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     }
     // Before the child: it gets the signal mask that we had.
     let signals = Signals::block(&signal::ENDING)
-        .map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
+        .map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?
+        .until_exit();
     let traced = traced(args)?;
     let pid = match &traced {
         Traced::Child(child) => Some(child.pid()),

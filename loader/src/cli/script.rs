@@ -37,7 +37,13 @@ impl Source {
         }
         match std::fs::read(name) {
             Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => Ok(Source { name: name.into(), text }),
+                Ok(mut text) => {
+                    // The mark that some editors put before a text.
+                    if text.starts_with('\u{feff}') {
+                        text.drain(..'\u{feff}'.len_utf8());
+                    }
+                    Ok(Source { name: name.into(), text })
+                }
                 Err(_) => Err(CliError::with_help(
                     format!("{name} is not a script: it is not text"),
                     "to trace a program, write a probe: gotrace -e 'uprobe:./prog:main.* { … }'",

@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Types within types that are followed to spell a type: `[][]*T`. What is deeper is `void`.
 const DEPTH: u32 = 4;
+/// Name that Go 1.27 gives the hidden parameter of generic functions.
+const DICTIONARY: &str = ".dict";
 /// Hidden first parameter of generic functions: before the receiver up to Go 1.20, behind it since.
 const DICTIONARY_BEHIND_RECEIVER: Release = Release(21);
 
@@ -46,15 +48,18 @@ impl Types<'_> {
 
     fn typed(&self, function: &GoFunc<'_>, raw: &RawSignature) -> Option<Result<Signature, String>> {
         let layouts = |list: &[Parameter]| list.iter().map(|p| self.go.layout(p.ty?).ok()?).collect::<Option<Vec<Layout>>>();
-        let (params, results) = (layouts(&raw.params)?, layouts(&raw.results)?);
-        let dictionary = dictionary(self.go, function, &params);
+        // Go 1.27 lists the dictionary as a parameter; before it was not written down.
+        let listed = raw.params.iter().position(|p| p.name == DICTIONARY);
+        let raw_params: Vec<Parameter> = raw.params.iter().filter(|p| p.name != DICTIONARY).cloned().collect();
+        let (params, results) = (layouts(&raw_params)?, layouts(&raw.results)?);
+        let dictionary = listed.or_else(|| dictionary(self.go, function, &params));
         let (param_places, result_places) = assign(self.go.arch(), function.abi(), &params, &results, dictionary);
         let placed: Vec<(&Layout, &Assigned)> = results.iter().zip(&result_places).collect();
         let agrees = |(p, at): (&Parameter, &Assigned)| match (p.stack_offset, at) {
             (Some(known), Assigned::Stack(computed)) => known == *computed,
             _ => true,
         };
-        let certain = raw.params.iter().zip(&param_places).all(agrees)
+        let certain = raw_params.iter().zip(&param_places).all(agrees)
             && self.fills_its_room(function, &params, dictionary, &param_places, &placed);
         if !raw.is_complete() && !certain {
             return Some(Err(format!(
@@ -65,7 +70,7 @@ impl Types<'_> {
         let typed = |list: &[Parameter], places: Vec<Assigned>| {
             list.iter().zip(places).map(|(p, at)| self.param(p, at)).collect::<Option<Vec<Param>>>()
         };
-        Some(Ok(Signature { params: typed(&raw.params, param_places)?, results: typed(&raw.results, result_places)? }))
+        Some(Ok(Signature { params: typed(&raw_params, param_places)?, results: typed(&raw.results, result_places)? }))
     }
 
     /// Whether the listed parameters and results take just the room that the function table says they have: those on the

@@ -7,7 +7,7 @@ use lang::types::{AddrSpace, Field, Struct, Type};
 
 /// All tracepoints of a category and event, wildcards expanded.
 pub(super) fn resolve(category: &str, event: &str) -> Result<Vec<Match>, EnvError> {
-    let tracefs = Tracefs::find().map_err(|e| unreadable(&e))?;
+    let tracefs = crate::tracefs::find().map_err(|e| unreadable(&e))?;
     let (categories, events) = (Glob::new(category), Glob::new(event));
     let names = match (categories.literal(), events.literal()) {
         // One file instead of a listing of two thousand folders.

@@ -8,11 +8,12 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-/// Signals that are read instead of being delivered, until this is dropped.
+/// Signals that are read instead of being delivered, until this is dropped unless [`Signals::until_exit`] says otherwise.
 #[derive(Debug)]
 pub struct Signals {
     file: File,
-    before: Mask,
+    /// Restored at the end; `None` keeps the signals blocked.
+    before: Option<Mask>,
     last: Rc<Cell<Option<i32>>>,
 }
 
@@ -88,12 +89,19 @@ impl Signals {
         let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
         // SAFETY: the set is live and initialized.
         match new_fd(unsafe { libc::signalfd(-1, &raw const mask.0, flags) }.into()) {
-            Ok(fd) => Ok(Signals { file: fd.into(), before, last: Rc::default() }),
+            Ok(fd) => Ok(Signals { file: fd.into(), before: Some(before), last: Rc::default() }),
             Err(e) => {
                 before.apply(libc::SIG_SETMASK)?;
                 Err(e)
             }
         }
+    }
+
+    /// Keeps them blocked also when this is dropped: what comes in the last moments of the process must not change its status.
+    #[must_use]
+    pub fn until_exit(mut self) -> Signals {
+        self.before = None;
+        self
     }
 
     /// The next signal that has come, if any.
@@ -140,7 +148,9 @@ impl Drop for Signals {
     /// Signals that came and were not read are forgotten: they asked for the end that has come now.
     fn drop(&mut self) {
         while let Ok(Some(_)) = self.read() {}
-        let _ = self.before.apply(libc::SIG_SETMASK);
+        if let Some(before) = self.before {
+            let _ = before.apply(libc::SIG_SETMASK);
+        }
     }
 }
 
