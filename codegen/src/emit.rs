@@ -216,8 +216,11 @@ impl Emit<'_> {
                 }
             }
             Op::CmpXchg { on, expected, new, old } => {
-                let expected = self.read(*expected, 2);
-                self.mov(R0, expected);
+                // No other value that the op reads is in r0 (see `late_uses`).
+                match self.home(*expected) {
+                    Home::Reg(reg) => self.mov(R0, reg),
+                    _ => self.reload(R0, *expected),
+                }
                 let (base, off) = self.place(*on, 0);
                 let new = self.read(*new, 1);
                 self.push(Insn::atomic(AtomicOp::CmpXchg, base, off, new));

@@ -1,15 +1,15 @@
 //! Linear-scan register allocation over the intervals of [`crate::live`].
 //!
 //! Intervals that cross a call can only have r6-r9, others any register. Most programs need no spills; those that do are
-//! allocated again with r0, r4 and r5 kept out as temporaries for spill traffic ([`TEMPORARIES`]). Spilled values and stack slots
+//! allocated again with r4 and r5 kept out as temporaries for spill traffic ([`TEMPORARIES`]). Spilled values and stack slots
 //! share the frame with each other when they are not alive together.
 
 use crate::insn::{R0, R1, R4, R5, Reg};
-use crate::ir::{Arg, Func, Op, Storage, Val};
+use crate::ir::{Arg, Base, Func, Op, Place, Storage, Val};
 use crate::live::{Interval, Live, pack};
 
 /// Registers for spilled operands in programs that spill.
-pub const TEMPORARIES: [Reg; 3] = [R5, R4, R0];
+pub const TEMPORARIES: [Reg; 2] = [R5, R4];
 
 /// Where a value lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,8 +48,8 @@ const ALL: Mask = 0x3ff;
 #[must_use]
 pub fn allocate(f: &Func) -> Allocation {
     let live = Live::of(f);
-    let hints = hints(f, &live.vals);
     let clobbers = Clobbers::new(f);
+    let hints = hints(f, &live.vals, &clobbers);
     let reserved = TEMPORARIES.iter().fold(0, |m, r| m | bit(*r));
     let (mut homes, mut spilled) = scan(&live.vals, &hints, &clobbers, ALL);
     if !spilled.is_empty() {
@@ -59,49 +59,65 @@ pub fn allocate(f: &Func) -> Allocation {
 }
 
 /// Registers that would save a move.
-fn hints(f: &Func, intervals: &[Interval]) -> Vec<Hint> {
-    let mut hints = vec![Hint::None; f.vals.len()];
-    for (i, op) in f.ops.iter().enumerate() {
+fn hints(f: &Func, intervals: &[Interval], clobbers: &Clobbers) -> Vec<Hint> {
+    let mut hints = vec![Hint::default(); f.vals.len()];
+    let end = |v: Val| intervals[v.0 as usize].end;
+    // Backwards, so that a value knows where the results that are made of it want to be.
+    for (i, op) in f.ops.iter().enumerate().rev() {
         let at = 2 * i as i32;
         match op {
             Op::Call { args, ret, .. } => {
                 for (n, arg) in args.iter().enumerate() {
-                    if let Arg::Val(v) = arg
-                        && intervals[v.0 as usize].end == at
+                    if let Arg::Val(v) | Arg::Addr(Place { base: Base::Val(v), .. }) = arg
+                        && end(*v) == at
                     {
-                        hints[v.0 as usize] = Hint::Reg(Reg(R1.0 + n as u8));
+                        hints[v.0 as usize].wish = Wish::Reg(Reg(R1.0 + n as u8));
                     }
                 }
                 if let Some(v) = ret {
-                    hints[v.0 as usize] = Hint::Reg(R0);
+                    hints[v.0 as usize].wish = Wish::Reg(R0);
                 }
             }
-            Op::CmpXchg { old, .. } => hints[old.0 as usize] = Hint::Reg(R0),
-            Op::Copy { dst, src } if hints[dst.0 as usize] == Hint::None => {
-                hints[dst.0 as usize] = Hint::SameAs(*src)
-            }
-            Op::Alu { dst, a, .. }
+            Op::CmpXchg { old, .. } => hints[old.0 as usize].wish = Wish::Reg(R0),
+            Op::Copy { dst, src: a }
+            | Op::Alu { dst, a, .. }
             | Op::Extend { dst, src: a, .. }
             | Op::Clamp { dst, src: a, .. }
             | Op::Neg { dst, src: a }
                 if dst != a =>
             {
-                if hints[dst.0 as usize] == Hint::None {
-                    hints[dst.0 as usize] = Hint::SameAs(*a);
+                hints[dst.0 as usize].like = Some(*a);
+                if end(*a) == at && hints[a.0 as usize].wish == Wish::Any {
+                    hints[a.0 as usize].wish = match hints[dst.0 as usize].wish {
+                        Wish::Any if clobbers.across_calls(intervals[dst.0 as usize]) => Wish::Saved,
+                        wish => wish,
+                    };
                 }
             }
             _ => {}
         }
     }
-    hints[Func::CTX.0 as usize] = Hint::Reg(R1);
+    hints[Func::CTX.0 as usize].wish = Wish::Reg(R1);
     hints
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Hint {
-    None,
+/// What would save a move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Hint {
+    /// The value is made of this one, and could take its register over.
+    like: Option<Val>,
+    /// Where it, or what is made of it, must be in the end.
+    wish: Wish,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Wish {
+    #[default]
+    Any,
+    /// That register.
     Reg(Reg),
-    SameAs(Val),
+    /// One that survives calls.
+    Saved,
 }
 
 /// Positions at which registers lose their content.
@@ -121,21 +137,28 @@ impl Clobbers {
         }
     }
 
+    /// Whether a value is alive before and after some call.
+    fn across_calls(&self, interval: Interval) -> bool {
+        crosses(&self.calls, interval)
+    }
+
     /// Registers that keep a value over an interval.
     fn allowed(&self, interval: Interval) -> Mask {
-        let crosses = |positions: &[i32]| {
-            let first = positions.partition_point(|p| *p < interval.start);
-            positions.get(first).is_some_and(|p| *p < interval.end)
-        };
         let mut mask = ALL;
-        if crosses(&self.calls) {
+        if self.across_calls(interval) {
             mask &= !CALL_CLOBBERED;
         }
-        if crosses(&self.exchanges) {
+        if crosses(&self.exchanges, interval) {
             mask &= !bit(R0);
         }
         mask
     }
+}
+
+/// Whether one of the positions, which ascend, is inside an interval.
+fn crosses(positions: &[i32], interval: Interval) -> bool {
+    let first = positions.partition_point(|p| *p < interval.start);
+    positions.get(first).is_some_and(|p| *p < interval.end)
 }
 
 /// Homes of all values, and the values that got no register.
@@ -150,15 +173,11 @@ fn scan(intervals: &[Interval], hints: &[Hint], clobbers: &Clobbers, pool: Mask)
         active.retain(|(a, _)| intervals[*a].end >= interval.start);
         let busy = active.iter().fold(0, |m, (_, r)| m | bit(*r));
         let allowed = clobbers.allowed(interval) & pool;
-        let hint = match hints[v] {
-            Hint::Reg(r) => Some(r),
-            Hint::SameAs(of) => match homes[of.0 as usize] {
-                Home::Reg(r) => Some(r),
-                _ => None,
-            },
-            Hint::None => None,
-        };
-        if let Some(reg) = choose(allowed & !busy, hint) {
+        let like = hints[v].like.and_then(|of| match homes[of.0 as usize] {
+            Home::Reg(reg) => Some(reg),
+            _ => None,
+        });
+        if let Some(reg) = choose(allowed & !busy, hints[v].wish, like) {
             homes[v] = Home::Reg(reg);
             active.push((v, reg));
             continue;
@@ -184,13 +203,18 @@ fn scan(intervals: &[Interval], hints: &[Hint], clobbers: &Clobbers, pool: Mask)
     (homes, spilled)
 }
 
-/// A register of the set: the hint, else one that calls clobber (so that r6-r9 stay free for those that need them), r0
-/// last among these because every call result wants it.
-fn choose(free: Mask, hint: Option<Reg>) -> Option<Reg> {
-    if let Some(reg) = hint.filter(|r| free & bit(*r) != 0) {
-        return Some(reg);
-    }
-    [1, 2, 3, 4, 5, 0, 6, 7, 8, 9].map(Reg).into_iter().find(|r| free & bit(*r) != 0)
+/// A register of the set: the wish, else that of the value it is made of, else one that calls clobber (so that r6-r9 stay free
+/// for those that need them), r0 last among these because every call result wants it.
+fn choose(free: Mask, wish: Wish, like: Option<Reg>) -> Option<Reg> {
+    let saved = [6, 7, 8, 9].map(Reg);
+    let wished = match wish {
+        Wish::Reg(reg) => vec![reg],
+        // A register that is a copy's already is as good as any other of them.
+        Wish::Saved => like.into_iter().filter(|reg| saved.contains(reg)).chain(saved).collect(),
+        Wish::Any => Vec::new(),
+    };
+    let usual = [1, 2, 3, 4, 5, 0, 6, 7, 8, 9].map(Reg);
+    wished.into_iter().chain(like).chain(usual).find(|reg| free & bit(*reg) != 0)
 }
 
 /// Places stack slots and spilled values in the frame.

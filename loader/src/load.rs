@@ -69,7 +69,6 @@ pub enum LoadError {
 
 impl LoadError {
     /// What the user is told, with the place in the script if there is one. `whole_log` shows all that the verifier said.
-    #[must_use]
     pub fn problem(&self, whole_log: bool) -> Problem {
         match self {
             LoadError::Rejected { span, tail, log, .. } => {
@@ -77,18 +76,24 @@ impl LoadError {
                 let problem = Problem::error(*span, self.to_string()).at("the verifier was here").note(shown);
                 if whole_log { problem } else { problem.help("`-v` shows the whole log of the verifier") }
             }
-            LoadError::Permission if process::is_root() => Problem::general(self.to_string())
-                .help("this root has lost them, as in a container: start it with those two, or trace from the host"),
+            LoadError::Permission if process::is_root() => Problem::general(self.to_string()).help(
+                "this root has lost them, as in a container: start it with those two, or trace from the host",
+            ),
             LoadError::Permission => Problem::general(self.to_string()).help("run gotrace with sudo"),
             LoadError::Kernel(feature) => {
-                let since = format!("Linux has it since {}; `gotrace info` shows what this kernel can do", feature.since());
+                let since = format!(
+                    "Linux has it since {}; `gotrace info` shows what this kernel can do",
+                    feature.since()
+                );
                 Problem::general(self.to_string()).help(since)
             }
             LoadError::Map { source, .. } if source.raw_os_error() == Some(libc::ENOMEM) => {
-                Problem::general(self.to_string()).help("it is too large for the memory: lower max_map_keys or perf_rb_pages")
+                Problem::general(self.to_string())
+                    .help("it is too large for the memory: lower max_map_keys or perf_rb_pages")
             }
             LoadError::Map { source, .. } if source.raw_os_error() == Some(libc::E2BIG) => {
-                Problem::general(self.to_string()).help("it has too many entries: lower max_map_keys or perf_rb_pages")
+                Problem::general(self.to_string())
+                    .help("it has too many entries: lower max_map_keys or perf_rb_pages")
             }
             LoadError::Object(_) | LoadError::Map { .. } => Problem::general(self.to_string()),
         }
@@ -117,7 +122,10 @@ pub fn load(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<Loaded, L
 }
 
 /// Parses the object, makes its maps, and fills their descriptors into the instructions.
-fn prepare(elf: &[u8], object: &Object) -> Result<(aya_obj::Object, Vec<MapData>, Option<OwnedFd>), LoadError> {
+fn prepare(
+    elf: &[u8],
+    object: &Object,
+) -> Result<(aya_obj::Object, Vec<MapData>, Option<OwnedFd>), LoadError> {
     let mut parsed = aya_obj::Object::parse(elf).map_err(|e| LoadError::Object(e.to_string()))?;
     let btf = kernel_btf(&mut parsed);
     let shapes: HashMap<String, aya_obj::Map> = parsed.maps.clone();
@@ -127,7 +135,8 @@ fn prepare(elf: &[u8], object: &Object) -> Result<(aya_obj::Object, Vec<MapData>
             .maps
             .remove(&def.name)
             .ok_or_else(|| LoadError::Object(format!("map {} is missing", def.name)))?;
-        let map = MapData::create(shape, &def.name, btf.as_ref().map(AsFd::as_fd)).map_err(|e| map_error(shown_name(object, index), e));
+        let map = MapData::create(shape, &def.name, btf.as_ref().map(AsFd::as_fd))
+            .map_err(|e| map_error(shown_name(object, index), e));
         maps.push(supported(def.kind, map)?);
     }
     relocate(&mut parsed, object, &maps, &shapes)?;
@@ -142,9 +151,11 @@ pub fn verifier_logs(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<
     let (parsed, _maps, btf) = prepare(elf, object)?;
     let mut out = String::new();
     for program in &object.programs {
-        let log = with_program(&parsed, program, btf.as_ref(), uprobe_multi, |load| match bpf::prog_load_logged(load) {
-            Ok((_, log)) => Ok(log),
-            Err(rejected) => Err(rejection(program, &rejected.error, rejected.log)),
+        let log = with_program(&parsed, program, btf.as_ref(), uprobe_multi, |load| {
+            match bpf::prog_load_logged(load) {
+                Ok((_, log)) => Ok(log),
+                Err(rejected) => Err(rejection(program, &rejected.error, rejected.log)),
+            }
         })?;
         out.push_str(&format!("{}:\n{log}", program.name));
     }
@@ -171,7 +182,9 @@ fn supported(kind: MapKind, made: Result<MapData, LoadError>) -> Result<MapData,
     let ring = Feature::RingBuffer;
     let old = |e: &io::Error| e.raw_os_error() == Some(libc::EINVAL) && ring.check().is_err();
     match made {
-        Err(LoadError::Map { source, .. }) if kind == MapKind::RingBuf && old(&source) => Err(LoadError::Kernel(ring)),
+        Err(LoadError::Map { source, .. }) if kind == MapKind::RingBuf && old(&source) => {
+            Err(LoadError::Kernel(ring))
+        }
         Ok(_) if kind == MapKind::RingBuf && ring.withheld() => Err(LoadError::Kernel(ring)),
         other => other,
     }
@@ -199,7 +212,9 @@ fn relocate(
         .maps
         .iter()
         .zip(maps)
-        .filter_map(|(def, map)| Some((def.name.as_str(), map.fd().as_fd().as_raw_fd(), shapes.get(&def.name)?)))
+        .filter_map(|(def, map)| {
+            Some((def.name.as_str(), map.fd().as_fd().as_raw_fd(), shapes.get(&def.name)?))
+        })
         .collect();
     parsed.relocate_maps(named.into_iter(), &sections).map_err(|e| LoadError::Object(e.to_string()))?;
     parsed.relocate_calls(&sections).map_err(|e| LoadError::Object(e.to_string()))
@@ -246,7 +261,8 @@ fn rejection(program: &Program, error: &io::Error, log: String) -> LoadError {
         return LoadError::Permission;
     }
     // The log ends with statistics; before them stands the sentence that says why.
-    let lines: Vec<&str> = log.lines().filter(|l| !l.starts_with("processed ") && !l.trim().is_empty()).collect();
+    let lines: Vec<&str> =
+        log.lines().filter(|l| !l.starts_with("processed ") && !l.trim().is_empty()).collect();
     let reason = lines.last().map_or_else(|| error.to_string(), |l| (*l).to_owned());
     let insn = lines.iter().rev().find_map(|l| instruction_of(l)).unwrap_or(0);
     let at = program.lines.partition_point(|(start, _)| *start <= insn).saturating_sub(1);

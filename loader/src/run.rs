@@ -11,13 +11,13 @@ use crate::load::Loaded;
 use crate::maps::{self, MapError, ScriptMap};
 use crate::output::report::RuntimeError;
 use crate::output::sink::Sink;
-use crate::output::writer::OutputError;
 use crate::output::strftime;
+use crate::output::writer::OutputError;
+use crate::symbolize::Symbolizer;
 use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
 use crate::sys::{bpf, clock};
-use crate::symbolize::Symbolizer;
 use crate::value::{Decoder, Side, Value};
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object, Record};
@@ -112,7 +112,9 @@ impl RunError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            RunError::Interrupted { signal, .. } => u8::try_from(*signal).map_or(1, |n| n.saturating_add(128)),
+            RunError::Interrupted { signal, .. } => {
+                u8::try_from(*signal).map_or(1, |n| n.saturating_add(128))
+            }
             _ => 1,
         }
     }
@@ -127,13 +129,26 @@ pub struct Ended {
     pub child: Option<std::process::ExitStatus>,
 }
 
+/// A script that is ready to run.
+#[derive(Clone, Copy)]
+pub struct Script<'a> {
+    /// What it says.
+    pub program: &'a Program,
+    /// What it was compiled to.
+    pub object: &'a Object,
+    /// That, in the kernel.
+    pub loaded: &'a Loaded,
+    /// Gives names to the addresses that it collects.
+    pub symbols: &'a Symbolizer,
+}
+
 /// A run under way.
 struct Run<'a> {
     program: &'a Program,
     object: &'a Object,
     loaded: &'a Loaded,
-    options: &'a Options,
     symbols: &'a Symbolizer,
+    options: &'a Options,
     sink: &'a mut dyn Sink,
     decoder: Decoder,
     /// Set by `exit()`.
@@ -147,36 +162,41 @@ struct Run<'a> {
 /// # Errors
 /// [`RunError`]; whatever was attached is detached, and what was collected has been printed as far as possible.
 pub fn run(
-    program: &Program,
-    object: &Object,
-    loaded: &Loaded,
+    script: Script<'_>,
     options: &Options,
-    symbols: &Symbolizer,
     mut traced: Traced,
     signals: Option<Signals>,
     sink: &mut dyn Sink,
 ) -> Result<Ended, RunError> {
+    let Script { program, object, loaded, symbols } = script;
     let decoder = Decoder::new(program);
-    let mut run = Run { program, object, loaded, options, symbols, sink, decoder, exit: None, printed: 0, lost: 0 };
+    let mut run =
+        Run { program, object, loaded, symbols, options, sink, decoder, exit: None, printed: 0, lost: 0 };
     let ring = run.ring()?;
     // It holds the signals, so it is there until everything is written.
     let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;
-    let result = run.to_the_end(&mut traced, &mut events);
+    let result = run.from_begin_to_end(&mut traced, &mut events);
     // Also after an error: what was collected is not lost.
     let finished = run.sink.finish();
     let ended = result.and_then(|ended| Ok(finished.map(|()| ended)?));
     ended.map_err(|error| match (error, events.last_signal()) {
-        (RunError::Output(source @ OutputError::Unread(_)), Some(signal)) => RunError::Interrupted { signal, source },
+        (RunError::Output(source @ OutputError::Unread(_)), Some(signal)) => {
+            RunError::Interrupted { signal, source }
+        }
         (error, _) => error,
     })
 }
 
 impl Run<'_> {
-    fn to_the_end(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Ended, RunError> {
+    fn from_begin_to_end(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Ended, RunError> {
         match &traced {
             Traced::No => {}
-            Traced::Child(child) => events.watch_process(child.as_fd()).map_err(during("watching the child"))?,
-            Traced::Process(fd) => events.watch_process(fd.as_fd()).map_err(during("watching the process"))?,
+            Traced::Child(child) => {
+                events.watch_process(child.as_fd()).map_err(during("watching the child"))?;
+            }
+            Traced::Process(fd) => {
+                events.watch_process(fd.as_fd()).map_err(during("watching the process"))?;
+            }
         }
         if let Some(timeout) = self.options.timeout {
             events.set_deadline(Instant::now() + timeout);
@@ -209,7 +229,9 @@ impl Run<'_> {
             self.run_once(|attach| matches!(attach, Attach::Begin))?;
         }
         self.note_binaries();
-        let attached = attach::attach(self.loaded, self.program, self.options.scope, &mut || events.signal_is_waiting())?;
+        let attached = attach::attach(self.loaded, self.program, self.options.scope, &mut || {
+            events.signal_is_waiting()
+        })?;
         self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
         if self.options.dry_run {
             return Ok(attached);
@@ -339,7 +361,8 @@ impl Run<'_> {
 
     /// Acts on a record.
     fn record(&mut self, bytes: &[u8]) -> Result<(), RunError> {
-        let id = bytes.first_chunk().map(|head| u64::from_ne_bytes(*head)).and_then(|id| usize::try_from(id).ok());
+        let id =
+            bytes.first_chunk().map(|head| u64::from_ne_bytes(*head)).and_then(|id| usize::try_from(id).ok());
         let Some(record) = id.and_then(|id| self.object.records.get(id)) else { return Ok(()) };
         if self.enough() && record.action != Action::Exit {
             return Ok(());
@@ -470,7 +493,8 @@ impl Run<'_> {
 
     fn report_errors(&mut self) -> Result<(), RunError> {
         for (counter, count) in self.object.counters.iter().zip(self.counters()) {
-            let shown = counter.kind != CounterKind::LostEvents && (self.options.all_errors || !counter.kind.verbose_only());
+            let shown = counter.kind != CounterKind::LostEvents
+                && (self.options.all_errors || !counter.kind.verbose_only());
             if count > 0 && shown {
                 self.sink.runtime_error(&RuntimeError {
                     kind: counter.kind,

@@ -81,7 +81,7 @@ fn builds(case: &Case) -> Vec<(String, &'static Release, Mode)> {
 }
 
 /// Runs the case; the error is a report for people, with the command line and everything printed.
-pub fn judge(gotrace: &Path, case: &Case, variant: Variant) -> Result<(), String> {
+pub fn judge(gotrace: &Path, case: &Case, variant: &Variant) -> Result<(), String> {
     let folder = Folder::new()?;
     let binary = match &case.target {
         Some(target) => Some(target.program.build(variant.release, variant.mode).map_err(|e| e.to_string())?),
@@ -399,7 +399,7 @@ mod tests {
         let cases = parse("test.txt", case).map_err(|e| e.to_string())?;
         let case = cases.first().ok_or("no case")?;
         let (_, variant) = variants(case).into_iter().next().ok_or("no variant")?;
-        judge(&stand_in, case, variant)
+        judge(&stand_in, case, &variant)
     }
 
     #[test]
@@ -434,9 +434,13 @@ mod tests {
         let text = "NAME a\nSCRIPT x\nWITHOUT uprobe_multi,btf\nEXPECT_REGEX ^\n";
         let cases = parse("test.txt", text).map_err(|e| e.to_string())?;
         let case = cases.first().ok_or("no case")?;
-        let seen: Vec<(String, String)> = variants(case).into_iter().map(|(name, v)| (name, v.without)).collect();
+        let seen: Vec<(String, String)> =
+            variants(case).into_iter().map(|(name, v)| (name, v.without)).collect();
         let without = "uprobe_multi,btf".to_owned();
-        assert_eq!(seen, [("[without uprobe_multi,btf]".to_owned(), without), (String::new(), String::new())]);
+        assert_eq!(
+            seen,
+            [("[without uprobe_multi,btf]".to_owned(), without), (String::new(), String::new())]
+        );
         Ok(())
     }
 

@@ -49,7 +49,7 @@ fn trials_of(file: &str, case: Case, ready: &Arc<Result<PathBuf, String>>) -> Ve
         let reason = lacking.map(|need| format!(" ({})", need.missing)).unwrap_or_default();
         let trial = Trial::test(format!("{file}::{}{suffix}{reason}", case.name), move || {
             let gotrace = ready.as_ref().as_ref().map_err(String::as_str)?;
-            judge(gotrace, &case, variant).map_err(Into::into)
+            judge(gotrace, &case, &variant).map_err(Into::into)
         });
         trials.push(trial.with_ignored_flag(lacking.is_some()));
     }

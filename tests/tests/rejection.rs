@@ -61,7 +61,10 @@ fn a_rejection_is_shown_at_its_statement() -> Result<(), Fault> {
     for (line, text) in [(2, "@first = 1"), (3, "@second[pid] = count()"), (4, "printf("), (7, "@first++")] {
         let shown = shown(&damaged(line)?, false)?;
         let lines: Vec<&str> = shown.lines().collect();
-        assert!(lines.first().is_some_and(|l| l.starts_with("error: the kernel's verifier rejected")), "{shown}");
+        assert!(
+            lines.first().is_some_and(|l| l.starts_with("error: the kernel's verifier rejected")),
+            "{shown}"
+        );
         assert!(lines.get(1).is_some_and(|l| l.contains(&format!("test.gt:{line}:5"))), "{shown}");
         assert!(shown.contains(text) && shown.contains("^ the verifier was here"), "{shown}");
         assert!(shown.contains("invalid") && shown.contains("off=64"), "{shown}");

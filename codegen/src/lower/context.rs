@@ -105,12 +105,14 @@ impl Lower<'_, '_> {
         let Some((dev, ino)) = self.unit.target.pid_namespace else {
             return self.f.call(Helper::PidTgid, &[]);
         };
-        // struct bpf_pidns_info { u32 pid; u32 tgid; }; as one word: tgid is the high half.
-        let info: Place = self.f.slot(8).into();
-        self.f.store(Width::D, info, Operand::Imm(0));
-        let args = [Arg::Imm(dev as i64), Arg::Imm(ino as i64), Arg::Addr(info), Arg::Imm(8)];
-        self.f.call_void(Helper::NsPidTgid, &args);
-        self.f.load(Width::D, info)
+        self.once(Once::PidTgid, |lower| {
+            // struct bpf_pidns_info { u32 pid; u32 tgid; }; as one word: tgid is the high half.
+            let info: Place = lower.f.slot(8).into();
+            lower.f.store(Width::D, info, Operand::Imm(0));
+            let args = [Arg::Imm(dev as i64), Arg::Imm(ino as i64), Arg::Addr(info), Arg::Imm(8)];
+            lower.f.call_void(Helper::NsPidTgid, &args);
+            lower.f.load(Width::D, info)
+        })
     }
 
     /// Process id.
@@ -245,6 +247,10 @@ impl Lower<'_, '_> {
 
     /// `g.goid`; on g0, which has none, that of the goroutine it serves (`g.m.curg`).
     fn goid_of(&mut self, goroutine: Goroutine, g: Value) -> Val {
+        self.once(Once::Goid, |lower| lower.read_goid(goroutine, g))
+    }
+
+    fn read_goid(&mut self, goroutine: Goroutine, g: Value) -> Val {
         let result = self.f.var();
         let own = self.goroutine_word(g, goroutine.goid);
         self.f.push(Op::Copy { dst: result, src: own });

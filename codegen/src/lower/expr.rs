@@ -40,11 +40,11 @@ impl Lower<'_, '_> {
                 let result = self.f.var();
                 let (els, end) = (self.f.label(), self.f.label());
                 self.branch(cond, false, els);
-                let value = self.scalar(a);
+                let value = self.perhaps(|l| l.scalar(a));
                 self.assign(result, value);
                 self.f.push(Op::Jump(end));
                 self.f.push(Op::Label(els));
-                let value = self.scalar(b);
+                let value = self.perhaps(|l| l.scalar(b));
                 self.assign(result, value);
                 self.f.push(Op::Label(end));
                 self.copy_of(result).into()
@@ -308,7 +308,7 @@ impl Lower<'_, '_> {
                 } else {
                     let end = self.f.label();
                     self.branch(a, short, end);
-                    self.branch(b, when, to);
+                    self.perhaps(|l| l.branch(b, when, to));
                     self.f.push(Op::Label(end));
                 }
             }

@@ -69,6 +69,14 @@ enum Home {
     Memory(Place),
 }
 
+/// What a program computes once, although the script may name it several times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Once {
+    PidTgid,
+    Goid,
+    CallId,
+}
+
 /// Lowers one program.
 pub(crate) struct Lower<'u, 'a> {
     unit: &'u mut Unit<'a>,
@@ -83,6 +91,8 @@ pub(crate) struct Lower<'u, 'a> {
     vars: Vec<Home>,
     /// How many slots of scratch memory have been made.
     scratch_slots: u32,
+    /// What has been computed already on every way here and does not change while the program runs.
+    known: Vec<(Once, Val)>,
     /// First error; lowering goes on with some value so that the code needs no result plumbing.
     error: Option<Error>,
     span: Span,
@@ -243,6 +253,7 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
         quit,
         vars: Vec::new(),
         scratch_slots: 0,
+        known: Vec::new(),
         error: None,
         span: probe.span,
     };
@@ -311,6 +322,24 @@ impl<'a> Lower<'_, 'a> {
             }
             _ => {}
         }
+    }
+
+    /// A value that is computed where it is needed first.
+    fn once(&mut self, what: Once, compute: impl FnOnce(&mut Self) -> Val) -> Val {
+        if let Some((_, val)) = self.known.iter().find(|(known, _)| *known == what) {
+            return *val;
+        }
+        let val = compute(self);
+        self.known.push((what, val));
+        val
+    }
+
+    /// Lowers code that does not always run: what it computes is not known behind it.
+    fn perhaps<R>(&mut self, lower: impl FnOnce(&mut Self) -> R) -> R {
+        let known = self.known.len();
+        let result = lower(self);
+        self.known.truncate(known);
+        result
     }
 
     /// Counts a run-time error.

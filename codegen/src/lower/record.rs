@@ -54,17 +54,19 @@ impl Lower<'_, '_> {
         self.f.branch(Cond::Eq, memory, Operand::Imm(0), lost);
         let at = Place::from(memory);
         self.f.store(Width::D, at, Operand::Imm(id as i32));
-        for ((arg, field), early) in args.iter().zip(&record.fields).zip(early) {
-            let to = at.at(field.offset);
-            match early {
-                Early::No => self.store(arg, to, Pad::No),
-                Early::Scalar(value) => {
-                    let value = self.operand(value);
-                    self.f.store(super::scalar_width(&field.ty), to, value);
+        self.perhaps(|lower| {
+            for ((arg, field), early) in args.iter().zip(&record.fields).zip(early) {
+                let to = at.at(field.offset);
+                match early {
+                    Early::No => lower.store(arg, to, Pad::No),
+                    Early::Scalar(value) => {
+                        let value = lower.operand(value);
+                        lower.f.store(super::scalar_width(&field.ty), to, value);
+                    }
+                    Early::Memory(from) => lower.copy(from, to, field.ty.size()),
                 }
-                Early::Memory(from) => self.copy(from, to, field.ty.size()),
             }
-        }
+        });
         self.unit.records.push(record);
         self.submit(memory, ring, *action == Action::Exit);
         self.f.push(Op::Jump(end));
@@ -87,9 +89,9 @@ impl Lower<'_, '_> {
         if urgent {
             return self.f.call_void(Helper::RingSubmit, &[Arg::Val(memory), Arg::Imm(FORCE_WAKEUP)]);
         }
+        let unread = self.f.call(Helper::RingQuery, &[Arg::Map(ring), Arg::Imm(AVAIL_DATA)]);
         let flags = self.f.var();
         self.f.push(Op::Const { dst: flags, value: NO_WAKEUP as u64 });
-        let unread = self.f.call(Helper::RingQuery, &[Arg::Map(ring), Arg::Imm(AVAIL_DATA)]);
         let limit = self.unit.ring_size / WAKE_FRACTION;
         let quiet = self.f.label();
         self.f.branch(Cond::Lt, unread, Operand::Imm(limit as i32), quiet);

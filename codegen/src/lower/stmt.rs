@@ -66,14 +66,14 @@ impl Lower<'_, '_> {
     fn if_else(&mut self, cond: &Expr, then: &[Stmt], els: &[Stmt]) {
         let (other, end) = (self.f.label(), self.f.label());
         self.branch(cond, false, other);
-        self.block(then);
+        self.perhaps(|l| l.block(then));
         if els.is_empty() {
             self.f.push(Op::Label(other));
             return;
         }
         self.f.push(Op::Jump(end));
         self.f.push(Op::Label(other));
-        self.block(els);
+        self.perhaps(|l| l.block(els));
         self.f.push(Op::Label(end));
     }
 

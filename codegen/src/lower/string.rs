@@ -120,10 +120,10 @@ impl Lower<'_, '_> {
     fn store_ternary(&mut self, cond: &Expr, a: impl FnOnce(&mut Self), b: impl FnOnce(&mut Self)) {
         let (els, end) = (self.f.label(), self.f.label());
         self.branch(cond, false, els);
-        a(self);
+        self.perhaps(a);
         self.f.push(Op::Jump(end));
         self.f.push(Op::Label(els));
-        b(self);
+        self.perhaps(b);
         self.f.push(Op::Label(end));
     }
 

@@ -4,6 +4,7 @@ mod cse;
 mod dce;
 mod far;
 mod jumps;
+mod narrow;
 mod remat;
 mod scratch;
 
@@ -17,6 +18,7 @@ pub const PASSES: &[Pass] = &[
     ("promote", promote),
     ("jumps", jumps::run),
     ("cse", cse::run),
+    ("narrow", narrow::run),
     ("dce", dce::run),
     ("jumps", jumps::run),
     ("remat", remat::run),

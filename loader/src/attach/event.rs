@@ -18,7 +18,11 @@ fn rate(period: Period) -> Rate {
 
 /// On one CPU, each period. A rate is turned into its period: the kernel adapts the sampling of a frequency, and an interval
 /// must not wander.
-pub(super) fn interval(program: BorrowedFd<'_>, period: Period, attached: &mut Attached) -> Result<(), Failure> {
+pub(super) fn interval(
+    program: BorrowedFd<'_>,
+    period: Period,
+    attached: &mut Attached,
+) -> Result<(), Failure> {
     let nanos = match period {
         Period::Hertz(hertz) => 1_000_000_000 / hertz.max(1),
         Period::Nanos(nanos) => nanos,
@@ -30,7 +34,11 @@ pub(super) fn interval(program: BorrowedFd<'_>, period: Period, attached: &mut A
 }
 
 /// On every CPU, each period.
-pub(super) fn profile(program: BorrowedFd<'_>, period: Period, attached: &mut Attached) -> Result<(), Failure> {
+pub(super) fn profile(
+    program: BorrowedFd<'_>,
+    period: Period,
+    attached: &mut Attached,
+) -> Result<(), Failure> {
     for cpu in online()? {
         timer(program, cpu, rate(period), attached)?;
     }
@@ -71,7 +79,8 @@ pub(super) fn tracepoint(
 
 fn add(program: BorrowedFd<'_>, event: std::os::fd::OwnedFd, attached: &mut Attached) -> Result<(), Failure> {
     use std::os::fd::AsFd;
-    let link = link::perf_event(program, event.as_fd(), 0).map_err(|e| Failure::of_link("the program was refused", &e))?;
+    let link = link::perf_event(program, event.as_fd(), 0)
+        .map_err(|e| Failure::of_link("the program was refused", &e))?;
     // The link goes first: closing it waits for running programs.
     attached.links.extend([link, event]);
     Ok(())

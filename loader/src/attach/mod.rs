@@ -68,9 +68,9 @@ pub fn attach(
             Attach::Interval(period) => event::interval(bpf.as_fd(), *period, &mut attached),
             Attach::Profile(period) => event::profile(bpf.as_fd(), *period, &mut attached),
             Attach::Tracepoint(tracepoint) => event::tracepoint(bpf.as_fd(), tracepoint, &mut attached),
-            Attach::Uprobe { class, targets, .. } => targets
-                .iter()
-                .try_for_each(|target| uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached, stop)),
+            Attach::Uprobe { class, targets, .. } => targets.iter().try_for_each(|target| {
+                uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached, stop)
+            }),
         };
         result.map_err(|failure| AttachError {
             probe: probe.name.clone(),
@@ -96,7 +96,9 @@ impl Failure {
                 Some("run gotrace as root, or give it CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE".to_owned())
             }
             Some(libc::ESRCH) => Some("the process has ended".to_owned()),
-            Some(libc::EMFILE) => Some("raise the limit of open files (`ulimit -n`), or attach to fewer functions".into()),
+            Some(libc::EMFILE) => {
+                Some("raise the limit of open files (`ulimit -n`), or attach to fewer functions".into())
+            }
             Some(libc::ENFILE) => Some("the system's limit of open files is reached (fs.file-max)".into()),
             _ => None,
         };
@@ -108,7 +110,11 @@ impl Failure {
         let mut failure = Failure::new(what, error);
         let links = Feature::PerfLink;
         if error.raw_os_error() == Some(libc::EINVAL) && links.check().is_err() {
-            failure.help = Some(format!("this kernel has no {}, which Linux has since {}", links.describe(), links.since()));
+            failure.help = Some(format!(
+                "this kernel has no {}, which Linux has since {}",
+                links.describe(),
+                links.since()
+            ));
         }
         failure
     }

@@ -21,7 +21,11 @@ const MANY_ONE_BY_ONE: usize = 20;
 #[must_use]
 pub fn warning(places: usize, scope: Scope) -> Option<String> {
     let many = !scope.uprobe_multi && (MANY_ONE_BY_ONE..=MOST_ONE_BY_ONE).contains(&places);
-    many.then(|| format!("{places} places are attached one by one; it takes the kernel about 0.1 s for each to detach it"))
+    many.then(|| {
+        format!(
+            "{places} places are attached one by one; it takes the kernel about 0.1 s for each to detach it"
+        )
+    })
 }
 
 /// Attaches a program to all sites of a binary.
@@ -41,7 +45,8 @@ pub(super) fn attach(
     }
     let offsets: Vec<u64> = target.sites.iter().map(|s| s.offset).collect();
     let cookies: Vec<u64> = target.sites.iter().map(Site::cookie).collect();
-    let places = UprobeMulti { path: &path, offsets: &offsets, cookies: &cookies, ref_ctrs: &[], ret, pid: scope.pid };
+    let places =
+        UprobeMulti { path: &path, offsets: &offsets, cookies: &cookies, ref_ctrs: &[], ret, pid: scope.pid };
     let link = link::uprobe_multi(program, &places).map_err(|e| match offsets.as_slice() {
         [offset] => refused(target, *offset, &e),
         several => Failure::new(&format!("{} places in {} were refused", several.len(), target.path), &e),
@@ -78,8 +83,12 @@ fn one_by_one(
         }
         let probe = perf::Uprobe { path, offset: site.offset, ref_ctr: 0, ret, pid };
         let event = perf::uprobe(&probe).map_err(|e| refused(target, site.offset, &e))?;
-        let link = link::perf_event(program, event.as_fd(), site.cookie())
-            .map_err(|e| Failure::of_link(&format!("the place at offset {:#x} of {} was refused", site.offset, target.path), &e))?;
+        let link = link::perf_event(program, event.as_fd(), site.cookie()).map_err(|e| {
+            Failure::of_link(
+                &format!("the place at offset {:#x} of {} was refused", site.offset, target.path),
+                &e,
+            )
+        })?;
         attached.links.extend([link, event]);
         attached.sites += 1;
     }

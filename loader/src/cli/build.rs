@@ -13,9 +13,9 @@ pub(super) fn build(script: &str, output: &Path, args: Vec<String>, color: Color
     let parsed = source.parse()?;
     let program = source.check(&parsed, &Host::new(None, args), Messages { color, no_warnings: false })?;
     let target = target::for_object();
-    let object =
-        codegen::compile(&program, &target).map_err(|e| source.error(error::compile_problem(&e)))?;
-    let bytes = codegen::elf::write(&object).map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
+    let object = codegen::compile(&program, &target).map_err(|e| source.error(error::compile_problem(&e)))?;
+    let bytes = codegen::elf::write(&object)
+        .map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
     std::fs::write(output, bytes).map_err(|source| CliError::File { path: output.into(), source })?;
     Ok(0)
 }

@@ -15,7 +15,11 @@ pub(super) fn front(stage: Stage, script: &ast::Script, text: &str) -> Option<St
 }
 
 /// Stages of the typed program before the object.
-pub(super) fn middle(stage: Stage, program: &hir::Program, target: &Target) -> Result<Option<String>, codegen::Error> {
+pub(super) fn middle(
+    stage: Stage,
+    program: &hir::Program,
+    target: &Target,
+) -> Result<Option<String>, codegen::Error> {
     Ok(match stage {
         Stage::Hir => Some(program.to_string()),
         Stage::Ir => Some(ir(program, target)?),
@@ -37,7 +41,8 @@ pub(super) fn back(stage: Stage, object: &Object, program: &hir::Program) -> Opt
         Stage::Bpf => {
             let mut out = String::new();
             for (program, probe) in object.programs.iter().zip(&program.probes) {
-                let _ = writeln!(out, "{} ({}): {} instructions", program.name, probe.name, program.insns.len());
+                let _ =
+                    writeln!(out, "{} ({}): {} instructions", program.name, probe.name, program.insns.len());
                 out.push_str(&codegen::disasm::listing(object, program));
             }
             Some(out)
@@ -50,7 +55,13 @@ pub(super) fn back(stage: Stage, object: &Object, program: &hir::Program) -> Opt
 fn describe(object: &Object) -> String {
     let mut out = String::new();
     for program in &object.programs {
-        let _ = writeln!(out, "program {:<14} section {:<11} {} instructions", program.name, program.section, program.insns.len());
+        let _ = writeln!(
+            out,
+            "program {:<14} section {:<11} {} instructions",
+            program.name,
+            program.section,
+            program.insns.len()
+        );
     }
     for map in &object.maps {
         let _ = writeln!(

@@ -7,7 +7,9 @@ use std::fmt::Write;
 
 /// Prints the findings.
 pub(super) fn info() -> Result<u8, CliError> {
-    let read = |path: &str| std::fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |s| s.trim().to_owned());
+    let read = |path: &str| {
+        std::fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |s| s.trim().to_owned())
+    };
     let tracefs = inspect::tracefs::Tracefs::find();
     let facts = [
         ("gotrace", env!("CARGO_PKG_VERSION").to_owned()),

@@ -32,7 +32,8 @@ pub(super) fn list(what: &str, args: Vec<String>, verbose: bool) -> Result<u8, C
 /// Lists what the options of a run name (`-l`): a one-liner's probes, else as [`list`].
 pub(super) fn of_run(run: &RunArgs) -> Result<u8, CliError> {
     let Some(program) = &run.program else {
-        let (what, args) = run.script.split_first().map_or(("", &[][..]), |(what, args)| (what.as_str(), args));
+        let (what, args) =
+            run.script.split_first().map_or(("", &[][..]), |(what, args)| (what.as_str(), args));
         return list(what, args.to_vec(), run.verbose);
     };
     let mut listing = Listing { verbose: run.verbose, ..Listing::default() };
@@ -68,14 +69,16 @@ impl Listing {
     fn kinds(&mut self) {
         self.lines.extend(KINDS.iter().map(|kind| kind.form.to_owned()));
         self.lines.push(String::new());
-        self.lines.push("Give a pattern to list places: 'tracepoint:sched:*', 'uprobe:./web:main.*'.".to_owned());
+        self.lines
+            .push("Give a pattern to list places: 'tracepoint:sched:*', 'uprobe:./web:main.*'.".to_owned());
     }
 
     fn script(&mut self, source: &Source, args: Vec<String>) -> Result<(), CliError> {
         let script = source.parse()?;
         let host = Host::new(None, args);
         for point in script.probes.iter().flat_map(|probe| &probe.points) {
-            let parsed = lang::probe::parse(&point.text, point.span, host.params()).map_err(|p| source.error(*p))?;
+            let parsed =
+                lang::probe::parse(&point.text, point.span, host.params()).map_err(|p| source.error(*p))?;
             self.point(&host, &parsed).map_err(|e| source.error(problem(&e, point.span)))?;
         }
         Ok(())
@@ -84,7 +87,8 @@ impl Listing {
     /// Lists a pattern. Short forms: a path alone or with a function stands for its uprobes, a kind alone for all of it, `sched:*`
     /// for tracepoints of a category, a bare word for tracepoints that have it in their name.
     fn pattern(&mut self, pattern: &str) -> Result<(), CliError> {
-        let (first, rest) = pattern.split_once(':').map_or((pattern, None), |(first, rest)| (first, Some(rest)));
+        let (first, rest) =
+            pattern.split_once(':').map_or((pattern, None), |(first, rest)| (first, Some(rest)));
         if let Some(kind) = lang::probe::find_kind(first) {
             let colons = pattern.matches(':').count();
             let missing = kind.form.matches(':').count().saturating_sub(colons);
@@ -103,7 +107,9 @@ impl Listing {
         }
         match rest {
             Some(rest) if first.contains('*') => self.kinds_like(first, rest),
-            Some(rest) if !rest.contains(':') && !resembles_a_kind(first) => self.one(&format!("tracepoint:{pattern}")),
+            Some(rest) if !rest.contains(':') && !resembles_a_kind(first) => {
+                self.one(&format!("tracepoint:{pattern}"))
+            }
             Some(_) => self.one(pattern),
             None => self.tracepoints(pattern),
         }
@@ -112,7 +118,10 @@ impl Listing {
     /// `u*:./web:main.*`: every kind that the first part matches and the rest makes sense for.
     fn kinds_like(&mut self, first: &str, rest: &str) -> Result<(), CliError> {
         let glob = Glob::new(first);
-        let mut error = CliError::with_help(format!("no kind of probe matches `{first}`"), "`gotrace list` shows the kinds");
+        let mut error = CliError::with_help(
+            format!("no kind of probe matches `{first}`"),
+            "`gotrace list` shows the kinds",
+        );
         let mut found = false;
         for kind in KINDS.iter().filter(|kind| glob.matches(kind.name)) {
             match self.one(&format!("{}:{rest}", kind.name)) {
@@ -125,8 +134,10 @@ impl Listing {
 
     fn tracepoints(&mut self, word: &str) -> Result<(), CliError> {
         let unreadable = |e: inspect::Error| {
-            let help = format!("root can read it; for functions of a program write './program:{word}'");
-            CliError::with_help(e.to_string(), help)
+            CliError::with_help(
+                e.to_string(),
+                format!("root can; for functions of a program write './program:{word}'"),
+            )
         };
         let events = crate::tracefs::find().map_err(unreadable)?.events().map_err(unreadable)?;
         let glob = Glob::new(&if word.contains('*') { word.to_owned() } else { format!("*{word}*") });
@@ -168,7 +179,12 @@ impl Listing {
                     for site in &uprobe.sites {
                         let mut line = format!("{kind}:{}:{}", uprobe.binary, site.function);
                         if self.verbose {
-                            let _ = write!(line, "\n    at offset {:#x}: {}", site.offset, stop(uprobe.class.stop));
+                            let _ = write!(
+                                line,
+                                "\n    at offset {:#x}: {}",
+                                site.offset,
+                                stop(uprobe.class.stop)
+                            );
                         }
                         lines.push(line);
                     }
@@ -190,7 +206,8 @@ impl Listing {
     fn show(mut self) -> Result<u8, CliError> {
         let shown = if self.verbose { self.warnings.len() } else { FEW_WARNINGS };
         let more = self.warnings.len().saturating_sub(shown);
-        let mut messages: Vec<String> = self.warnings.iter().take(shown).map(|w| format!("warning: {w}\n")).collect();
+        let mut messages: Vec<String> =
+            self.warnings.iter().take(shown).map(|w| format!("warning: {w}\n")).collect();
         if more > 0 {
             messages.push(format!("warning: {more} more functions cannot be probed (-v shows why)\n"));
         }
@@ -215,7 +232,9 @@ fn tracepoint_lines(tracepoint: &Tracepoint, verbose: bool) -> String {
 fn stop(stop: Stop) -> &'static str {
     match stop {
         Stop::Entry => "entry, once per call",
-        Stop::EntryAtStackCheck => "branch of the stack check (emulated by the kernel), not counted when it is taken",
+        Stop::EntryAtStackCheck => {
+            "branch of the stack check (emulated by the kernel), not counted when it is taken"
+        }
         Stop::Inside => "inside the function",
         Stop::ReturnInsn => "return instruction",
         Stop::KernelReturn => "return (uretprobe of the kernel)",

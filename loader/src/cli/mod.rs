@@ -70,8 +70,15 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     timeout: Option<f64>,
     /// Colours in messages
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, hide_possible_values = true,
-          hide_default_value = true, help = "Colours in messages: auto, always or never")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        hide_possible_values = true,
+        hide_default_value = true,
+        help = "Colours in messages: auto, always or never"
+    )]
     color: Color,
     #[arg(short = 'l')]
     list: bool,
@@ -247,9 +254,10 @@ mod tests {
         for option in command.get_arguments().filter(|a| !a.is_positional()) {
             let short = option.get_short().map(|c| format!("-{c}"));
             let long = option.get_long().map(|l| format!("--{l}"));
-            let named = [short, long].into_iter().flatten().any(|name| {
-                help::HELP.split([' ', '\n', ',']).any(|word| word == name)
-            });
+            let named = [short, long]
+                .into_iter()
+                .flatten()
+                .any(|name| help::HELP.split([' ', '\n', ',']).any(|word| word == name));
             assert!(named, "{:?}", option.get_id());
         }
         for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {

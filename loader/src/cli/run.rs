@@ -6,7 +6,7 @@ use crate::attach::{self, Scope};
 use crate::env::Host;
 use crate::output::writer::{self, Output};
 use crate::output::{Context, sink};
-use crate::run::{Options, RunError, Traced};
+use crate::run::{Options, RunError, Script, Traced};
 use crate::symbolize::{Resolve, Symbolizer};
 use crate::sys::clock::WallClock;
 use crate::sys::process::{self, Child};
@@ -51,7 +51,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     if let Some(text) = args.dump.and_then(|stage| dump::back(stage, &object, &program)) {
         return answer::print(&text);
     }
-    let elf = codegen::elf::write(&object).map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
+    let elf = codegen::elf::write(&object)
+        .map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
     // Newer kernels account BPF memory to the control group; the limit of older ones may be in the way.
     let _ = process::lift_memory_limit();
     if args.dump == Some(Stage::Verifier) {
@@ -59,8 +60,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
             .map_err(|e| source.error(e.problem(true)))?;
         return answer::print(&logs);
     }
-    let loaded = load::load(&elf, &object, target.uprobe_multi)
-        .map_err(|e| source.error(e.problem(args.verbose)))?;
+    let loaded =
+        load::load(&elf, &object, target.uprobe_multi).map_err(|e| source.error(e.problem(args.verbose)))?;
     let options = Options {
         scope: Scope { pid, uprobe_multi: target.uprobe_multi },
         dry_run: args.dry_run,
@@ -73,12 +74,14 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         message(&format!("warning: {warning}"));
     }
     let symbols = Rc::new(Symbolizer::new());
-    let watcher = signals.watcher().map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
+    let watcher =
+        signals.watcher().map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
     let mut sink = open_sink(args, &program, &symbols, watcher)?;
     if args.verbose {
         describe(&program, &object);
     }
-    let ended = run::run(&program, &object, &loaded, &options, &symbols, traced, Some(signals), &mut *sink);
+    let script = Script { program: &program, object: &object, loaded: &loaded, symbols: &symbols };
+    let ended = run::run(script, &options, traced, Some(signals), &mut *sink);
     let ended = ended.map_err(|e| match e {
         RunError::Attach(e) => source.error(error::attach_problem(&e)),
         other => other.into(),
@@ -95,7 +98,10 @@ fn source(args: &RunArgs) -> Result<(Source, Vec<String>), CliError> {
         return Ok((Source::one_liner(text), args.script.clone()));
     }
     let Some((name, params)) = args.script.split_first() else {
-        return Err(CliError::with_help("there is no script to run", "give a file, a tool, or a program with -e"));
+        return Err(CliError::with_help(
+            "there is no script to run",
+            "give a file, a tool, or a program with -e",
+        ));
     };
     Ok((Source::open(name)?, params.to_vec()))
 }
@@ -106,17 +112,24 @@ fn traced(args: &RunArgs) -> Result<Traced, CliError> {
         let words = words(command)?;
         let child = Child::start(&words).map_err(|e| {
             let name = words.first().map(|w| w.to_string_lossy().into_owned()).unwrap_or_default();
-            CliError::with_help(format!("cannot start {name}: {e}"), "-c takes a program and its arguments, as a shell would")
+            CliError::with_help(
+                format!("cannot start {name}: {e}"),
+                "-c takes a program and its arguments, as a shell would",
+            )
         })?;
         return Ok(Traced::Child(child));
     }
     let Some(pid) = args.pid else { return Ok(Traced::No) };
     let fd = process::watch(pid).map_err(|e| match (e.raw_os_error(), process::process_of(pid)) {
-        (Some(libc::ESRCH | libc::EINVAL | libc::ENOENT), Some(process)) if process != pid => CliError::with_help(
-            format!("{pid} is a thread of process {process}"),
-            format!("trace the process: -p {process}"),
-        ),
-        (Some(libc::ESRCH | libc::EINVAL | libc::ENOENT), _) => CliError::other(format!("there is no process {pid}")),
+        (Some(libc::ESRCH | libc::EINVAL | libc::ENOENT), Some(process)) if process != pid => {
+            CliError::with_help(
+                format!("{pid} is a thread of process {process}"),
+                format!("trace the process: -p {process}"),
+            )
+        }
+        (Some(libc::ESRCH | libc::EINVAL | libc::ENOENT), _) => {
+            CliError::other(format!("there is no process {pid}"))
+        }
         _ => CliError::other(format!("process {pid} cannot be watched: {e}")),
     })?;
     Ok(Traced::Process(fd))
@@ -125,9 +138,12 @@ fn traced(args: &RunArgs) -> Result<Traced, CliError> {
 /// A thread of the kernel runs no program that a uprobe could be in: the run would wait for ever.
 fn refuse_kernel_threads(source: &Source, program: &Program, pid: Option<u32>) -> Result<(), CliError> {
     let Some(pid) = pid.filter(|pid| process::is_kernel_thread(*pid)) else { return Ok(()) };
-    let Some(probe) = program.probes.iter().find(|p| matches!(p.attach, Attach::Uprobe { .. })) else { return Ok(()) };
-    let problem = Problem::error(probe.span, format!("process {pid} is a kernel thread, which runs no program"))
-        .help("trace it with tracepoints, or give -p a process of the program");
+    let Some(probe) = program.probes.iter().find(|p| matches!(p.attach, Attach::Uprobe { .. })) else {
+        return Ok(());
+    };
+    let problem =
+        Problem::error(probe.span, format!("process {pid} is a kernel thread, which runs no program"))
+            .help("trace it with tracepoints, or give -p a process of the program");
     Err(source.error(problem))
 }
 
@@ -151,7 +167,9 @@ fn words(command: &str) -> Result<Vec<OsString>, CliError> {
     }
     words.extend(word.map(OsString::from));
     match quote {
-        Some(quote) => Err(CliError::other(format!("the command of -c has an opening {quote} without a closing one"))),
+        Some(quote) => {
+            Err(CliError::other(format!("the command of -c has an opening {quote} without a closing one")))
+        }
         None if words.is_empty() => Err(CliError::other("the command of -c is empty")),
         None => Ok(words),
     }
@@ -163,7 +181,8 @@ fn message(line: &str) {
 }
 
 fn timeout(seconds: f64) -> Result<Duration, CliError> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| CliError::other(format!("--timeout takes a number of seconds from 0 on, not {seconds}")))
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| CliError::other(format!("--timeout takes a number of seconds from 0 on, not {seconds}")))
 }
 
 fn open_sink(
@@ -187,7 +206,8 @@ fn open_sink(
         clock: WallClock::now(),
     };
     let messages = if args.quiet { sink::Messages::Few } else { sink::Messages::All };
-    let output = Output::open(args.output.as_deref(), buffering, Some(signals)).map_err(|e| CliError::other(e.to_string()))?;
+    let output = Output::open(args.output.as_deref(), buffering, Some(signals))
+        .map_err(|e| CliError::other(e.to_string()))?;
     Ok(sink::new(format, output, messages, context))
 }
 
@@ -222,7 +242,10 @@ mod tests {
     #[test]
     fn commands_are_split_like_a_shell_does() {
         assert_eq!(split("./web -n 2"), ["./web", "-n", "2"]);
-        assert_eq!(split(r#"sh -c "echo 'a b'; exit 3" '' a\ b"#), ["sh", "-c", "echo 'a b'; exit 3", "", "a b"]);
+        assert_eq!(
+            split(r#"sh -c "echo 'a b'; exit 3" '' a\ b"#),
+            ["sh", "-c", "echo 'a b'; exit 3", "", "a b"]
+        );
         assert!(words("echo 'a").is_err());
         assert!(words("  ").is_err());
     }

@@ -51,9 +51,15 @@ impl Source {
             },
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
                 let commands = ["list", "tools", "build", "check", "info"];
-                let help = match lang::diag::nearest(name, scripts::TOOLS.iter().map(|t| t.name).chain(commands)) {
+                let help = match lang::diag::nearest(
+                    name,
+                    scripts::TOOLS.iter().map(|t| t.name).chain(commands),
+                ) {
                     Some(near) => format!("did you mean `gotrace {near}`?"),
-                    None => "give the path of a script, a tool (`gotrace tools` lists them), or a program with -e".into(),
+                    None => {
+                        "give the path of a script, a tool (`gotrace tools` lists them), or a program with -e"
+                            .into()
+                    }
                 };
                 Err(CliError::with_help(format!("{name}: no such file, and no tool of that name"), help))
             }
@@ -83,7 +89,12 @@ impl Source {
     }
 
     /// Checks the script; warnings go to standard error unless `quiet`.
-    pub fn check(&self, script: &ast::Script, env: &dyn Env, messages: Messages) -> Result<hir::Program, CliError> {
+    pub fn check(
+        &self,
+        script: &ast::Script,
+        env: &dyn Env,
+        messages: Messages,
+    ) -> Result<hir::Program, CliError> {
         let (config, settings) = lang::config::from_script(script, &overrides());
         if settings.has_errors() {
             return Err(self.errors(settings));

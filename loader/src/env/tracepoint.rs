@@ -63,7 +63,8 @@ fn address_space(category: &str) -> AddrSpace {
 }
 
 fn field(raw: &RawField, space: AddrSpace) -> Option<Field> {
-    let is_char = matches!(raw.c_type.trim_start_matches("const ").trim(), "char" | "unsigned char" | "u8" | "__u8");
+    let is_char =
+        matches!(raw.c_type.trim_start_matches("const ").trim(), "char" | "unsigned char" | "u8" | "__u8");
     let (ty, data_loc) = match raw.shape {
         Shape::Scalar => (scalar(raw, space)?, false),
         Shape::Array(n) if raw.c_type == "char" => (Type::Str(n), false),
@@ -89,14 +90,15 @@ fn scalar(raw: &RawField, space: AddrSpace) -> Option<Type> {
 
 /// The integer type of a C name, for what pointers point to.
 fn element(c_type: &str) -> Option<Type> {
-    let words: Vec<&str> = c_type.split_whitespace().filter(|w| !matches!(*w, "const" | "struct" | "__user")).collect();
+    let words: Vec<&str> =
+        c_type.split_whitespace().filter(|w| !matches!(*w, "const" | "struct" | "__user")).collect();
     Some(match words.as_slice() {
         ["char"] => Type::Int { bits: 8, signed: true },
         ["unsigned", "char"] | ["u8" | "__u8"] => Type::Int { bits: 8, signed: false },
         ["u16" | "__u16"] | ["unsigned", "short"] => Type::Int { bits: 16, signed: false },
         ["int" | "s32"] => Type::I32,
         ["unsigned", "int"] | ["u32" | "__u32" | "unsigned"] => Type::U32,
-        ["long"] | ["s64"] => Type::I64,
+        ["long" | "s64"] => Type::I64,
         ["unsigned", "long"] | ["u64" | "__u64" | "size_t"] => Type::U64,
         [.., "*"] => Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User },
         _ => return None,

@@ -28,6 +28,9 @@ pub enum OutputError {
         /// The reason.
         source: io::Error,
     },
+    /// The file given with `-o` is a named pipe that nobody has opened for reading. Waiting for a reader would be deaf to Ctrl-C.
+    #[error("{} is a pipe without a reader: start the reader first", .0.display())]
+    NoReader(PathBuf),
     /// The file given with `-o` cannot be made.
     #[error("cannot create {}: {source}", path.display())]
     Create {
