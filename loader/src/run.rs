@@ -175,7 +175,7 @@ pub fn run(
     let ring = run.ring()?;
     // It holds the signals, so it is there until everything is written.
     let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;
-    let result = run.from_begin_to_end(&mut traced, &mut events);
+    let result = run.whole(&mut traced, &mut events);
     // Also after an error: what was collected is not lost.
     let finished = run.sink.finish();
     let ended = result.and_then(|ended| Ok(finished.map(|()| ended)?));
@@ -188,7 +188,7 @@ pub fn run(
 }
 
 impl Run<'_> {
-    fn from_begin_to_end(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Ended, RunError> {
+    fn whole(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Ended, RunError> {
         match &traced {
             Traced::No => {}
             Traced::Child(child) => {

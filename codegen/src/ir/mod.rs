@@ -375,8 +375,13 @@ impl Func {
         }
     }
 
-    /// `a op b`
+    /// `a op b`; a temporary `a` itself where `b` changes nothing.
     pub fn alu(&mut self, op: AluOp, a: Val, b: Operand) -> Val {
+        const ZERO: Operand = Operand::Imm(0);
+        let neutral = matches!((op, b), (AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::Xor, ZERO));
+        if neutral && self.is_temp(a) {
+            return a;
+        }
         let dst = self.temp();
         self.push(Op::Alu { op, dst, a, b });
         dst

@@ -10,9 +10,9 @@ use lang::types::Type;
 
 /// Values up to this many bytes are compared word by word, larger ones in a loop.
 const UNROLLED: u32 = 128;
-/// Bytes that one round of the loop compares. The verifier walks through every round and keeps the way out of each in mind,
-/// of which it can keep 8192.
-const STRIDE: u32 = 32;
+/// Bytes that one round of the loop compares. The verifier walks through every round and keeps its ways out in mind, of which
+/// it can keep 8192 (`BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
+const STRIDE: u32 = 64;
 
 impl Lower<'_, '_> {
     /// Jumps to `to` if two values in memory are equal (or, with `equal` false, different).
@@ -27,11 +27,15 @@ impl Lower<'_, '_> {
         }
         // A string ends within its room, so strings that are equal as far as the smaller room reaches are equal.
         let size = a.ty.size().min(b.ty.size());
+        let text = matches!(a.ty, Type::Str(_));
         let (a, b) = (self.place(a), self.place(b));
-        let differ = if equal { self.f.label() } else { to };
+        let (same, differ) = match equal {
+            true => (to, self.f.label()),
+            false => (self.f.label(), to),
+        };
         let looped = if size > UNROLLED { size - size % STRIDE } else { 0 };
         if looped > 0 {
-            self.compare_loop(a, b, looped, differ);
+            self.compare_loop(a, b, looped, differ, text.then_some(same));
         }
         let (a, b) = (a.at(looped), b.at(looped));
         for (at, width) in chunks(a, b, size - looped) {
@@ -39,14 +43,8 @@ impl Lower<'_, '_> {
             let y = self.f.load(width, b.at(at));
             self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
         }
-        self.end_comparison(equal, differ, to);
-    }
-
-    fn end_comparison(&mut self, equal: bool, differ: Label, to: Label) {
-        if equal {
-            self.f.push(Op::Jump(to));
-            self.f.push(Op::Label(differ));
-        }
+        self.f.push(Op::Jump(same));
+        self.f.push(Op::Label(if equal { differ } else { same }));
     }
 
     /// Compares with a literal: only as much text is read as decides.
@@ -89,11 +87,15 @@ impl Lower<'_, '_> {
             let word = self.f.operand(word);
             self.f.branch(Cond::Ne, got, word, differ);
         }
-        self.end_comparison(equal, differ, to);
+        if equal {
+            self.f.push(Op::Jump(to));
+            self.f.push(Op::Label(differ));
+        }
     }
 
-    /// Jumps to `differ` unless two places of `size` bytes, a multiple of [`STRIDE`], are equal.
-    fn compare_loop(&mut self, a: Place, b: Place, size: u32, differ: Label) {
+    /// Jumps to `differ` unless two places of `size` bytes, a multiple of [`STRIDE`], are equal. Of text, which is zeros from
+    /// its end on, no more is compared than there is: jumps to `ended` behind it.
+    fn compare_loop(&mut self, a: Place, b: Place, size: u32, differ: Label, ended: Option<Label>) {
         let (start_a, start_b) = (self.address(a), self.address(b));
         let at = self.f.var();
         self.f.push(Op::Const { dst: at, value: 0 });
@@ -113,6 +115,10 @@ impl Lower<'_, '_> {
         }
         if let Some(difference) = difference {
             self.f.branch(Cond::Ne, difference, Operand::Imm(0), differ);
+        }
+        if let Some(ended) = ended {
+            let last = self.f.load(Width::B, pa.at(STRIDE - 1));
+            self.f.branch(Cond::Eq, last, Operand::Imm(0), ended);
         }
         self.f.push(Op::Alu { op: AluOp::Add, dst: at, a: at, b: Operand::Imm(STRIDE as i32) });
         self.f.branch(Cond::Lt, at, Operand::Imm(size as i32), head);

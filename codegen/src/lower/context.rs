@@ -1,6 +1,6 @@
 //! Builtins: what a program can know about the process, the call and the event it runs for.
 
-use super::{Lower, Value};
+use super::{Lower, Once, Value};
 use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
@@ -226,11 +226,14 @@ impl Lower<'_, '_> {
             .help("a kernel with CONFIG_DEBUG_INFO_BTF has /sys/kernel/btf/vmlinux");
             return self.fail(error);
         };
-        let task = self.f.call(Helper::CurrentTask, &[]);
-        let at = self.f.alu(AluOp::Add, task, Operand::Imm(tls_base as i32));
-        let base = self.load_traced(&Type::U64, at.into(), AddrSpace::Kernel);
-        let slot = self.f.alu(AluOp::Add, base, Operand::Imm(goroutine.tls_offset));
-        self.load_traced(&Type::U64, slot.into(), AddrSpace::User).into()
+        self.once(Once::G, |lower| {
+            let task = lower.f.call(Helper::CurrentTask, &[]);
+            let at = lower.f.alu(AluOp::Add, task, Operand::Imm(tls_base as i32));
+            let base = lower.load_traced(&Type::U64, at.into(), AddrSpace::Kernel);
+            let slot = lower.f.alu(AluOp::Add, base, Operand::Imm(goroutine.tls_offset));
+            lower.load_traced(&Type::U64, slot.into(), AddrSpace::User)
+        })
+        .into()
     }
 
     fn goroutine_word(&mut self, structure: Value, offset: u32) -> Val {
@@ -241,16 +244,15 @@ impl Lower<'_, '_> {
 
     fn goid(&mut self, e: &Expr) -> Value {
         let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else { return Value::Imm(0) };
-        let g = self.current_g(goroutine, e);
-        self.goid_of(goroutine, g).into()
+        self.once(Once::Goid, |lower| {
+            let g = lower.current_g(goroutine, e);
+            lower.goid_of(goroutine, g)
+        })
+        .into()
     }
 
     /// `g.goid`; on g0, which has none, that of the goroutine it serves (`g.m.curg`).
     fn goid_of(&mut self, goroutine: Goroutine, g: Value) -> Val {
-        self.once(Once::Goid, |lower| lower.read_goid(goroutine, g))
-    }
-
-    fn read_goid(&mut self, goroutine: Goroutine, g: Value) -> Val {
         let result = self.f.var();
         let own = self.goroutine_word(g, goroutine.goid);
         self.f.push(Op::Copy { dst: result, src: own });
@@ -269,6 +271,10 @@ impl Lower<'_, '_> {
     /// the top of the goroutine's stack, so a stack that is moved between entry and return does not matter.
     fn callid(&mut self, e: &Expr) -> Value {
         let Some(class) = self.uprobe_class().cloned() else { return self.unavailable(e, "callid") };
+        self.once(Once::CallId, |lower| lower.number_of_call(&class, e)).into()
+    }
+
+    fn number_of_call(&mut self, class: &UprobeClass, e: &Expr) -> Val {
         let sp = self.register("sp");
         // The kernel's uretprobe runs after the return address was popped.
         let sp = match (class.stop, self.unit.target.arch) {
@@ -277,25 +283,25 @@ impl Lower<'_, '_> {
         };
         let (depth, runner) = match class.goroutine {
             Some(goroutine) => {
+                let goid = self.goid(e);
                 let g = self.current_g(goroutine, e);
-                let goid = self.goid_of(goroutine, g);
                 let top = self.goroutine_word(g, goroutine.stack_hi);
                 (self.f.alu(AluOp::Sub, top, Operand::Val(sp)), goid)
             }
             None => {
                 let both = self.pid_tgid();
-                (sp, self.low(both))
+                (sp, self.low(both).into())
             }
         };
         let tgid = self.tgid();
         let function = self.function().unwrap_or(Value::Imm(0));
         // Each part is spread over 64 bits by an odd constant before the next one is mixed in.
-        let mut id = self.mix(depth, runner.into(), 0x9e37_79b9_7f4a_7c15);
+        let mut id = self.mix(depth, runner, 0x9e37_79b9_7f4a_7c15);
         id = self.mix(id, tgid.into(), 0xc2b2_ae3d_27d4_eb4f);
-        self.mix(id, function, 0x1656_67b1_9e37_79f9).into()
+        self.mix(id, function, 0x1656_67b1_9e37_79f9)
     }
 
-    /// `rotate(id, 32) * factor ^ part`, invertible in both.
+    /// `fold(id * factor) ^ part`, where `fold` adds the high half to the low one without carry: invertible in both.
     fn mix(&mut self, id: Val, part: Value, factor: u64) -> Val {
         let factor = self.f.operand(factor);
         let spread = self.f.alu(AluOp::Mul, id, factor);

@@ -211,15 +211,12 @@ impl Lower<'_, '_> {
         self.with_sign_of(a, a)
     }
 
-    /// `value`, negated if `sign` is negative.
+    /// `value`, negated if `sign` is negative. Without a branch, which the verifier would follow both ways: of all ones `s`,
+    /// `(value ^ s) - s` is the negative.
     fn with_sign_of(&mut self, value: Val, sign: Val) -> Val {
-        let result = self.f.var();
-        self.f.push(Op::Copy { dst: result, src: value });
-        let positive = self.f.label();
-        self.f.branch(Cond::Sge, sign, Operand::Imm(0), positive);
-        self.f.push(Op::Neg { dst: result, src: value });
-        self.f.push(Op::Label(positive));
-        self.copy_of(result)
+        let sign = self.f.alu(AluOp::Arsh, sign, Operand::Imm(63));
+        let flipped = self.f.alu(AluOp::Xor, value, Operand::Val(sign));
+        self.f.alu(AluOp::Sub, flipped, Operand::Val(sign))
     }
 
     fn cast(&mut self, of: &Expr, to: &Type) -> Value {

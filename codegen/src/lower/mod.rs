@@ -73,6 +73,8 @@ enum Home {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Once {
     PidTgid,
+    /// The address of the current `runtime.g`.
+    G,
     Goid,
     CallId,
 }

@@ -8,6 +8,7 @@ use crate::sys::signal::Watcher;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -62,6 +63,11 @@ const STANDARD_OUTPUT: &str = "standard output";
 /// Bytes that are collected before a write even within a burst of events.
 const CHUNK: usize = 64 << 10;
 
+/// Creates or empties a file. A named pipe is opened without waiting for its reader (`ENXIO` when there is none).
+fn create(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
 /// Collects bytes and writes them out.
 pub struct Output {
     to: Box<dyn Write>,
@@ -79,13 +85,16 @@ impl Output {
     /// [`OutputError::Create`], or the write error of standard output.
     pub fn open(file: Option<&Path>, buffering: Buffering, signals: Option<Watcher>) -> Result<Output> {
         let (name, opened) = match file {
-            Some(path) => (path.display().to_string(), File::create(path).map(OwnedFd::from)),
+            Some(path) => (path.display().to_string(), create(path).map(OwnedFd::from)),
             // A descriptor of its own, without the line buffer that `io::Stdout` has.
             None => (STANDARD_OUTPUT.to_owned(), io::stdout().as_fd().try_clone_to_owned()),
         };
         let stream = opened.and_then(|fd| Stream::new(fd, signals));
         match (stream, file) {
             (Ok(stream), _) => Ok(Output::new(Box::new(stream), name, buffering)),
+            (Err(source), Some(path)) if source.raw_os_error() == Some(libc::ENXIO) => {
+                Err(OutputError::NoReader(path.into()))
+            }
             (Err(source), Some(path)) => Err(OutputError::Create { path: path.into(), source }),
             (Err(source), None) => Err(OutputError::Write { to: name, source }),
         }
