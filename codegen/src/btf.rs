@@ -64,7 +64,7 @@ impl Btf {
     /// A signed integer type.
     pub fn int(&mut self, name: &str, bytes: u32) -> TypeId {
         const SIGNED: u32 = 1 << 24;
-        self.add(name, KIND_INT, 0, bytes, &[SIGNED | bytes * 8])
+        self.add(name, KIND_INT, 0, bytes, &[SIGNED | (bytes * 8)])
     }
 
     /// A pointer type.

@@ -24,7 +24,8 @@ fn layouts(object: &Object) -> String {
     let mut out = String::new();
     for (n, map) in object.maps.iter().enumerate() {
         let (kind, keys, values) = (map.kind, map.key_size, map.value_size);
-        let _ = writeln!(out, "map{n} {}: {kind:?}, {} of {keys} -> {values} bytes", map.name, map.max_entries);
+        let _ =
+            writeln!(out, "map{n} {}: {kind:?}, {} of {keys} -> {values} bytes", map.name, map.max_entries);
     }
     for (n, Record { action, fields, size, .. }) in object.records.iter().enumerate() {
         let fields: Vec<String> = fields.iter().map(|f| format!("{}: {}", f.offset, f.ty)).collect();
@@ -93,11 +94,17 @@ fn difference(before: &Func, after: &Func) -> String {
 /// A script for each pass on which it does its work.
 const SHOWN: &[(&str, &str)] = &[
     ("promote", "uprobe:libc:malloc { $a = arg0; $b = 1; if ($a > 3) { $b = $a; } @x = $b; }"),
-    ("jumps", "uprobe:libc:malloc { if (arg0 == 1) { return; } if (arg1 == 1) { } else { return; @x = 1; } @x = 2; }"),
+    (
+        "jumps",
+        "uprobe:libc:malloc { if (arg0 == 1) { return; } if (arg1 == 1) { } else { return; @x = 1; } @x = 2; }",
+    ),
     ("cse", "uprobe:libc:malloc { if (arg0) { @a = pid + arg1; } @b = arg1 + tid; @c = pid + arg1; }"),
     ("dce", "uprobe:libc:malloc { $a = arg0 * 3; $b = nsecs; $c = *(uint64 *)arg1; @x = arg2; }"),
     ("remat", "uprobe:libc:malloc { @c[1] += 0x123456789; @c[2] += 0x123456789; @d += 1; @e += 1; }"),
-    ("scratch", "config = { max_strlen = 256 } uprobe:libc:malloc { @a[str(arg0)] = 1; $s = str(arg1); @a[str(arg2)] = 2; print($s); }"),
+    (
+        "scratch",
+        "config = { max_strlen = 256 } uprobe:libc:malloc { @a[str(arg0)] = 1; $s = str(arg1); @a[str(arg2)] = 2; print($s); }",
+    ),
     ("far", r#"config = { max_strlen = 40000 } begin { printf("%s %d %d %d", str(0), 1, 2, 3); }"#),
 ];
 

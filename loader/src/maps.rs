@@ -410,8 +410,7 @@ mod tests {
     #[test]
     fn a_map_is_read_cleared_and_zeroed() {
         let value = MapValue::Agg(Agg::Count);
-        let user =
-            UserMap { name: "@x".into(), map: 0, key: Some(Type::I32), value: value.clone() };
+        let user = UserMap { name: "@x".into(), map: 0, key: Some(Type::I32), value: value.clone() };
         let def = def(MapKind::PerCpuHash, Some(&Type::I32), &value);
         let Some(fd) = kernel_map("a_map_is_read_cleared_and_zeroed", &def) else { return };
         let raw = bpf::Map::new(fd.as_fd()).unwrap();
@@ -456,7 +455,10 @@ mod tests {
         let decoder = Decoder::new(&Program::default());
         let holds = |bytes: &[u8]| {
             let text = crate::value::Text { bytes: bytes.into(), cut: false };
-            assert_eq!(map.read(&decoder).unwrap(), [Entry { key: None, result: MapResult::Value(Value::Text(text)) }]);
+            assert_eq!(
+                map.read(&decoder).unwrap(),
+                [Entry { key: None, result: MapResult::Value(Value::Text(text)) }]
+            );
         };
         assert!(!map.is_set().unwrap());
         let raw = b"hello\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0";

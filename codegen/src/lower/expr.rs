@@ -310,7 +310,7 @@ impl Lower<'_, '_> {
                 }
             }
             ExprKind::Binary(op, a, b) if condition(*op, true).is_some() => {
-                self.branch_compare(*op, a, b, when, to)
+                self.branch_compare(*op, a, b, when, to);
             }
             _ => match self.scalar(e) {
                 Value::Imm(v) => {

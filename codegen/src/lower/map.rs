@@ -175,8 +175,9 @@ impl Lower<'_, '_> {
             return Value::Imm(1);
         }
         let Some(id) = self.unit.target.map_count else {
-            let error = Error::new(self.span, "this kernel cannot count the entries of a map (Linux 6.6 can)")
-                .help("`print(@map)` shows the entries, and a scalar `@n++` can count them");
+            let error =
+                Error::new(self.span, "this kernel cannot count the entries of a map (Linux 6.6 can)")
+                    .help("`print(@map)` shows the entries, and a scalar `@n++` can count them");
             return self.fail(error);
         };
         let map = self.map_ref(map);

@@ -138,7 +138,9 @@ impl<'a> Unit<'a> {
                     value_size,
                     max_entries: match kind {
                         MapKind::Array | MapKind::PerCpuArray => 1,
-                        MapKind::LruHash | MapKind::LruPerCpuHash => program.config.max_map_keys.max(LRU_ENTRIES),
+                        MapKind::LruHash | MapKind::LruPerCpuHash => {
+                            program.config.max_map_keys.max(LRU_ENTRIES)
+                        }
                         _ => program.config.max_map_keys,
                     },
                 });
@@ -228,7 +230,8 @@ fn ring_size(program: &hir::Program) -> u32 {
     let rare = |p: &hir::Probe| matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_));
     let pages = program.config.ring_pages.unwrap_or_else(|| {
         let largest = program.probes.iter().map(|p| record::largest(&p.body)).max().unwrap_or(0);
-        let usual = if program.probes.iter().all(|p| rare(p) || !sends_records(&p.body)) { FEW } else { MANY };
+        let usual =
+            if program.probes.iter().all(|p| rare(p) || !sends_records(&p.body)) { FEW } else { MANY };
         usual.max(largest.div_ceil(PAGE).saturating_mul(RECORDS))
     });
     pages.clamp(1, MOST).next_power_of_two() * PAGE

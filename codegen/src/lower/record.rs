@@ -78,8 +78,11 @@ impl Lower<'_, '_> {
     fn record(&mut self, action: &Action, args: &[Expr]) -> Record {
         let (fields, size) = fields(args);
         if size > largest_record(self.unit.ring_size) {
-            let error = Error::new(self.span, format!("this sends {size} bytes at once, more than the ring buffer takes"))
-                .help("enlarge `perf_rb_pages`, or shorten strings with `max_strlen`");
+            let error = Error::new(
+                self.span,
+                format!("this sends {size} bytes at once, more than the ring buffer takes"),
+            )
+            .help("enlarge `perf_rb_pages`, or shorten strings with `max_strlen`");
             self.fail(error);
         }
         Record { action: action.clone(), fields, size, span: self.span }

@@ -7,10 +7,15 @@ use crate::live::{Interval, Live, pack};
 pub fn run(f: &mut Func) {
     let Some(Scratch { base, .. }) = f.scratch else { return };
     let live = Live::of(f);
-    let objects: Vec<(Interval, u32)> = f.slots.iter().zip(live.slots).map(|(def, live)| match def.storage {
-        Storage::Scratch => (live, def.size),
-        Storage::Stack => (live, 0),
-    }).collect();
+    let objects: Vec<(Interval, u32)> = f
+        .slots
+        .iter()
+        .zip(live.slots)
+        .map(|(def, live)| match def.storage {
+            Storage::Scratch => (live, def.size),
+            Storage::Stack => (live, 0),
+        })
+        .collect();
     let (offsets, size) = pack(&objects);
     f.scratch = Some(Scratch { base, size: Scratch::HEADER + size });
     for op in &mut f.ops {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 fn programs() -> impl Iterator<Item = (u64, Func)> {
     (0..600).map(|seed: u64| {
         let mut random = Random::new(seed.wrapping_mul(0x9e37_79b9) + 77);
-        let size = 4 + random.below(if seed % 10 == 0 { 300 } else { 60 });
+        let size = 4 + random.below(if seed.is_multiple_of(10) { 300 } else { 60 });
         (seed, program(random.next(), size, 1 + random.below(14)))
     })
 }
@@ -26,8 +26,10 @@ fn run(f: &Func) -> Option<Vec<Call>> {
     }
     let code = emit(f, &allocation);
     // Calls keep their order through emission.
-    let args = f.ops.iter().filter_map(|op| if let Op::Call { args, .. } = op { Some(args.len()) } else { None });
-    let calls = code.insns.iter().enumerate().filter(|(_, i): &(usize, &Insn)| i.code == 0x85).map(|(at, _)| at);
+    let args =
+        f.ops.iter().filter_map(|op| if let Op::Call { args, .. } = op { Some(args.len()) } else { None });
+    let calls =
+        code.insns.iter().enumerate().filter(|(_, i): &(usize, &Insn)| i.code == 0x85).map(|(at, _)| at);
     let arguments: HashMap<usize, usize> = calls.zip(args).collect();
     Some(run_insns(&code.insns, &arguments))
 }

@@ -29,7 +29,8 @@ impl Random {
 }
 
 /// Helpers that the interpreters know: their results depend on nothing but their arguments.
-const HELPERS: &[Helper] = &[Helper::MapLookup, Helper::MapUpdate, Helper::ReadUser, Helper::RingSubmit, Helper::Comm];
+const HELPERS: &[Helper] =
+    &[Helper::MapLookup, Helper::MapUpdate, Helper::ReadUser, Helper::RingSubmit, Helper::Comm];
 const OPS: &[AluOp] = &[
     AluOp::Add,
     AluOp::Sub,
@@ -128,7 +129,8 @@ impl Generate {
                 self.temp(|dst| Op::Copy { dst, src });
             }
             7 => {
-                let (src, bits, signed) = (self.value(), self.random.of(&[8, 16, 32]), self.random.below(2) == 0);
+                let (src, bits, signed) =
+                    (self.value(), self.random.of(&[8, 16, 32]), self.random.below(2) == 0);
                 self.temp(|dst| Op::Extend { dst, src, bits, signed });
             }
             8 => {

@@ -23,7 +23,9 @@ impl Memory {
     fn load(&self, width: Width, at: u64) -> u64 {
         let byte = |i: u32| {
             let byte = self.0.get(&(at + u64::from(i)));
-            u64::from(*byte.unwrap_or_else(|| panic!("read of {:#x}, which was never written", at + u64::from(i))))
+            u64::from(
+                *byte.unwrap_or_else(|| panic!("read of {:#x}, which was never written", at + u64::from(i))),
+            )
         };
         (0..width.bytes()).rev().fold(0, |n, i| n << 8 | byte(i))
     }

@@ -3,8 +3,8 @@
 
 use lang::arch::Arch;
 use lang::env::{
-    Abi, Env, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, SymbolAddress, Tracepoint, UprobeClass,
-    UprobeMatch,
+    Abi, Env, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, SymbolAddress, Tracepoint,
+    UprobeClass, UprobeMatch,
 };
 use lang::hir::Program;
 use lang::probe::{AttachKind, AttachPoint, UprobeSpec};

@@ -53,7 +53,9 @@ impl GoBinary {
     /// [`Error::Damaged`] when the sections cannot be read.
     pub fn type_info(&self, ty: TypeRef) -> Result<Option<TypeInfo>, Error> {
         let found = self.debug_info.describe(self.image(), ty);
-        found.map_err(|error| Error::damaged(&self.path, format!("the debug information is unusable: {error}")))
+        found.map_err(|error| {
+            Error::damaged(&self.path, format!("the debug information is unusable: {error}"))
+        })
     }
 
     /// How a value of a type is passed; `None` when part of the type is not described.
@@ -82,7 +84,8 @@ impl GoBinary {
         if depth > DEPTH || leaves.len() > LEAVES {
             return Ok(Some(false));
         }
-        let mut leaf = |at: u32, size: u32, float: bool| leaves.push(Leaf { offset: offset + at, size, float });
+        let mut leaf =
+            |at: u32, size: u32, float: bool| leaves.push(Leaf { offset: offset + at, size, float });
         match info.kind {
             Kind::Bool
             | Kind::Int

@@ -136,7 +136,9 @@ fn cap(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let [what] = call.args else { return checker.no_arguments(call) };
     match checker.go_length(what, true)? {
         Some(capacity) => Ok(Outcome::Value(capacity)),
-        None => checker.fail(Problem::error(what.span, "only Go slices, arrays and channels have a capacity")),
+        None => {
+            checker.fail(Problem::error(what.span, "only Go slices, arrays and channels have a capacity"))
+        }
     }
 }
 
@@ -161,7 +163,9 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     if matches!(value.ty, Type::Stack { .. }) {
         return Ok(Outcome::Value(Expr::new(ExprKind::StackLen(Box::new(value)), Type::I64, call.span)));
     }
-    let message =
-        format!("len() counts entries of a map, frames of a stack, or what a Go value holds; this is {}", with_article(&value.ty));
+    let message = format!(
+        "len() counts entries of a map, frames of a stack, or what a Go value holds; this is {}",
+        with_article(&value.ty)
+    );
     checker.fail(Problem::error(what.span, message))
 }

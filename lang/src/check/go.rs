@@ -64,7 +64,11 @@ impl Checker<'_> {
         };
         let Some(signature) = self.signature() else {
             // Without types `retval` is the first result word.
-            return if side == Side::Results && matches!(pick, Pick::Only) { Ok(None) } else { self.untyped(side, e.span) };
+            return if side == Side::Results && matches!(pick, Pick::Only) {
+                Ok(None)
+            } else {
+                self.untyped(side, e.span)
+            };
         };
         let param = self.pick(side, &signature, pick, e.span)?;
         let base = match &param.place {
@@ -130,7 +134,9 @@ impl Checker<'_> {
                 let problem = Problem::error(name.span, format!("the function has no {one} `{}`", name.text))
                     .did_you_mean(&name.text, names.iter().copied());
                 match problem.help.is_empty() {
-                    true if names.is_empty() => problem.help(format!("name it by its position: `{builtin}.0`")),
+                    true if names.is_empty() => {
+                        problem.help(format!("name it by its position: `{builtin}.0`"))
+                    }
                     true => problem.note(format!("it has {}", names.join(", "))),
                     false => problem,
                 }
@@ -178,12 +184,12 @@ impl Checker<'_> {
                 let pointer = Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User };
                 Ok(build::cast(word, &pointer))
             }
-            GoType::Slice(_) => {
-                self.fail(cannot("a slice is read element by element", "write `x[0]`; `len(x)` is its length"))
-            }
-            GoType::Interface => self.fail(
-                cannot("the value in an interface cannot be read yet", "`sargN` has its type word and data word"),
-            ),
+            GoType::Slice(_) => self
+                .fail(cannot("a slice is read element by element", "write `x[0]`; `len(x)` is its length")),
+            GoType::Interface => self.fail(cannot(
+                "the value in an interface cannot be read yet",
+                "`sargN` has its type word and data word",
+            )),
             GoType::Float(_) => {
                 let problem = match base {
                     Base::Registers(_) => Problem::error(span, "this float is in a floating-point register")
@@ -220,7 +226,9 @@ impl Checker<'_> {
                 Ok(hir::Expr::new(kind, Type::U64, span))
             }
             Some(None) => self.load_go(&Base::Registers(Vec::new()), &GoType::Float(64), span),
-            None => self.fail(Problem::error(span, "this value is spread over several registers").help("name its members")),
+            None => self.fail(
+                Problem::error(span, "this value is spread over several registers").help("name its members"),
+            ),
         }
     }
 
@@ -234,7 +242,8 @@ impl Checker<'_> {
             }
             Type::Array(of, 1) => self.load_registers(pieces, of, span),
             _ => self.fail(
-                Problem::error(span, format!("a {ty} in registers is read member by member")).help("name a member"),
+                Problem::error(span, format!("a {ty} in registers is read member by member"))
+                    .help("name a member"),
             ),
         }
     }
@@ -247,7 +256,13 @@ impl Checker<'_> {
 
     /// The place of `slice[n]`. An index outside of the slice leads to address 0, which cannot be read: the value is zero and the
     /// failed read is counted.
-    pub(super) fn slice_element(&mut self, base: &Base, of: &Type, n: hir::Expr, span: Span) -> Checked<Place> {
+    pub(super) fn slice_element(
+        &mut self,
+        base: &Base,
+        of: &Type,
+        n: hir::Expr,
+        span: Span,
+    ) -> Checked<Place> {
         let of = self.known_struct(of.clone(), span)?;
         let (start, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
         let n = build::cast(n, &Type::U64);
@@ -263,7 +278,10 @@ impl Checker<'_> {
 
     /// `len(x)` and `cap(x)` of Go values; `None` for anything else.
     pub(crate) fn go_length(&mut self, e: &Expr, capacity: bool) -> Checked<Option<hir::Expr>> {
-        if !matches!(e.kind, ExprKind::Member(..) | ExprKind::TupleMember(..) | ExprKind::Index(..) | ExprKind::Ident(_)) {
+        if !matches!(
+            e.kind,
+            ExprKind::Member(..) | ExprKind::TupleMember(..) | ExprKind::Index(..) | ExprKind::Ident(_)
+        ) {
             return Ok(None);
         }
         let Some(Place { base, ty }) = self.place(e)? else { return Ok(None) };

@@ -68,7 +68,14 @@ impl Maps {
         let at = self.list.iter().position(|m| m.name == name.text).unwrap_or_else(|| {
             self.changed = true;
             let name = name.clone();
-            self.list.push(MapInfo { name: name.text, span: name.span, key: None, value: None, lru: false, pending: None });
+            self.list.push(MapInfo {
+                name: name.text,
+                span: name.span,
+                key: None,
+                value: None,
+                lru: false,
+                pending: None,
+            });
             self.list.len() - 1
         });
         MapId(at as u32)

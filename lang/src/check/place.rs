@@ -191,9 +191,7 @@ impl Checker<'_> {
             }
             Base::Context(at) | Base::DataLoc(at) if field.data_loc => Base::DataLoc(at + field.offset),
             Base::Context(at) | Base::DataLoc(at) => Base::Context(at + field.offset),
-            Base::Registers(pieces) => {
-                Base::Registers(Checker::part_of(&pieces, field.offset, ty.size()))
-            }
+            Base::Registers(pieces) => Base::Registers(Checker::part_of(&pieces, field.offset, ty.size())),
         };
         Ok(Place { base, ty })
     }
@@ -247,11 +245,11 @@ impl Checker<'_> {
         let problem = match &self.target().attach {
             Attach::Uprobe { ret: false, .. } => Problem::error(span, "`args` has members")
                 .help("write `args.NAME`, or `args.0` for the first parameter"),
-            Attach::Uprobe { ret: true, .. } => Problem::error(span, "the arguments are gone when a function returns")
-                .help("keep them at the entry, in a map: `@arg[callid] = sarg0;`"),
-            Attach::Tracepoint(_) => {
-                Problem::error(span, "`args` has members").help("write `args.name`")
+            Attach::Uprobe { ret: true, .. } => {
+                Problem::error(span, "the arguments are gone when a function returns")
+                    .help("keep them at the entry, in a map: `@arg[callid] = sarg0;`")
             }
+            Attach::Tracepoint(_) => Problem::error(span, "`args` has members").help("write `args.name`"),
             _ => Problem::error(span, format!("`{}` probes have no arguments", self.target().kind().name()))
                 .note("`args` is available in tracepoint probes"),
         };
@@ -381,9 +379,9 @@ impl Checker<'_> {
                 let byte = hir::Expr::new(hir::ExprKind::Load { addr: Box::new(address), space }, BYTE, span);
                 Ok(build::nonzero(byte))
             }
-            (Base::Memory(_, AddrSpace::User), None) if self.holds_go(&ty) => {
-                self.fail(Problem::error(span, format!("a {ty} cannot be read as a whole")).help("name a member"))
-            }
+            (Base::Memory(_, AddrSpace::User), None) if self.holds_go(&ty) => self.fail(
+                Problem::error(span, format!("a {ty} cannot be read as a whole")).help("name a member"),
+            ),
             (Base::Memory(address, space), None) => {
                 node(hir::ExprKind::Load { addr: Box::new(address), space }, ty)
             }

@@ -3,11 +3,11 @@
 use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
-    Abi, Env, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, Piece, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, UprobeClass,
-    UprobeMatch,
+    Abi, Env, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, Piece, Signature, SignatureOf, Stop,
+    SymbolAddress, Tracepoint, UprobeClass, UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
-use crate::types::{AddrSpace, Field, Struct, Type, GoReference, GoType};
+use crate::types::{AddrSpace, Field, GoReference, GoType, Struct, Type};
 use std::sync::Arc;
 
 /// A machine with two Go programs, a C library and two tracepoints.
@@ -93,7 +93,8 @@ fn signature(abi: Abi) -> Signature {
         }
         (Abi::GoRegisters, ty) if offset < 64 => {
             let words = ty.size().div_ceil(8);
-            let piece = |n| Piece { register: Some((offset / 8 + n) as u8), offset: 8 * n, size: ty.size().min(8) };
+            let piece =
+                |n| Piece { register: Some((offset / 8 + n) as u8), offset: 8 * n, size: ty.size().min(8) };
             ParamPlace::Registers((0..words).map(piece).collect())
         }
         _ => ParamPlace::Stack(8 + offset),
@@ -126,7 +127,9 @@ impl Env for TestEnv {
                 field("Method", 0, Type::Go(GoType::Str)),
                 field("URL", 16, pointer(named("net/url.URL", 120))),
             ],
-            "net/url.URL" => vec![field("Scheme", 0, Type::Go(GoType::Str)), field("Path", 56, Type::Go(GoType::Str))],
+            "net/url.URL" => {
+                vec![field("Scheme", 0, Type::Go(GoType::Str)), field("Path", 56, Type::Go(GoType::Str))]
+            }
             "main.Point" => vec![field("X", 0, Type::I32), field("Y", 4, Type::I32)],
             _ => return None,
         };

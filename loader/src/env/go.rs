@@ -39,21 +39,30 @@ impl Types<'_> {
             Ok(Some(raw)) => match self.typed(function, &raw) {
                 Some(Ok(signature)) => SignatureOf::Known(Arc::new(signature)),
                 Some(Err(reason)) => SignatureOf::Unknown(reason),
-                None => SignatureOf::Unknown(format!("the debug information of {} does not describe a type", function.name())),
+                None => SignatureOf::Unknown(format!(
+                    "the debug information of {} does not describe a type",
+                    function.name()
+                )),
             },
-            Ok(None) => SignatureOf::Unknown(format!("the debug information does not describe {}", function.name())),
+            Ok(None) => {
+                SignatureOf::Unknown(format!("the debug information does not describe {}", function.name()))
+            }
             Err(e) => SignatureOf::Unknown(e.to_string()),
         }
     }
 
     fn typed(&self, function: &GoFunc<'_>, raw: &RawSignature) -> Option<Result<Signature, String>> {
-        let layouts = |list: &[Parameter]| list.iter().map(|p| self.go.layout(p.ty?).ok()?).collect::<Option<Vec<Layout>>>();
+        let layouts = |list: &[Parameter]| {
+            list.iter().map(|p| self.go.layout(p.ty?).ok()?).collect::<Option<Vec<Layout>>>()
+        };
         // Go 1.27 lists the dictionary as a parameter; before it was not written down.
         let listed = raw.params.iter().position(|p| p.name == DICTIONARY);
-        let raw_params: Vec<Parameter> = raw.params.iter().filter(|p| p.name != DICTIONARY).cloned().collect();
+        let raw_params: Vec<Parameter> =
+            raw.params.iter().filter(|p| p.name != DICTIONARY).cloned().collect();
         let (params, results) = (layouts(&raw_params)?, layouts(&raw.results)?);
         let dictionary = listed.or_else(|| dictionary(self.go, function, &params));
-        let (param_places, result_places) = assign(self.go.arch(), function.abi(), &params, &results, dictionary);
+        let (param_places, result_places) =
+            assign(self.go.arch(), function.abi(), &params, &results, dictionary);
         let placed: Vec<(&Layout, &Assigned)> = results.iter().zip(&result_places).collect();
         let agrees = |(p, at): (&Parameter, &Assigned)| match (p.stack_offset, at) {
             (Some(known), Assigned::Stack(computed)) => known == *computed,
@@ -70,7 +79,10 @@ impl Types<'_> {
         let typed = |list: &[Parameter], places: Vec<Assigned>| {
             list.iter().zip(places).map(|(p, at)| self.param(p, at)).collect::<Option<Vec<Param>>>()
         };
-        Some(Ok(Signature { params: typed(&raw_params, param_places)?, results: typed(&raw.results, result_places)? }))
+        Some(Ok(Signature {
+            params: typed(&raw_params, param_places)?,
+            results: typed(&raw.results, result_places)?,
+        }))
     }
 
     /// Whether the listed parameters and results take just the room that the function table says they have: those on the

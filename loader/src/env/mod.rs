@@ -53,11 +53,15 @@ impl Host {
 
 fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
     let help = match error {
-        inspect::Error::NotElf { .. } => Some("name the program itself, not a script that starts it".to_owned()),
+        inspect::Error::NotElf { .. } => {
+            Some("name the program itself, not a script that starts it".to_owned())
+        }
         inspect::Error::NotFound { .. } if path.is_relative() => {
             std::env::current_dir().ok().map(|here| format!("the current folder is {}", here.display()))
         }
-        inspect::Error::Permission { .. } => Some("run gotrace as root, or make the file readable".to_owned()),
+        inspect::Error::Permission { .. } => {
+            Some("run gotrace as root, or make the file readable".to_owned())
+        }
         _ => None,
     };
     EnvError { message: error.to_string(), help, ..EnvError::default() }
@@ -75,7 +79,9 @@ impl Env for Host {
                 let file = self.binary(binary)?;
                 uprobe::resolve(binary, &file, target, *ret, point.wants, &self.structures)
             }
-            AttachKind::Begin | AttachKind::End | AttachKind::Interval(_) | AttachKind::Profile(_) => Ok(Vec::new()),
+            AttachKind::Begin | AttachKind::End | AttachKind::Interval(_) | AttachKind::Profile(_) => {
+                Ok(Vec::new())
+            }
         }
     }
 

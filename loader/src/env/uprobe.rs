@@ -82,7 +82,9 @@ impl<'a> Sites<'a> {
     fn leave_out(&mut self, reason: &str, function: &str) {
         match self.left_out.iter_mut().find(|l| l.reason == reason) {
             Some(l) => l.functions.push(function.to_owned()),
-            None => self.left_out.push(LeftOut { reason: reason.to_owned(), functions: vec![function.to_owned()] }),
+            None => self
+                .left_out
+                .push(LeftOut { reason: reason.to_owned(), functions: vec![function.to_owned()] }),
         }
     }
 
@@ -109,7 +111,10 @@ impl<'a> Sites<'a> {
             }
             // Without the address, so that equal reasons are told together.
             Err(NoSite::Refused { refusal, .. }) => {
-                self.leave_out(&format!("the kernel accepts no probe at its entry ({refusal})"), function.name());
+                self.leave_out(
+                    &format!("the kernel accepts no probe at its entry ({refusal})"),
+                    function.name(),
+                );
             }
             Err(why) => self.leave_out(&why.to_string(), function.name()),
         }
@@ -122,7 +127,8 @@ impl<'a> Sites<'a> {
             match signature.results.first().map(|result| &result.ty) {
                 None => return self.leave_out("it has no result for `retval`", function.name()),
                 Some(Type::Go(GoType::Float(_))) => {
-                    return self.leave_out("its result is a float, which BPF programs cannot read", function.name());
+                    return self
+                        .leave_out("its result is a float, which BPF programs cannot read", function.name());
                 }
                 Some(_) => {}
             }
@@ -137,12 +143,18 @@ impl<'a> Sites<'a> {
             self.add(class.clone(), function.name(), *site);
         }
         for (_, refusal) in &returns.refused {
-            self.leave_out(&format!("the kernel accepts no probe on a return of it ({refusal})"), function.name());
+            self.leave_out(
+                &format!("the kernel accepts no probe on a return of it ({refusal})"),
+                function.name(),
+            );
         }
         if let Some(jump) = returns.tail_jumps.first() {
             let target = jump.target.and_then(|t| self.go?.function_at(t));
             let to = target.map_or_else(|| "another function".to_owned(), |t| t.name().to_owned());
-            self.leave_out(&format!("it leaves by a jump to {to}, which returns in its place"), function.name());
+            self.leave_out(
+                &format!("it leaves by a jump to {to}, which returns in its place"),
+                function.name(),
+            );
         } else if returns.unreadable_at.is_some() {
             self.leave_out("its code cannot be decoded", function.name());
         } else if returns.sites.is_empty() && returns.refused.is_empty() {
@@ -158,8 +170,12 @@ impl<'a> Sites<'a> {
             return Ok(None);
         }
         match go.signature(function) {
-            Ok(Some(signature)) if signature.results.is_empty() => Err("it has no result for `retval`".into()),
-            Ok(Some(signature)) if signature.first_result_offset().is_some() => Ok(signature.first_result_offset()),
+            Ok(Some(signature)) if signature.results.is_empty() => {
+                Err("it has no result for `retval`".into())
+            }
+            Ok(Some(signature)) if signature.first_result_offset().is_some() => {
+                Ok(signature.first_result_offset())
+            }
             Ok(_) => Err("its results are on the stack, at a place that nothing tells".into()),
             Err(e) => Err(e.to_string()),
         }
@@ -172,7 +188,9 @@ impl<'a> Sites<'a> {
             Stop::Entry | Stop::EntryAtStackCheck | Stop::Inside => self.wants.args,
         };
         match self.go {
-            Some(go) if asked => Types { binary: self.name, go, structures: self.structures }.signature(function),
+            Some(go) if asked => {
+                Types { binary: self.name, go, structures: self.structures }.signature(function)
+            }
             _ => SignatureOf::NotAsked,
         }
     }
@@ -183,10 +201,9 @@ impl<'a> Sites<'a> {
             abi: if in_registers { Abi::GoRegisters } else { Abi::GoStack },
             stop,
             // ABIInternal keeps g in a register; on arm64 all Go code does.
-            goroutine: self.goroutine.map(|g| Goroutine {
-                in_register: in_registers || self.file.arch() == Arch::Aarch64,
-                ..g
-            }),
+            goroutine: self
+                .goroutine
+                .map(|g| Goroutine { in_register: in_registers || self.file.arch() == Arch::Aarch64, ..g }),
             signature: self.signature(function, stop),
             result_offset: None,
         }
@@ -207,8 +224,11 @@ impl<'a> Sites<'a> {
     }
 
     fn native_site(&mut self, name: &str, vaddr: u64, ret: bool) {
-        if let Some(Treatment::Refused(why)) = self.file.read(vaddr, 16).map(|code| treatment(self.file.arch(), code)) {
-            return self.leave_out(&format!("the kernel accepts no probe on its first instruction ({why})"), name);
+        if let Some(Treatment::Refused(why)) =
+            self.file.read(vaddr, 16).map(|code| treatment(self.file.arch(), code))
+        {
+            return self
+                .leave_out(&format!("the kernel accepts no probe on its first instruction ({why})"), name);
         }
         self.add(self.native_class(if ret { Stop::KernelReturn } else { Stop::Entry }), name, vaddr);
     }
@@ -227,7 +247,9 @@ impl<'a> Sites<'a> {
     fn inside(&mut self, name: &str, offset: u64) -> Result<(), EnvError> {
         let go_function = self.go.and_then(|go| go.find(name));
         let (entry, code, class) = match go_function {
-            Some(f) => (f.entry(), f.code(), self.go_class(&f, if offset == 0 { Stop::Entry } else { Stop::Inside })),
+            Some(f) => {
+                (f.entry(), f.code(), self.go_class(&f, if offset == 0 { Stop::Entry } else { Stop::Inside }))
+            }
             None => {
                 let symbol = self.file.functions().find(|s| s.name == name);
                 let symbol = symbol.ok_or_else(|| self.nothing(name, false))?;
@@ -267,7 +289,9 @@ impl<'a> Sites<'a> {
             return self.inside(f.name(), vaddr - f.entry());
         }
         match self.file.symbolize(vaddr) {
-            Some(symbol) if symbol.kind == SymbolKind::Function && symbol.size > 0 => self.inside(symbol.name, vaddr - symbol.addr),
+            Some(symbol) if symbol.kind == SymbolKind::Function && symbol.size > 0 => {
+                self.inside(symbol.name, vaddr - symbol.addr)
+            }
             _ => Err(EnvError {
                 message: format!("there is no function at {vaddr:#x} in {}", self.name),
                 ..EnvError::default()
@@ -289,14 +313,21 @@ impl<'a> Sites<'a> {
             let shown: Vec<&str> = callers.iter().take(NAMED_IN_WARNING).map(|c| &**c).collect();
             return EnvError {
                 message: format!("{pattern} is inlined into {} and has no code of its own", shown.join(", ")),
-                help: Some("probe the function it is inlined into, or build with `//go:noinline` before it".into()),
+                help: Some(
+                    "probe the function it is inlined into, or build with `//go:noinline` before it".into(),
+                ),
                 ..EnvError::default()
             };
         }
-        let mut known: Vec<&str> = self.go.map(|go| go.functions().map(|f| f.name()).collect()).unwrap_or_default();
+        let mut known: Vec<&str> =
+            self.go.map(|go| go.functions().map(|f| f.name()).collect()).unwrap_or_default();
         known.extend(self.file.functions().map(|s| s.name));
         let mut error = EnvError {
-            message: format!("no function {}\"{pattern}\" in {}", if plain { "" } else { "matches " }, self.name),
+            message: format!(
+                "no function {}\"{pattern}\" in {}",
+                if plain { "" } else { "matches " },
+                self.name
+            ),
             help: Some(format!("`gotrace list 'uprobe:{}:*'` lists its functions", self.name)),
             ..EnvError::default()
         };

@@ -1,7 +1,7 @@
 //! Writing to a reader that may be slow, or may have stopped reading: a pager, a pipeline, a terminal on hold.
 //!
 //! A write to a full pipe blocks, and while it does nobody hears the Ctrl-C. So this waits for room and for a signal at the same
-//! time. Once a signal has come, the reader has [`PATIENCE`] to read on; after that the output is given up.
+//! time. Once a signal has come, the reader has three seconds to read on; after that the output is given up.
 
 use crate::sys::epoll::Epoll;
 use crate::sys::signal::Watcher;

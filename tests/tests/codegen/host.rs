@@ -2,7 +2,9 @@
 //! value comes before the key.
 
 use lang::fold::canonical;
-use lang::hir::{BinOp, Expr, ExprKind, LogicOp, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp, VarId};
+use lang::hir::{
+    BinOp, Expr, ExprKind, LogicOp, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp, VarId,
+};
 use lang::types::Type;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -42,7 +42,7 @@ proptest! {
         let (got, object) = kernel::outcome(&program);
         assert_eq!(got, expected, "kernel\n{}", kernel::listing(&object));
         if let Some(got) = run_in_rbpf(&object) {
-            let expected: Vec<Val> = expected.maps.into_iter().flat_map(|m| m.into_values()).collect();
+            let expected: Vec<Val> = expected.maps.into_iter().flat_map(std::collections::BTreeMap::into_values).collect();
             assert_eq!(got, expected, "rbpf\n{}", kernel::listing(&object));
         }
     }

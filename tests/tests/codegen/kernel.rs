@@ -47,7 +47,8 @@ pub fn outcome(program: &Program) -> (Outcome, Object) {
     let mut loaded = load(&object);
     run(&object, &loaded);
     let decoder = Decoder::new(program);
-    let maps = (0..program.maps.len()).map(|n| contents(&object, &loaded, MapId(n as u32), &decoder)).collect();
+    let maps =
+        (0..program.maps.len()).map(|n| contents(&object, &loaded, MapId(n as u32), &decoder)).collect();
     let records = records(&object, &mut loaded, &decoder);
     (Outcome { maps, records }, object)
 }

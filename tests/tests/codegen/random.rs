@@ -4,11 +4,11 @@
 //! A program is made from a list of numbers, each of which decides something. Small numbers decide for what is simple, so
 //! a list that is cut short or has smaller numbers makes a simpler program: that is how failures shrink.
 
-use lang::hir::{
-    Action, Attach, BinOp, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp,
-    Var, VarId,
-};
 use lang::format::Format;
+use lang::hir::{
+    Action, Attach, BinOp, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Probe, Program, Stmt, StmtKind,
+    UnOp, Var, VarId,
+};
 use lang::span::Span;
 use lang::types::Type;
 use proptest::test_runner::Config as ProptestConfig;
@@ -17,7 +17,12 @@ use std::sync::OnceLock;
 /// A configuration for so many cases; the environment may ask for more (`PROPTEST_CASES`).
 pub fn cases(least: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
-    ProptestConfig { cases: usual.cases.max(least), max_shrink_iters: 5000, failure_persistence: None, ..usual }
+    ProptestConfig {
+        cases: usual.cases.max(least),
+        max_shrink_iters: 5000,
+        failure_persistence: None,
+        ..usual
+    }
 }
 
 const SPAN: Span = Span { start: 0, end: 0 };
@@ -50,11 +55,16 @@ impl Shape {
         static SHAPE: OnceLock<Shape> = OnceLock::new();
         SHAPE.get_or_init(|| {
             let pair = Type::Tuple(vec![int(8, true), Type::Str(16), Type::U64]);
-            let nested = Type::Tuple(vec![int(16, false), Type::Tuple(vec![Type::Str(24), Type::I32]), Type::Bool]);
+            let nested =
+                Type::Tuple(vec![int(16, false), Type::Tuple(vec![Type::Str(24), Type::I32]), Type::Bool]);
             let long = Type::Tuple(vec![Type::Str(72), Type::U32]);
             let vars = [8, 16, 64, 72, 208].map(Type::Str).into_iter();
             Shape {
-                vars: integers().into_iter().chain(vars).chain([pair.clone(), nested.clone(), long.clone()]).collect(),
+                vars: integers()
+                    .into_iter()
+                    .chain(vars)
+                    .chain([pair.clone(), nested.clone(), long.clone()])
+                    .collect(),
                 maps: vec![
                     (Some(Type::I64), Type::I64),
                     (Some(Type::Str(16)), Type::U64),
@@ -81,7 +91,8 @@ fn integers() -> Vec<Type> {
 }
 
 /// Lengths around those at which strings need another word, another way of copying, or scratch memory.
-const LENGTHS: &[usize] = &[0, 1, 6, 7, 8, 9, 14, 15, 16, 17, 23, 31, 62, 63, 64, 65, 71, 126, 127, 128, 129, 200, 207];
+const LENGTHS: &[usize] =
+    &[0, 1, 6, 7, 8, 9, 14, 15, 16, 17, 23, 31, 62, 63, 64, 65, 71, 126, 127, 128, 129, 200, 207];
 const NUMBERS: &[u64] = &[
     0,
     1,
@@ -131,7 +142,12 @@ pub fn program(shape: &Shape, probes: usize, decisions: &[u32]) -> Program {
         lru: false,
         span: SPAN,
     });
-    Program { source_name: "random".into(), probes: probes.collect(), maps: maps.collect(), ..Program::default() }
+    Program {
+        source_name: "random".into(),
+        probes: probes.collect(),
+        maps: maps.collect(),
+        ..Program::default()
+    }
 }
 
 fn probe(shape: &Shape, decisions: &[u32]) -> Probe {
@@ -332,7 +348,8 @@ impl Random<'_> {
                     let member = expr(ExprKind::Member(Box::new(var.clone()), m as u32), ty.clone());
                     if let Type::Tuple(of) = ty {
                         for (m, ty) in of.iter().enumerate() {
-                            places.push(expr(ExprKind::Member(Box::new(member.clone()), m as u32), ty.clone()));
+                            places
+                                .push(expr(ExprKind::Member(Box::new(member.clone()), m as u32), ty.clone()));
                         }
                     }
                     places.push(member);
@@ -427,13 +444,15 @@ impl Random<'_> {
                 node(ExprKind::Binary(op, Box::new(a), Box::new(b)))
             }
             3..=5 => {
-                let tuples: Vec<Type> =
-                    self.shape.vars.iter().filter(|t| !t.is_scalar()).cloned().collect();
-                let Some(ty) = (!tuples.is_empty()).then(|| self.of(&tuples)) else { return self.condition(DEPTH) };
+                let tuples: Vec<Type> = self.shape.vars.iter().filter(|t| !t.is_scalar()).cloned().collect();
+                let Some(ty) = (!tuples.is_empty()).then(|| self.of(&tuples)) else {
+                    return self.condition(DEPTH);
+                };
                 let op = self.of(&[BinOp::Eq, BinOp::Ne]);
                 let a = self.value(&ty, depth + 1);
                 // Strings of any two sizes can be compared.
-                let other = if let Type::Str(_) = ty { Type::Str(self.of(&[8, 16, 64, 72, 208])) } else { ty };
+                let other =
+                    if let Type::Str(_) = ty { Type::Str(self.of(&[8, 16, 64, 72, 208])) } else { ty };
                 let b = self.value(&other, depth + 1);
                 node(ExprKind::Binary(op, Box::new(a), Box::new(b)))
             }

@@ -51,10 +51,16 @@ fn thousands_of_statements() {
     for n in [500, 1000, 2000, 4000] {
         let (times, insns) = times(&script(n));
         let Times { check, compile, load } = times;
-        println!("{n} assignments, {insns} instructions: check {check:?}, compile {compile:?}, load {load:?}");
+        println!(
+            "{n} assignments, {insns} instructions: check {check:?}, compile {compile:?}, load {load:?}"
+        );
         if let Some(half) = known {
             // Twice as much takes about twice as long, with room for a busy machine.
-            assert!(compile < half.compile * 4 + Duration::from_millis(200), "{compile:?} after {:?}", half.compile);
+            assert!(
+                compile < half.compile * 4 + Duration::from_millis(200),
+                "{compile:?} after {:?}",
+                half.compile
+            );
         }
         known = Some(times);
     }

@@ -22,8 +22,14 @@ impl DebugInfo {
         let mut work = Work::for_signature();
         let mut types = Types::new(&reader);
         let Some(shape) = types.shape(ty.0, &mut work)? else { return Ok(None) };
-        let mut info =
-            TypeInfo { name: String::new(), kind: shape.kind, size: shape.size, align: shape.align, members: Vec::new(), element: None };
+        let mut info = TypeInfo {
+            name: String::new(),
+            kind: shape.kind,
+            size: shape.size,
+            align: shape.align,
+            members: Vec::new(),
+            element: None,
+        };
         let mut place = ty.0;
         for _ in 0..TYPEDEFS {
             let Some(unit) = reader.unit_at(place)? else { return Ok(None) };
@@ -34,7 +40,11 @@ impl DebugInfo {
             {
                 info.name = reader.string(name)?;
             }
-            let of = entry.attr_value(dw::DW_AT_type).map(|value| reader.referred(&unit, &value)).transpose()?.flatten();
+            let of = entry
+                .attr_value(dw::DW_AT_type)
+                .map(|value| reader.referred(&unit, &value))
+                .transpose()?
+                .flatten();
             match (entry.tag(), of) {
                 (dw::DW_TAG_typedef, Some(of)) => place = of,
                 (dw::DW_TAG_pointer_type | dw::DW_TAG_array_type, of) => {
@@ -51,7 +61,8 @@ impl DebugInfo {
         if info.kind == Kind::Slice {
             // A slice is a structure of array, len, cap; its first member points to the elements.
             let first = info.members.first().map(|m| m.ty);
-            info.element = first.map(|array| self.describe(image, array)).transpose()?.flatten().and_then(|p| p.element);
+            info.element =
+                first.map(|array| self.describe(image, array)).transpose()?.flatten().and_then(|p| p.element);
         }
         Ok(Some(info))
     }
@@ -76,9 +87,14 @@ fn members<'a>(
         if entry.depth() != 1 || entry.tag() != dw::DW_TAG_member {
             continue;
         }
-        let name = entry.attr_value(dw::DW_AT_name).map(|name| reader.string(name)).transpose()?.unwrap_or_default();
+        let name =
+            entry.attr_value(dw::DW_AT_name).map(|name| reader.string(name)).transpose()?.unwrap_or_default();
         let offset = entry.attr_value(dw::DW_AT_data_member_location).and_then(|value| value.udata_value());
-        let of = entry.attr_value(dw::DW_AT_type).map(|value| reader.referred(unit, &value)).transpose()?.flatten();
+        let of = entry
+            .attr_value(dw::DW_AT_type)
+            .map(|value| reader.referred(unit, &value))
+            .transpose()?
+            .flatten();
         if let (Some(of), Some(offset)) = (of, offset.and_then(|offset| u32::try_from(offset).ok()))
             && let Some(shape) = types.shape(of, work)?
         {

@@ -5,23 +5,28 @@
 //! attached any more; maps come last. Signals that ask for the end are only read, never delivered, until all is written: a second
 //! Ctrl-C does not cost the results of the first.
 
-use crate::attach::{self, AttachError, Attached, Scope};
+mod error;
+mod records;
+
+pub use error::RunError;
+
+use crate::attach::{self, Attached, Scope};
 use crate::events::Events;
 use crate::load::Loaded;
-use crate::maps::{self, MapError, ScriptMap};
+use crate::maps::{self, ScriptMap};
 use crate::output::report::RuntimeError;
 use crate::output::sink::Sink;
-use crate::output::strftime;
 use crate::output::writer::OutputError;
 use crate::symbolize::Symbolizer;
+use crate::sys::bpf;
 use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
-use crate::sys::{bpf, clock};
-use crate::value::{Decoder, Side, Value};
+use crate::value::Decoder;
 use aya::maps::{Map, MapData, RingBuf};
-use codegen::object::{self, CounterKind, Object, Record};
-use lang::hir::{Action, Attach, MapValue, Program};
+use codegen::object::{self, CounterKind, Object};
+use error::during;
+use lang::hir::{Attach, MapValue, Program};
 use lang::types::{StackKind, Type};
 use std::collections::BTreeSet;
 use std::io;
@@ -54,71 +59,8 @@ pub enum Traced {
     Process(OwnedFd),
 }
 
-/// Why a run ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// A probe could not be attached.
-    #[error(transparent)]
-    Attach(#[from] AttachError),
-    /// A map could not be read or changed.
-    #[error(transparent)]
-    Map(#[from] MapError),
-    /// The output cannot be written.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// A signal ended the run, and nobody took its output.
-    #[error("{source}")]
-    Interrupted {
-        /// The signal.
-        signal: i32,
-        /// What became of the output.
-        source: OutputError,
-    },
-    /// A record does not have the layout that it should have.
-    #[error("a record could not be read: {0}")]
-    Record(#[from] crate::value::DecodeError),
-    /// The kernel is too old.
-    #[error("this kernel has no {}, which Linux has since {}", .0.describe(), .0.since())]
-    Kernel(Feature),
-    /// A system call failed.
-    #[error("{what}: {source}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// The child's program could not be started.
-    #[error("cannot start {program}: {source}")]
-    Child {
-        /// Its path.
-        program: String,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// Gives a system call's error the text of what was tried.
-fn during(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
-    move |source| RunError::System { what, source }
-}
-
 /// How often lost events are looked for.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
-
-impl RunError {
-    /// The exit code: 1, except when a signal ended the run and nobody took its output; then 128 and the number of the signal,
-    /// as shells have it.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            RunError::Interrupted { signal, .. } => {
-                u8::try_from(*signal).map_or(1, |n| n.saturating_add(128))
-            }
-            _ => 1,
-        }
-    }
-}
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -352,76 +294,6 @@ impl Run<'_> {
         Ok(self.sink.flush()?)
     }
 
-    fn handle(&mut self, bytes: &[u8]) -> ControlFlow<RunError> {
-        match self.record(bytes) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
-    }
-
-    /// Acts on a record.
-    fn record(&mut self, bytes: &[u8]) -> Result<(), RunError> {
-        let id =
-            bytes.first_chunk().map(|head| u64::from_ne_bytes(*head)).and_then(|id| usize::try_from(id).ok());
-        let Some(record) = id.and_then(|id| self.object.records.get(id)) else { return Ok(()) };
-        if self.enough() && record.action != Action::Exit {
-            return Ok(());
-        }
-        let args = self.fields(record, bytes)?;
-        args.iter().for_each(|value| self.note_processes(value));
-        match &record.action {
-            Action::Printf(format) => self.sink.printf(format, &args)?,
-            Action::Print => {
-                if let Some(value) = args.first() {
-                    self.sink.value(value)?;
-                }
-            }
-            Action::PrintEntry(_) => {
-                if let Some(value) = args.last() {
-                    self.sink.entry(&maps::MapResult::Value(value.clone()))?;
-                }
-            }
-            Action::PrintMap { map, top, div } => return self.print_map(map.0 as usize, *top, *div),
-            Action::Clear(map) => return Ok(self.map(map.0 as usize).clear()?),
-            Action::Zero(map) => return Ok(self.map(map.0 as usize).zero()?),
-            Action::Exit => {
-                let code = match args.first() {
-                    Some(Value::Int(code)) => code.value(),
-                    _ => 0,
-                };
-                // The low 8 bits, as exit(3) takes them.
-                self.exit.get_or_insert(code as u8);
-                return Ok(());
-            }
-            Action::Time(format) => self.sink.time(&strftime::format(format, clock::unix_nanos()))?,
-            Action::Join(separator) => {
-                let parts: Vec<&[u8]> = args
-                    .iter()
-                    .filter_map(|v| match v {
-                        Value::Text(text) => Some(text.bytes.as_slice()),
-                        _ => None,
-                    })
-                    .take_while(|text| !text.is_empty())
-                    .collect();
-                self.sink.join(&parts, separator)?;
-            }
-        }
-        self.printed += 1;
-        Ok(())
-    }
-
-    fn fields(&self, record: &Record, bytes: &[u8]) -> Result<Vec<Value>, RunError> {
-        record
-            .fields
-            .iter()
-            .map(|field| {
-                let from = (field.offset as usize).min(bytes.len());
-                let to = (from + field.ty.size() as usize).min(bytes.len());
-                Ok(self.decoder.value(&field.ty, &bytes[from..to])?)
-            })
-            .collect()
-    }
-
     /// Whether addresses of user code are to be named.
     fn shows_user_code(&self) -> bool {
         fn user_code(ty: &Type) -> bool {
@@ -437,16 +309,6 @@ impl Run<'_> {
             value || m.key.as_ref().is_some_and(user_code)
         });
         in_records || in_maps
-    }
-
-    /// Learns about processes whose addresses will be printed, while they are there.
-    fn note_processes(&self, value: &Value) {
-        match value {
-            Value::UserSymbol { pid, .. } => self.symbols.note_process(*pid),
-            Value::Stack(stack) if stack.kind == Side::User => self.symbols.note_process(stack.pid),
-            Value::Tuple(of) => of.iter().for_each(|value| self.note_processes(value)),
-            _ => {}
-        }
     }
 
     fn map(&self, index: usize) -> ScriptMap<'_> {

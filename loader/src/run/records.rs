@@ -1,0 +1,92 @@
+//! What a record of a program makes happen: something is printed, a map is printed or changed, the run ends.
+
+use super::{Run, RunError};
+use crate::maps;
+use crate::output::strftime;
+use crate::sys::clock;
+use crate::value::{Side, Value};
+use codegen::object::Record;
+use lang::hir::Action;
+use std::ops::ControlFlow;
+
+impl Run<'_> {
+    pub(super) fn handle(&mut self, bytes: &[u8]) -> ControlFlow<RunError> {
+        match self.record(bytes) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    /// Acts on a record.
+    fn record(&mut self, bytes: &[u8]) -> Result<(), RunError> {
+        let id =
+            bytes.first_chunk().map(|head| u64::from_ne_bytes(*head)).and_then(|id| usize::try_from(id).ok());
+        let Some(record) = id.and_then(|id| self.object.records.get(id)) else { return Ok(()) };
+        if self.enough() && record.action != Action::Exit {
+            return Ok(());
+        }
+        let args = self.fields(record, bytes)?;
+        args.iter().for_each(|value| self.note_processes(value));
+        match &record.action {
+            Action::Printf(format) => self.sink.printf(format, &args)?,
+            Action::Print => {
+                if let Some(value) = args.first() {
+                    self.sink.value(value)?;
+                }
+            }
+            Action::PrintEntry(_) => {
+                if let Some(value) = args.last() {
+                    self.sink.entry(&maps::MapResult::Value(value.clone()))?;
+                }
+            }
+            Action::PrintMap { map, top, div } => return self.print_map(map.0 as usize, *top, *div),
+            Action::Clear(map) => return Ok(self.map(map.0 as usize).clear()?),
+            Action::Zero(map) => return Ok(self.map(map.0 as usize).zero()?),
+            Action::Exit => {
+                let code = match args.first() {
+                    Some(Value::Int(code)) => code.value(),
+                    _ => 0,
+                };
+                // The low 8 bits, as exit(3) takes them.
+                self.exit.get_or_insert(code as u8);
+                return Ok(());
+            }
+            Action::Time(format) => self.sink.time(&strftime::format(format, clock::unix_nanos()))?,
+            Action::Join(separator) => {
+                let parts: Vec<&[u8]> = args
+                    .iter()
+                    .filter_map(|v| match v {
+                        Value::Text(text) => Some(text.bytes.as_slice()),
+                        _ => None,
+                    })
+                    .take_while(|text| !text.is_empty())
+                    .collect();
+                self.sink.join(&parts, separator)?;
+            }
+        }
+        self.printed += 1;
+        Ok(())
+    }
+
+    fn fields(&self, record: &Record, bytes: &[u8]) -> Result<Vec<Value>, RunError> {
+        record
+            .fields
+            .iter()
+            .map(|field| {
+                let from = (field.offset as usize).min(bytes.len());
+                let to = (from + field.ty.size() as usize).min(bytes.len());
+                Ok(self.decoder.value(&field.ty, &bytes[from..to])?)
+            })
+            .collect()
+    }
+
+    /// Learns about processes whose addresses will be printed, while they are there.
+    fn note_processes(&self, value: &Value) {
+        match value {
+            Value::UserSymbol { pid, .. } => self.symbols.note_process(*pid),
+            Value::Stack(stack) if stack.kind == Side::User => self.symbols.note_process(stack.pid),
+            Value::Tuple(of) => of.iter().for_each(|value| self.note_processes(value)),
+            _ => {}
+        }
+    }
+}
