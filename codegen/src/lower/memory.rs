@@ -103,25 +103,19 @@ impl Lower<'_, '_> {
         let body = self.f.ops.split_off(at);
         let (none, got) = (self.f.label(), self.f.label());
         let cpu = self.f.call(Helper::CpuId, &[]);
-        let index = self.f.var();
-        self.f.push(Op::Alu { op: AluOp::Mul, dst: index, a: cpu, b: Operand::Imm(BLOCKS as i32) });
-        let tried = self.f.var();
-        self.f.push(Op::Const { dst: tried, value: 0 });
-        let key: Place = self.f.slot(4).into();
-        let next = self.f.loop_label();
-        self.f.push(Op::Label(next));
-        self.f.store(Width::W, key, Operand::Val(index));
-        let entry = self.f.call(Helper::MapLookup, &[Arg::Map(map), Arg::Addr(key)]);
-        self.f.branch(Cond::Eq, entry, Operand::Imm(0), none);
-        self.f.push(Op::Copy { dst: base, src: entry });
-        let one = self.f.constant(1);
-        let old = self.f.temp();
-        self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: entry.into(), src: one, old: Some(old) });
-        self.f.branch(Cond::Eq, old, Operand::Imm(0), got);
-        for var in [index, tried] {
-            self.f.push(Op::Alu { op: AluOp::Add, dst: var, a: var, b: Operand::Imm(1) });
+        let first = self.f.alu(AluOp::Mul, cpu, Operand::Imm(BLOCKS as i32));
+        let key = self.f.slot(4);
+        for block in 0..BLOCKS {
+            let index = self.f.alu(AluOp::Add, first, Operand::Imm(block as i32));
+            self.f.store(Width::W, key.into(), Operand::Val(index));
+            let entry = self.f.call(Helper::MapLookup, &[Arg::Map(map), Arg::Addr(key.into())]);
+            self.f.branch(Cond::Eq, entry, Operand::Imm(0), none);
+            self.f.push(Op::Copy { dst: base, src: entry });
+            let one = self.f.constant(1);
+            let old = self.f.temp();
+            self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: entry.into(), src: one, old: Some(old) });
+            self.f.branch(Cond::Eq, old, Operand::Imm(0), got);
         }
-        self.f.branch(Cond::Lt, tried, Operand::Imm(BLOCKS as i32), next);
         self.f.push(Op::Label(none));
         self.count_error(CounterKind::NoScratch);
         self.f.push(Op::Jump(self.quit));
