@@ -10,6 +10,7 @@ pub mod case;
 pub mod debian;
 pub mod diff;
 pub mod judge;
+pub mod page;
 pub mod programs;
 pub mod run;
 pub mod toolchain;

@@ -211,6 +211,11 @@ impl Running {
         kill(self.pid(), signal)
     }
 
+    /// Sends a signal to the program and all that it started, as a terminal does; an error means that all have ended.
+    pub fn signal_group(&self, signal: Signal) -> Result<(), nix::Error> {
+        killpg(self.pid(), signal)
+    }
+
     /// Waits for the end, at most until `limit` after the start, and collects everything.
     pub fn finish(mut self, limit: Duration) -> Result<Outcome, ToolError> {
         let status = loop {

@@ -1,0 +1,177 @@
+//! The documentation, done as a reader does it: every script is checked, every command runs against real programs.
+//! What counts as what is said in `harness::page`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use harness::page::{Block, Note, Step, blocks, commands, compare, session};
+use harness::programs::{Mode, Program, sources};
+use harness::run::{End, Running, checked, gotrace};
+use harness::toolchain::{RELEASES, Release};
+use libtest_mimic::{Arguments, Failed, Trial};
+use nix::sys::signal::Signal;
+
+/// The longest that a command of a page may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long a command runs before it is interrupted, where the page shows `^C`.
+const BEFORE_INTERRUPT: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match trials() {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(fault) => {
+            eprintln!("error: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn trials() -> Result<Vec<Trial>, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let mut trials = Vec::new();
+    for page in pages(root).map_err(|e| e.to_string())? {
+        let text = fs::read_to_string(&page).map_err(|e| format!("{}: {e}", page.display()))?;
+        let name = page.strip_prefix(root).unwrap_or(&page).display().to_string();
+        let blocks = blocks(&text);
+        let folder = Arc::new(Folder::new(&name));
+        let files: Arc<Vec<Block>> =
+            Arc::new(blocks.iter().filter(|b| matches!(b.note, Some(Note::File(_)))).cloned().collect());
+        for block in blocks.into_iter().filter(is_tested) {
+            let (folder, files) = (Arc::clone(&folder), Arc::clone(&files));
+            trials.push(Trial::test(format!("{name}:{}", block.line), move || {
+                let place = folder.ready(&files)?;
+                Ok(done(&block, &place)?)
+            }));
+        }
+    }
+    Ok(trials)
+}
+
+fn is_tested(block: &Block) -> bool {
+    block.note.is_none()
+        && match block.language.as_str() {
+            "gt" => true,
+            "sh" => commands(&block.text).iter().any(Step::is_gotrace),
+            "console" => session(&block.text).iter().any(Step::is_gotrace),
+            _ => false,
+        }
+}
+
+/// README.md and every page below docs/.
+fn pages(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = vec![root.join("README.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn done(block: &Block, place: &Path) -> Result<(), String> {
+    match block.language.as_str() {
+        "gt" => {
+            let script = place.join(format!("block-{}.gt", block.line));
+            fs::write(&script, &block.text).map_err(|e| e.to_string())?;
+            let mut check = Command::new("gotrace");
+            check.arg("check").arg(&script).current_dir(place).env("PATH", path_with(place));
+            checked(&mut check).map(drop).map_err(|e| e.to_string())
+        }
+        "sh" => {
+            commands(&block.text).iter().filter(|s| s.is_gotrace()).try_for_each(|s| run(s, place, false))
+        }
+        _ => session(&block.text).iter().filter(|s| s.is_gotrace()).try_for_each(|s| run(s, place, true)),
+    }
+}
+
+/// Runs a command as a reader would, and compares what it prints with what is shown.
+fn run(step: &Step, place: &Path, compared: bool) -> Result<(), String> {
+    let mut shell = Command::new("sh");
+    // Both streams, as on a terminal.
+    shell
+        .arg("-c")
+        .arg(format!("exec 2>&1\n{}", step.command))
+        .current_dir(place)
+        .env("PATH", path_with(place));
+    // What cargo sets for its tests, and translated messages, are not the reader's.
+    shell.env_remove("LD_LIBRARY_PATH").env("LC_ALL", "C");
+    let running = Running::start(&mut shell, "").map_err(|e| e.to_string())?;
+    if step.interrupted() {
+        std::thread::sleep(BEFORE_INTERRUPT);
+        running.signal_group(Signal::SIGINT).map_err(|_| format!("$ {}\nended before ^C", step.command))?;
+    }
+    let outcome = running.finish(LIMIT).map_err(|e| e.to_string())?;
+    let report = |fault: String| format!("$ {}\n{fault}\n--- printed ---\n{}", step.command, outcome.stdout);
+    if outcome.end == End::Timeout {
+        return Err(report(format!("did not end within {LIMIT:?}")));
+    }
+    if !compared && outcome.end != End::Code(0) {
+        return Err(report(format!("ended by {}", outcome.end)));
+    }
+    if compared && !step.output.is_empty() {
+        return compare(&step.output, &outcome.stdout).map_err(report);
+    }
+    Ok(())
+}
+
+fn path_with(place: &Path) -> String {
+    format!("{}:{}", place.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// The folder that the commands of a page run in: `gotrace`, the built programs, and the files of the page.
+struct Folder {
+    path: PathBuf,
+    filled: std::sync::OnceLock<Result<(), String>>,
+}
+
+impl Folder {
+    fn new(page: &str) -> Folder {
+        let name = format!("gotrace-docs-{}-{}", std::process::id(), page.replace(['/', '.'], "-"));
+        Folder { path: std::env::temp_dir().join(name), filled: std::sync::OnceLock::new() }
+    }
+
+    fn ready(&self, files: &[Block]) -> Result<PathBuf, Failed> {
+        self.filled.get_or_init(|| self.fill(files)).clone()?;
+        Ok(self.path.clone())
+    }
+
+    fn fill(&self, files: &[Block]) -> Result<(), String> {
+        let text = |e: std::io::Error| format!("{}: {e}", self.path.display());
+        fs::create_dir_all(&self.path).map_err(text)?;
+        symlink(gotrace()?, self.path.join("gotrace")).map_err(text)?;
+        let newest: &'static Release = RELEASES.last().ok_or("no Go release")?;
+        for entry in fs::read_dir(sources()).map_err(text)? {
+            let name = entry.map_err(text)?.file_name().to_string_lossy().into_owned();
+            let program = Program::named(name.trim_end_matches(".c")).map_err(|e| e.to_string())?;
+            let built = program.build(newest, Mode::Plain).map_err(|e| e.to_string())?;
+            symlink(built, self.path.join(program.name())).map_err(text)?;
+        }
+        for file in files {
+            if let Some(Note::File(name)) = &file.note {
+                let path = self.path.join(name);
+                fs::write(&path, &file.text).map_err(text)?;
+                checked(Command::new("chmod").arg("+x").arg(&path)).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that is left behind in the temporary directory hurts nobody.
+        let _left = fs::remove_dir_all(&self.path);
+    }
+}
