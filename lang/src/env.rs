@@ -217,6 +217,8 @@ pub enum Stop {
 /// Where a Go program keeps the current goroutine: offsets in bytes, by Go release.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Goroutine {
+    /// The release that these are of: the `N` of Go 1.N.
+    pub release: u16,
     /// The g register (R14, X28) holds g at the sites.
     pub in_register: bool,
     /// Offset of the TLS slot of g from the thread's base register.

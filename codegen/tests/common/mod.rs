@@ -15,7 +15,7 @@ use lang::types::{AddrSpace, Field, Struct, Type};
 pub struct Table;
 
 const GOROUTINE: Goroutine =
-    Goroutine { in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
+    Goroutine { release: 27, in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
 
 fn tracepoint() -> Tracepoint {
     let field = |name: &str, offset, ty, data_loc| Field { name: name.into(), offset, ty, data_loc };

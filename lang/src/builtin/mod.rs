@@ -4,6 +4,7 @@
 //! made from the texts. A new builtin is an entry in one of the files below; a new file is a row of [`GROUPS`].
 
 mod aggregation;
+mod go;
 mod goroutine;
 mod machine;
 mod map;
@@ -84,6 +85,7 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Time", time::ENTRIES),
     ("Machine", machine::ENTRIES),
     ("The traced function", site::ENTRIES),
+    ("Go programs", go::ENTRIES),
     ("Goroutines", goroutine::ENTRIES),
     ("Stacks", stack::ENTRIES),
     ("Memory", memory::ENTRIES),

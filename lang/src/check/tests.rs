@@ -157,11 +157,20 @@ impl Env for TestEnv {
                 Ok(found)
             }
             AttachKind::Uprobe { binary, target, ret } => {
-                let go =
-                    Goroutine { in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
+                let go = Goroutine {
+                    release: 27,
+                    in_register: true,
+                    tls_offset: -8,
+                    goid: 152,
+                    m: 48,
+                    curg: 192,
+                    stack_hi: 8,
+                };
                 let (names, abi, goroutine) = match binary.as_str() {
                     "./web" | "./web2" => (WEB, Abi::GoRegisters, Some(go)),
-                    "./web115" => (WEB, Abi::GoStack, Some(Goroutine { in_register: false, ..go })),
+                    "./web115" => {
+                        (WEB, Abi::GoStack, Some(Goroutine { release: 15, in_register: false, ..go }))
+                    }
                     "libc" => (LIBC, Abi::C, None),
                     _ => {
                         return Err(EnvError {
@@ -619,6 +628,16 @@ fn goroutines() {
         "u:./web:main.handler { @[callid] = goid; }",
         "u:libc:malloc { print(goid); print(callid); }",
         "t:syscalls:sys_enter_openat { print(goid); print(callid); }",
+    ]));
+}
+
+#[test]
+fn go_releases() {
+    assert_text!(outcomes(&[
+        "u:./web:main.handler { print(goversion); if (goversion < 1_18) { print(1); } }",
+        "u:./web115:main.handler { print(goversion < 1_18); }",
+        "u:libc:malloc { print(goversion); }",
+        "begin { print(goversion); }",
     ]));
 }
 

@@ -374,6 +374,7 @@ impl LeftOut {
 fn goroutine(go: &GoBinary) -> Goroutine {
     let offsets = go.goroutine_offsets();
     Goroutine {
+        release: go.release().0,
         in_register: false,
         tls_offset: i32::try_from(go.tls_offset().offset).unwrap_or_default(),
         goid: offsets.goid,
