@@ -11,8 +11,8 @@ pub(crate) enum Data {
 }
 
 impl Data {
-    /// Maps `file` privately and read-only; falls back to reading it where mapping is not supported (most of
-    /// sysfs, and `/sys/kernel/btf/vmlinux` before Linux 6.16) or the file is empty.
+    /// Maps `file` read-only; falls back to reading it where mapping is not supported (most of sysfs, and
+    /// `/sys/kernel/btf/vmlinux` before Linux 6.16) or the file is empty.
     pub(crate) fn of_file(file: &File) -> io::Result<Data> {
         match map(file) {
             Ok(mapped) if !mapped.is_empty() => Ok(Data::Mapped(mapped)),
@@ -33,11 +33,15 @@ impl Data {
     }
 }
 
+/// Shared, because the kernel writes the breakpoints of everybody's uprobes into private mappings (`valid_vma` in
+/// `kernel/events/uprobes.c`), also into those that nobody executes: a function that another tracer watches would seem to begin with
+/// `int3`. `/sys/kernel/btf/vmlinux` can only be mapped privately.
 #[allow(unsafe_code, reason = "mapping a file is unsafe because another process may change it meanwhile")]
 fn map(file: &File) -> io::Result<memmap2::Mmap> {
-    // SAFETY: the mapping is read-only and private. Executables that run cannot be written (ETXTBSY), and
+    let options = memmap2::MmapOptions::new();
+    // SAFETY: the mapping is read-only. Executables that run cannot be written (ETXTBSY), and
     // build tools replace files instead of rewriting them. Should one be rewritten in place, then the
     // parsers, which check every read and hold no decoded lengths across calls that they do not check again,
     // see other bytes but no invalid memory; a truncated file raises SIGBUS, which ends this process only.
-    unsafe { memmap2::MmapOptions::new().map_copy_read_only(file) }
+    unsafe { options.map(file).or_else(|_| options.map_copy_read_only(file)) }
 }
