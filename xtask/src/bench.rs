@@ -4,19 +4,22 @@
 //! and written to `docs/benchmarks.md`. The peer is the bpftrace of the distribution, or the command in
 //! `GOTRACE_PEER`.
 
+mod code;
+mod peer;
+
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::debian;
 use harness::programs::{MANY_FUNCTIONS, Mode, Program};
-use harness::run::{Running, checked, run};
+use harness::run::{Running, run};
 use harness::toolchain::{self, RELEASES};
 use nix::sys::signal::Signal;
 use regex_lite::Regex;
 
+use self::peer::Peer;
 use crate::TaskResult;
 use crate::dist;
 use crate::measure::{Cost, measure};
@@ -37,35 +40,61 @@ struct Line {
     kept: bool,
 }
 
-/// Measures everything, prints the table and writes the page.
-pub fn task(_words: &[String]) -> TaskResult {
-    need_root("bench")?;
-    mount_file_systems()?;
-    let scratch = std::env::temp_dir().join(format!("gotrace-bench-{}", std::process::id()));
-    fs::create_dir_all(&scratch)?;
-    let lines = measure_all(&scratch);
-    fs::remove_dir_all(&scratch)?;
-    let lines = lines?;
-    let page = page(&lines);
-    println!("{page}");
-    let path = root().join("docs/benchmarks.md");
-    fs::write(&path, page)?;
-    println!("written to {}", path.display());
-    Ok(lines.iter().all(|line| line.kept))
+/// A section of the page: the word that chooses it, its heading, and what measures it.
+type Section = (&'static str, &'static str, fn(&Path, &Path) -> Result<Measured, Box<dyn Error>>);
+
+const SECTIONS: &[Section] = &[("promises", "Promises", promises), ("code", "Generated code", code::section)];
+
+/// Text of a section, and whether what it measured keeps what was promised.
+struct Measured {
+    text: String,
+    kept: bool,
 }
 
-fn measure_all(scratch: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
+/// `xtask bench [SECTION...]`: measures the sections named, or all, prints them and puts them into the page.
+pub fn task(words: &[String]) -> TaskResult {
+    if let Some(unknown) = words.iter().find(|word| SECTIONS.iter().all(|(name, ..)| name != word)) {
+        let names: Vec<&str> = SECTIONS.iter().map(|(name, ..)| *name).collect();
+        return Err(format!("no section `{unknown}`: there are {}", names.join(", ")).into());
+    }
+    need_root("bench")?;
+    mount_file_systems()?;
     let gotrace = release_binary()?;
-    let mut lines = start_up(&gotrace, scratch)?;
+    let path = root().join("docs/benchmarks.md");
+    let mut kept = true;
+    for (name, heading, measure) in SECTIONS {
+        if !words.is_empty() && !words.iter().any(|word| word == name) {
+            continue;
+        }
+        let scratch = std::env::temp_dir().join(format!("gotrace-bench-{}", std::process::id()));
+        fs::create_dir_all(&scratch)?;
+        let measured = measure(&gotrace, &scratch);
+        fs::remove_dir_all(&scratch)?;
+        let measured = measured?;
+        println!("## {heading}\n\n{}", measured.text);
+        kept &= measured.kept;
+        let page = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(&path, with_section(&page, heading, &measured.text))?;
+    }
+    println!("written to {}", path.display());
+    Ok(kept)
+}
+
+fn promises(gotrace: &Path, scratch: &Path) -> Result<Measured, Box<dyn Error>> {
+    let mut lines = start_up(gotrace, scratch)?;
     lines.push(binary_size()?);
-    lines.extend(attach_many(&gotrace)?);
-    lines.push(entry_probe(&gotrace, scratch)?);
-    Ok(lines)
+    lines.extend(attach_many(gotrace)?);
+    lines.push(entry_probe(gotrace, scratch)?);
+    let mut text = "| what | measured | promised | kept |\n|---|---|---|---|\n".to_owned();
+    for Line { what, measured, promise, kept } in &lines {
+        text += &format!("| {what} | {measured} | {promise} | {} |\n", if *kept { "yes" } else { "**no**" });
+    }
+    Ok(Measured { text, kept: lines.iter().all(|line| line.kept) })
 }
 
 /// CPU time and peak memory of a script that does nothing, against bpftrace.
 fn start_up(gotrace: &Path, scratch: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
-    let peer = peer()?;
+    let peer = Peer::find()?;
     println!("start-up: {SHORT_RUNS} runs each of gotrace and {}", peer.name);
     let ours = [&*gotrace.to_string_lossy(), "-e", "begin { exit(); }"];
     let theirs: Vec<&str> =
@@ -92,25 +121,6 @@ fn start_up(gotrace: &Path, scratch: &Path) -> Result<Vec<Line>, Box<dyn Error>>
         line("CPU time", "ms", |cost| cost.cpu_ms, 30.0),
         line("peak memory", "MB", |cost| cost.peak_mb, 20.0),
     ])
-}
-
-/// The program that we compare with.
-struct Peer {
-    name: String,
-    command: Vec<String>,
-}
-
-fn peer() -> Result<Peer, Box<dyn Error>> {
-    let command: Vec<String> = match std::env::var("GOTRACE_PEER") {
-        Ok(named) => named.split_whitespace().map(str::to_owned).collect(),
-        Err(_) => {
-            debian::install(&[("bpftrace", "bpftrace")])?;
-            vec!["bpftrace".to_owned()]
-        }
-    };
-    let (program, args) = command.split_first().ok_or("GOTRACE_PEER is empty")?;
-    let version = checked(Command::new(program).args(args).arg("--version"))?;
-    Ok(Peer { name: version.lines().next().unwrap_or("bpftrace").trim().to_owned(), command })
 }
 
 /// The size of the binary that is given to users.
@@ -213,26 +223,35 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     if sorted.len() % 2 == 1 { at(half) } else { f64::midpoint(at(half.wrapping_sub(1)), at(half)) }
 }
 
-fn page(lines: &[Line]) -> String {
+/// The page with one section replaced or added; sections come in the order of [`SECTIONS`].
+fn with_section(page: &str, heading: &str, text: &str) -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let mut page = String::from(
-        "# What gotrace costs\n\nWritten by `cargo xtask bench`: medians of alternating runs on one machine ",
-    );
-    page += &format!(
-        "(Linux {}, {cpus} CPUs). Ratios carry over to other machines, times do not.\n\n",
+    let mut new = format!(
+        "# What gotrace costs\n\nWritten by `cargo xtask bench`: medians of alternating runs on one machine (Linux {}, \
+         {cpus} CPUs). Ratios carry over to other machines, times do not.\n",
         kernel.trim()
     );
-    page += "| what | measured | promised | kept |\n|---|---|---|---|\n";
-    for Line { what, measured, promise, kept } in lines {
-        page += &format!("| {what} | {measured} | {promise} | {} |\n", if *kept { "yes" } else { "**no**" });
+    for (_, name, _) in SECTIONS {
+        let old = page.split("\n## ").find_map(|part| part.strip_prefix(*name)?.strip_prefix("\n\n"));
+        if let Some(text) = if *name == heading { Some(text) } else { old } {
+            new += &format!("\n## {name}\n\n{}\n", text.trim_end());
+        }
     }
-    page
+    new
 }
 
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::{median, with_section};
+
+    #[test]
+    fn a_section_is_replaced_and_the_others_stay() {
+        let page = with_section(&with_section("", "Promises", "one\n"), "Generated code", "two\n");
+        assert!(page.ends_with("\n## Promises\n\none\n\n## Generated code\n\ntwo\n"), "{page}");
+        let page = with_section(&page, "Promises", "three");
+        assert!(page.ends_with("\n## Promises\n\nthree\n\n## Generated code\n\ntwo\n"), "{page}");
+    }
 
     #[test]
     fn the_median_is_the_middle() {
