@@ -1,7 +1,7 @@
 //! Prints what the crate knows about a binary: `facts BINARY [COMMAND [ARGUMENT]]`.
 //!
 //! Commands: `info` (default), `functions`, `sites`, `returns`, `frames` and `treatment` (both read addresses from standard
-//! input), `signatures`, `inlined NAME`, `match PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites`,
+//! input), `signatures`, `types`, `type NAME`, `inlined NAME`, `match PATTERN`, `at FILE:LINE`, `time`. The output of `functions`, `sites`,
 //! `returns` and `signatures` is one line per function, made to be compared with other tools.
 
 use std::error::Error;
@@ -63,6 +63,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             .functions()
             .try_for_each(|f| writeln!(out, "{:#x} {} {:x?}", f.entry(), f.name(), f.returns()))?,
         "signatures" => signatures(&mut out, go)?,
+        "types" => go.runtime_type_list().try_for_each(|ty| match go.type_info(ty) {
+            Ok(Some(info)) => writeln!(out, "{:?} {} {} {}", info.kind, info.size, info.align, info.name),
+            _ => writeln!(out, "? {ty:?}"),
+        })?,
+        "type" => {
+            let ty = go.runtime_type_named(argument).ok_or("no such type")?;
+            writeln!(out, "{:#?}", go.type_info(ty)?)?;
+        }
         "frames" => frames(&mut out, go)?,
         "treatment" => {
             for address in io::stdin().lines() {
@@ -153,6 +161,7 @@ fn time(out: &mut impl Write, path: &str) -> Result<(), Box<dyn Error>> {
     step(out, "first signature", usize::from(go.signature(&main)?.is_some()))?;
     step(out, "second signature", usize::from(go.signature(&main)?.is_some()))?;
     let described = |f: &&GoFunc<'_>| matches!(go.signature(f), Ok(Some(_)));
+    step(out, "runtime types", go.runtime_type_list().count())?;
     step(out, "signatures, all", functions.iter().filter(described).count())?;
     Ok(())
 }

@@ -25,6 +25,7 @@ mod moduledata;
 mod pclntab;
 pub mod prologue;
 pub mod returns;
+mod rtype;
 pub mod signature;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ use std::sync::{Arc, OnceLock};
 pub use function::{FuncFlags, GoFunc};
 pub use inline::Frame;
 pub use lines::{LineSite, SourceLine};
-pub use moduledata::ModuleData;
+pub use moduledata::{ModuleData, TypeList};
 pub use pclntab::Format;
 pub use signature::Signature;
 
@@ -50,6 +51,7 @@ use buildinfo::BuildInfo;
 use dwarf::DebugInfo;
 use goroutine::GoroutineOffsets;
 use pclntab::Pclntab;
+use rtype::RuntimeTypes;
 use version::{GoVersion, Release};
 
 /// The newest release whose layouts are known.
@@ -67,6 +69,7 @@ pub struct GoBinary {
     module: ModuleData,
     inlined: OnceLock<inline::Index>,
     debug_info: DebugInfo,
+    runtime_types: RuntimeTypes,
     /// For error texts.
     path: PathBuf,
 }
@@ -101,6 +104,7 @@ impl GoBinary {
                     module,
                     inlined: OnceLock::new(),
                     debug_info: DebugInfo::default(),
+                    runtime_types: RuntimeTypes::default(),
                     path: path.to_path_buf(),
                 }));
             }

@@ -23,6 +23,30 @@ pub struct ModuleData {
     pub etypes: u64,
     /// What funcdata offsets count from; only since Go 1.18.
     pub gofunc: Option<u64>,
+    /// How the type descriptors are found; `None` if the record is cut short.
+    pub type_list: Option<TypeList>,
+}
+
+/// What leads to the type descriptors of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeList {
+    /// Up to Go 1.26: `typelinks`, a list of 32-bit offsets from [`ModuleData::types`] (unnamed types; the others are reached from
+    /// them), and `itablinks`, a list of pointers to the tables of interfaces.
+    Links {
+        /// Address of the first offset.
+        types: u64,
+        /// Number of offsets.
+        type_count: u64,
+        /// Address of the first pointer to an interface's table.
+        itabs: u64,
+        /// Number of pointers.
+        itab_count: u64,
+    },
+    /// Since Go 1.27: descriptors stand one behind the other from a word behind [`ModuleData::types`] up to this address.
+    Packed {
+        /// First address behind the last descriptor.
+        end: u64,
+    },
 }
 
 /// Byte offsets of the fields, by release; a row holds up to the next one. Measured on 1.15, 1.19 and every
@@ -33,17 +57,42 @@ struct Offsets {
     types: u64,
     etypes: u64,
     gofunc: Option<u64>,
+    list: ListOffset,
 }
 
-const OFFSETS: [Offsets; 5] = [
-    Offsets { since: Release(2), text: 96, types: 200, etypes: 208, gofunc: None },
-    Offsets { since: Release(16), text: 176, types: 280, etypes: 288, gofunc: None },
-    Offsets { since: Release(18), text: 176, types: 280, etypes: 288, gofunc: Some(304) },
-    Offsets { since: Release(20), text: 176, types: 296, etypes: 304, gofunc: Some(320) },
+/// Where the type descriptors are listed.
+enum ListOffset {
+    /// Offset of the slice `typelinks`; `itablinks` follows.
+    Typelinks(u64),
+    /// Offset of `typedesclen`, the bytes from `types` to the end of the descriptors.
+    Length(u64),
+}
+
+#[rustfmt::skip]
+const OFFSETS: [Offsets; 6] = [
+    Offsets { since: Release(2),  text: 96,  types: 200, etypes: 208, gofunc: None,      list: ListOffset::Typelinks(240) },
+    Offsets { since: Release(16), text: 176, types: 280, etypes: 288, gofunc: None,      list: ListOffset::Typelinks(320) },
+    Offsets { since: Release(18), text: 176, types: 280, etypes: 288, gofunc: Some(304), list: ListOffset::Typelinks(336) },
+    Offsets { since: Release(20), text: 176, types: 296, etypes: 304, gofunc: Some(320), list: ListOffset::Typelinks(352) },
+    Offsets { since: Release(26), text: 176, types: 296, etypes: 304, gofunc: Some(320), list: ListOffset::Typelinks(360) },
     // Go 1.27 has the size of the type descriptors between the two ends, and the tables of interfaces after
     // them.
-    Offsets { since: Release(27), text: 176, types: 296, etypes: 312, gofunc: Some(344) },
+    Offsets { since: Release(27), text: 176, types: 296, etypes: 312, gofunc: Some(344), list: ListOffset::Length(304) },
 ];
+
+impl ListOffset {
+    fn read(&self, types: u64, word: impl Fn(u64) -> Option<u64>) -> Option<TypeList> {
+        Some(match self {
+            ListOffset::Typelinks(at) => TypeList::Links {
+                types: word(*at)?,
+                type_count: word(at + 8)?,
+                itabs: word(at + 24)?,
+                itab_count: word(at + 32)?,
+            },
+            ListOffset::Length(at) => TypeList::Packed { end: types.checked_add(word(*at)?)? },
+        })
+    }
+}
 
 /// Sections that can hold the record, most likely first: its own since Go 1.26, initialised data before;
 /// position-independent binaries keep pointers in `.data.rel.ro` or `.data`.
@@ -57,13 +106,15 @@ impl ModuleData {
         let word = |offset: u64| image.read_word(vaddr.checked_add(offset)?);
         let (text, etext) = (word(offsets.text)?, word(offsets.text + 8)?);
         (text < etext).then_some(())?;
+        let types = word(offsets.types)?;
         Some(ModuleData {
             vaddr,
             text,
             etext,
-            types: word(offsets.types)?,
+            types,
             etypes: word(offsets.etypes)?,
             gofunc: offsets.gofunc.and_then(word),
+            type_list: offsets.list.read(types, word),
         })
     }
 }

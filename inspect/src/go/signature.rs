@@ -1,5 +1,5 @@
-//! Parameters and results of a function, from the program's DWARF; and, where they lie on the stack (ABI0),
-//! at which place. [`GoBinary::signature`] is for the attach points that need a result on the stack and for
+//! Parameters and results of a function, from the program's DWARF or, for methods of a program without it, from the method tables of
+//! its type descriptors; and, where they lie on the stack (ABI0), at which place. [`GoBinary::signature`] is for the attach points that need a result on the stack and for
 //! whoever wants to print arguments by name. Registers of parameters are not assigned here.
 //!
 //! The list in DWARF is not the whole truth. Up to Go 1.21 it lacks parameters called `_`, and up to 1.16
@@ -13,7 +13,7 @@
 
 use super::abi::{Abi, STACK_ARGUMENTS};
 use super::dwarf::{DebugInfo, Formal, MemoryPlace, Shape};
-use super::types::TypeRef;
+use super::types::{Origin, TypeRef};
 use super::version::Release;
 use super::{GoBinary, GoFunc};
 use crate::elf::Arch;
@@ -113,6 +113,15 @@ pub struct Parameter {
     pub stack_offset: Option<u32>,
 }
 
+/// Where types come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TypeSource {
+    /// DWARF: with the names of parameters and results.
+    DebugInfo,
+    /// The type descriptors that every Go program has: no names.
+    Descriptors,
+}
+
 /// The parameters and results of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
@@ -120,6 +129,8 @@ pub struct Signature {
     pub params: Vec<Parameter>,
     /// Results in order.
     pub results: Vec<Parameter>,
+    /// Where the types come from.
+    pub source: TypeSource,
     complete: bool,
     first_result: Option<u32>,
 }
@@ -145,12 +156,24 @@ impl GoBinary {
         DebugInfo::is_present(self.image())
     }
 
-    /// The parameters and results of a function; `None` when DWARF does not describe them: in a stripped
-    /// binary, and of functions written in assembly. The first call builds an index of the program's units.
+    /// The parameters and results of a function; `None` when neither DWARF nor a method table describes them: functions written
+    /// in assembly and, in a stripped binary, all that are no methods. The first call builds an index of the program's units, or of
+    /// its type descriptors.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the sections cannot be read.
     pub fn signature(&self, function: &GoFunc<'_>) -> Result<Option<Signature>, Error> {
+        match self.listed_signature(function)? {
+            Some(found) => Ok(Some(found)),
+            None => Ok(self.method_signature(function)),
+        }
+    }
+
+    /// From DWARF.
+    fn listed_signature(&self, function: &GoFunc<'_>) -> Result<Option<Signature>, Error> {
+        if !self.has_debug_info() {
+            return Ok(None);
+        }
         let on_stack = function.abi() == Abi::Stack;
         let found = self.debug_info.formals(self.image(), function.entry(), on_stack);
         let found = found.map_err(|error| {
@@ -169,6 +192,23 @@ impl GoBinary {
         } else {
             Signature { complete: lists_blank, ..without_places(params, results) }
         }))
+    }
+
+    /// The same from the method tables alone: all parameters are there, none has a name.
+    pub fn method_signature(&self, function: &GoFunc<'_>) -> Option<Signature> {
+        let types = self.runtime_types().method(function.entry())?;
+        let describe = |ty: TypeRef| {
+            let info = self.type_info(ty).ok()??;
+            let shape = Shape { size: info.size, align: info.align, kind: info.kind };
+            Some(Typed { name: String::new(), ty: Some(ty), shape, place: None })
+        };
+        let list = |types: Vec<TypeRef>| types.into_iter().map(describe).collect::<Option<Vec<_>>>();
+        let (params, results) = (list(types.params)?, list(types.results)?);
+        let found = match function.abi() {
+            Abi::Stack => on_the_stack(params, results, function.args_size(), true, self.arch()),
+            Abi::Registers => without_places(params, results),
+        };
+        Some(Signature { source: TypeSource::Descriptors, complete: true, ..found })
     }
 }
 
@@ -232,7 +272,7 @@ fn typed(listed: Vec<Formal>) -> Option<(Vec<Typed>, Vec<Typed>)> {
         let list = if formal.is_result { &mut results } else { &mut params };
         // Names are unique in a Go signature.
         if !list.iter().any(|known| known.name == formal.name) {
-            let ty = formal.ty.map(TypeRef);
+            let ty = formal.ty.map(|ty| TypeRef(Origin::Dwarf(ty)));
             list.push(Typed { name: formal.name, ty, shape: formal.shape?, place: formal.place });
         }
     }
@@ -307,6 +347,7 @@ fn on_the_stack(
         first_result: start.filter(|_| !results.is_empty()).and_then(from_sp),
         params: params.into_iter().zip(param_offsets).zip(certain).map(place_param).collect(),
         results: results.into_iter().zip(result_offsets).map(place_result).collect(),
+        source: TypeSource::DebugInfo,
         complete,
     }
 }
@@ -332,7 +373,13 @@ fn without_gaps(params: &[Typed], offsets: &[u32], end: u32, arch: Arch) -> Vec<
 
 fn without_places(params: Vec<Typed>, results: Vec<Typed>) -> Signature {
     let plain = |values: Vec<Typed>| values.into_iter().map(|v| v.parameter(None)).collect();
-    Signature { params: plain(params), results: plain(results), complete: false, first_result: None }
+    Signature {
+        params: plain(params),
+        results: plain(results),
+        source: TypeSource::DebugInfo,
+        complete: false,
+        first_result: None,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Go types as far as reading their values needs: what a type is, its members and elements, and how a value of it is passed
-//! ([`GoBinary::layout`]). From DWARF; looked up one level at a time, because types refer to each other in circles.
+//! ([`GoBinary::layout`]). From DWARF or from the program's own type descriptors ([`super::rtype`]), in one form; looked up one level
+//! at a time, because types refer to each other in circles.
 
 use super::GoBinary;
 use super::assign::{Layout, Leaf};
@@ -9,7 +10,28 @@ use crate::error::Error;
 
 /// A type of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TypeRef(pub(super) dwarf::Place);
+pub struct TypeRef(pub(super) Origin);
+
+/// Where a type is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// In the debug information.
+    Dwarf(dwarf::Place),
+    /// By the type descriptor at this address.
+    Runtime(u64),
+    /// It is the pointer to the type whose descriptor is at this address, and need not have one itself.
+    PointerTo(u64),
+}
+
+impl TypeRef {
+    /// Its entry in the debug information, if it comes from there.
+    pub(super) fn in_dwarf(self) -> Option<dwarf::Place> {
+        match self.0 {
+            Origin::Dwarf(place) => Some(place),
+            Origin::Runtime(_) | Origin::PointerTo(_) => None,
+        }
+    }
+}
 
 /// What a type is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +61,8 @@ pub struct Member {
     pub size: u32,
     /// Its type.
     pub ty: TypeRef,
+    /// Whether it is embedded: its own members count as members of the structure.
+    pub embedded: bool,
 }
 
 /// Structures within structures that are followed; the compiler passes values of a few levels in registers.
@@ -47,12 +71,17 @@ const DEPTH: u32 = 32;
 const LEAVES: usize = 64;
 
 impl GoBinary {
-    /// Describes a type; `None` when the debug information does not.
+    /// Describes a type; `None` when the binary does not.
     ///
     /// # Errors
     /// [`Error::Damaged`] when the sections cannot be read.
     pub fn type_info(&self, ty: TypeRef) -> Result<Option<TypeInfo>, Error> {
-        let found = self.debug_info.describe(self.image(), ty);
+        let place = match ty.0 {
+            Origin::Dwarf(place) => place,
+            Origin::Runtime(vaddr) => return Ok(self.runtime_types().describe(vaddr)),
+            Origin::PointerTo(vaddr) => return Ok(self.runtime_types().describe_pointer(vaddr)),
+        };
+        let found = self.debug_info.describe(self.image(), place);
         found.map_err(|error| {
             Error::damaged(&self.path, format!("the debug information is unusable: {error}"))
         })

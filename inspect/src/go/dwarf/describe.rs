@@ -1,27 +1,30 @@
 //! What a Go type is made of, one level at a time: members of structures, what pointers point to, elements of slices and
 //! arrays. Called by [`super::super::types`]; sizes and kinds come from `types.rs`.
 
-use gimli::Unit;
 use gimli::constants as dw;
+use gimli::{AttributeValue, Unit};
 
 use super::types::Types;
 use super::{DebugInfo, DwarfError, Entry, Place, Reader, Slice, Work};
 use crate::go::signature::Kind;
-use crate::go::types::{Member, TypeInfo, TypeRef};
+use crate::go::types::{Member, Origin, TypeInfo, TypeRef};
 use crate::image::Image;
+
+/// `DW_AT_go_embedded_field` of Go's `cmd/internal/dwarf`.
+const DW_AT_GO_EMBEDDED_FIELD: gimli::DwAt = gimli::DwAt(0x2903);
 
 /// Typedefs around a type that are followed.
 const TYPEDEFS: usize = 8;
 
 impl DebugInfo {
     /// Describes a type; `None` for an entry that is no Go type.
-    pub(in crate::go) fn describe(&self, image: &Image, ty: TypeRef) -> Result<Option<TypeInfo>, DwarfError> {
+    pub(in crate::go) fn describe(&self, image: &Image, ty: Place) -> Result<Option<TypeInfo>, DwarfError> {
         let index = self.index.get_or_init(|| self.build_index(image)).as_ref().map_err(DwarfError::clone)?;
         let dwarf = self.dwarf(image, false)?;
         let reader = Reader { dwarf, index, sections: &self.sections, image, places: false };
         let mut work = Work::for_signature();
         let mut types = Types::new(&reader);
-        let Some(shape) = types.shape(ty.0, &mut work)? else { return Ok(None) };
+        let Some(shape) = types.shape(ty, &mut work)? else { return Ok(None) };
         let mut info = TypeInfo {
             name: String::new(),
             kind: shape.kind,
@@ -30,7 +33,7 @@ impl DebugInfo {
             members: Vec::new(),
             element: None,
         };
-        let mut place = ty.0;
+        let mut place = ty;
         for _ in 0..TYPEDEFS {
             let Some(unit) = reader.unit_at(place)? else { return Ok(None) };
             let entry = unit.entry(place.entry)?;
@@ -48,7 +51,7 @@ impl DebugInfo {
             match (entry.tag(), of) {
                 (dw::DW_TAG_typedef, Some(of)) => place = of,
                 (dw::DW_TAG_pointer_type | dw::DW_TAG_array_type, of) => {
-                    info.element = of.map(TypeRef);
+                    info.element = of.map(|of| TypeRef(Origin::Dwarf(of)));
                     break;
                 }
                 (dw::DW_TAG_structure_type, _) => {
@@ -60,7 +63,7 @@ impl DebugInfo {
         }
         if info.kind == Kind::Slice {
             // A slice is a structure of array, len, cap; its first member points to the elements.
-            let first = info.members.first().map(|m| m.ty);
+            let first = info.members.first().and_then(|m| m.ty.in_dwarf());
             info.element =
                 first.map(|array| self.describe(image, array)).transpose()?.flatten().and_then(|p| p.element);
         }
@@ -98,7 +101,10 @@ fn members<'a>(
         if let (Some(of), Some(offset)) = (of, offset.and_then(|offset| u32::try_from(offset).ok()))
             && let Some(shape) = types.shape(of, work)?
         {
-            found.push(Member { name, offset, size: shape.size, ty: TypeRef(of) });
+            let embedded = entry.attr_value(DW_AT_GO_EMBEDDED_FIELD);
+            let embedded = matches!(embedded, Some(AttributeValue::Flag(true)))
+                || embedded.and_then(|v| v.udata_value()) == Some(1);
+            found.push(Member { name, offset, size: shape.size, ty: TypeRef(Origin::Dwarf(of)), embedded });
         }
     }
     Ok(found)

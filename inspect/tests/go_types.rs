@@ -1,0 +1,97 @@
+//! The type descriptors of real Go binaries, checked against the debug information of the same binary: sizes, members and signatures
+//! must be the same. On every file of the folder named by `GOTRACE_TEST_BINARIES`, as in `go_binaries.rs`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use inspect::elf::Binary;
+use inspect::go::GoBinary;
+use inspect::go::signature::{Kind, TypeSource};
+use inspect::go::types::TypeInfo;
+
+fn each(check: impl Fn(&str, &Binary, &GoBinary)) {
+    let folder = std::env::var_os("GOTRACE_TEST_BINARIES").expect("GOTRACE_TEST_BINARIES names a folder");
+    let entries = fs::read_dir(&folder).expect("the folder is readable");
+    let mut paths: Vec<PathBuf> =
+        entries.map(|e| e.expect("an entry").path()).filter(|p| p.is_file()).collect();
+    paths.sort();
+    let mut count = 0;
+    for path in paths {
+        let Ok(binary) = Binary::open(&path) else { continue };
+        let Some(go) = binary.go().expect("tables are understood") else { continue };
+        check(&path.display().to_string(), &binary, go);
+        count += 1;
+    }
+    assert!(count > 0, "no Go binaries in {}", PathBuf::from(folder).display());
+}
+
+fn named(go: &GoBinary, name: &str) -> TypeInfo {
+    let ty = go.runtime_type_named(name).unwrap_or_else(|| panic!("no descriptor of {name}"));
+    go.type_info(ty).expect("no debug information is read").unwrap_or_else(|| panic!("{name} cannot be read"))
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn all_types_can_be_read_and_have_unique_names() {
+    each(|path, _, go| {
+        let mut names = std::collections::HashMap::new();
+        for ty in go.runtime_type_list() {
+            let info = go.type_info(ty).expect("no debug information is read");
+            let info = info.unwrap_or_else(|| panic!("{path}: {ty:?}"));
+            assert!(!info.name.contains('?'), "{path}: {}", info.name);
+            // Names lead to layouts, so no two types of different layout may share one.
+            let layout = (info.size, info.members.clone());
+            let known = names.entry(info.name.clone()).or_insert_with(|| layout.clone());
+            assert_eq!(*known, layout, "{path}: {}", info.name);
+        }
+        assert!(names.len() > 500, "{path}: {}", names.len());
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn the_goroutine_is_where_the_table_says() {
+    each(|path, _, go| {
+        let offsets = go.goroutine_offsets();
+        let (g, m) = (named(go, "runtime.g"), named(go, "runtime.m"));
+        let member = |of: &TypeInfo, name: &str| of.members.iter().find(|m| m.name == name).map(|m| m.offset);
+        assert_eq!(member(&g, "goid"), Some(offsets.goid), "{path}");
+        assert_eq!(member(&g, "m"), Some(offsets.m), "{path}");
+        assert_eq!(member(&g, "atomicstatus"), Some(offsets.status), "{path}");
+        assert_eq!(member(&g, "waitreason"), Some(offsets.wait_reason), "{path}");
+        assert_eq!(member(&g, "parentGoid"), offsets.parent_goid, "{path}");
+        assert_eq!(member(&g, "gopc"), Some(offsets.gopc), "{path}");
+        assert_eq!(member(&g, "startpc"), Some(offsets.startpc), "{path}");
+        assert_eq!(member(&m, "curg"), Some(offsets.m_curg), "{path}");
+        assert_eq!(member(&m, "procid"), Some(offsets.m_procid), "{path}");
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn signatures_of_methods_are_those_of_the_debug_information() {
+    each(|path, _, go| {
+        let mut compared = 0;
+        for f in go.functions() {
+            let Some(types) = go.method_signature(&f) else { continue };
+            assert_eq!(types.source, TypeSource::Descriptors);
+            let listed = go.signature(&f).expect("debug information is whole or absent");
+            let Some(listed) = listed.filter(|s| s.source == TypeSource::DebugInfo) else { continue };
+            // Debug information calls `unsafe.Pointer` a pointer.
+            let kind = |kind| if kind == Kind::UnsafePointer { Kind::Pointer } else { kind };
+            let shape = |p: &inspect::go::signature::Parameter| (kind(p.kind), p.size, p.align);
+            let shapes = |list: &[inspect::go::signature::Parameter]| -> Vec<(Kind, u32, u32)> {
+                list.iter().filter(|p| p.name != ".dict").map(shape).collect()
+            };
+            let at = format!("{path}: {}", f.name());
+            // Debug information before Go 1.22 lacks parameters called `_`.
+            if go.release().0 < 22 && listed.params.len() < types.params.len() {
+                continue;
+            }
+            assert_eq!(shapes(&types.params), shapes(&listed.params), "{at}");
+            assert_eq!(shapes(&types.results), shapes(&listed.results), "{at}");
+            compared += 1;
+        }
+        assert!(compared > 50 || !go.has_debug_info(), "{path}: {compared}");
+    });
+}
