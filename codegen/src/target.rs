@@ -19,6 +19,8 @@ pub struct Target {
     /// Offset in bytes of the thread's TLS base in the kernel's `task_struct` (`thread.fsbase`, `thread.uw.tp_value`), from the
     /// kernel's BTF; `None` where there is no BTF.
     pub tls_base: Option<u32>,
+    /// How the kernel's structures lead from a thread to the file that its process runs; `None` where there is no BTF.
+    pub executable: Option<ExecutableOf>,
     /// Programs that are not tied to a process run their body only for this process (`-p`, `-c`).
     pub pid: Option<u32>,
     /// Device and inode of the pid namespace that `pid` and `tid` are told in; `None` for the initial one.
@@ -27,6 +29,23 @@ pub struct Target {
     pub count_read_errors: bool,
     /// `CLOCK_BOOTTIME` in nanoseconds that `elapsed` counts from.
     pub start: u64,
+}
+
+/// Offsets in bytes, from the kernel's BTF, along `task->mm->exe_file->f_inode` to `i_ino` and `i_sb->s_dev`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExecutableOf {
+    /// `task_struct.mm`; null in kernel threads.
+    pub mm: u32,
+    /// `mm_struct.exe_file`
+    pub file: u32,
+    /// `file.f_inode`
+    pub inode: u32,
+    /// `inode.i_ino`
+    pub number: u32,
+    /// `inode.i_sb`
+    pub file_system: u32,
+    /// `super_block.s_dev`
+    pub device: u32,
 }
 
 impl Target {
@@ -40,6 +59,7 @@ impl Target {
             percpu_lookup: true,
             map_count: None,
             tls_base: None,
+            executable: None,
             pid: None,
             pid_namespace: None,
             count_read_errors: false,

@@ -17,6 +17,9 @@ impl fmt::Display for Program {
         for (i, function) in self.functions.iter().enumerate() {
             writeln!(f, "func {i} {}:{}", function.binary, function.name)?;
         }
+        if let Some(program) = &self.go_program {
+            writeln!(f, "go program: device {:#x} inode {}", program.file.device, program.file.inode)?;
+        }
         for probe in &self.probes {
             let mut out = Dump { program: self, probe, text: String::new() };
             out.probe()?;

@@ -29,11 +29,47 @@ pub trait Env {
         None
     }
 
+    /// A Go program, for probes that fire outside of its code.
+    ///
+    /// # Errors
+    /// No such program, or it is not Go.
+    fn go_program(&self, which: ProgramOf<'_>) -> Result<GoProgram, EnvError> {
+        let _ = which;
+        Err(EnvError { message: "no Go program is known".into(), ..EnvError::default() })
+    }
+
     /// Process id of the child started by `-c` or given by `-p`; `None` without either.
     fn child(&self) -> Option<u32>;
 
     /// The script's arguments: `$1` is the first.
     fn params(&self) -> &[String];
+}
+
+/// How a program is named to [`Env::go_program`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProgramOf<'a> {
+    /// What the process of `-p` or `-c` runs.
+    Process,
+    /// A binary, as the script names it.
+    Binary(&'a str),
+}
+
+/// A Go program whose threads are recognised wherever a probe fires: by the file that their process runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GoProgram {
+    /// Its file.
+    pub file: FileIdentity,
+    /// Where its threads keep the current goroutine.
+    pub goroutine: Goroutine,
+}
+
+/// A file as the kernel knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FileIdentity {
+    /// `s_dev` of its file system: 12 bits of major and 20 bits of minor number.
+    pub device: u32,
+    /// `i_ino`.
+    pub inode: u64,
 }
 
 /// Where a symbol of a traced binary is.

@@ -36,6 +36,9 @@ pub struct Program {
     /// Functions that sites belong to; a [`Site::function`] indexes it, its index is `func` at run time and part of
     /// `callid`, so entry and return sites of one function share the entry.
     pub functions: Vec<Function>,
+    /// The Go program whose goroutines probes outside of its code ask for ([`Builtin::Goid`] in a tracepoint); `None` when
+    /// none does.
+    pub go_program: Option<crate::env::GoProgram>,
     /// Settings the script was checked with.
     pub config: crate::Config,
 }

@@ -4,6 +4,7 @@ use crate::env::host_arch;
 use crate::sys::clock;
 use crate::sys::probe::Feature;
 use codegen::Target;
+use codegen::target::ExecutableOf;
 use inspect::btf::Btf;
 use lang::arch::Arch;
 use lang::hir::{Attach, Builtin, Expr, ExprKind, Program, StmtKind};
@@ -24,6 +25,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     let uprobes = program.probes.iter().any(|p| matches!(p.attach, Attach::Uprobe { .. }));
     target.uprobe_multi = uprobes && Feature::UprobeMulti.check().is_ok();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
+    target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
     target
@@ -33,7 +35,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
 #[must_use]
 pub fn for_object() -> Target {
     let machine = machine();
-    Target { tls_base: tls_base(machine.arch), map_count: map_count(), ..machine }
+    Target { tls_base: tls_base(machine.arch), executable: executable(), map_count: map_count(), ..machine }
 }
 
 /// What is cheap to know about this machine.
@@ -49,6 +51,20 @@ fn tls_base(arch: Arch) -> Option<u32> {
     };
     let btf = kernel_types()?;
     btf.member(btf.find_struct("task_struct")?, path)?.byte_offset()
+}
+
+/// The way from a thread to the file that its process runs.
+fn executable() -> Option<ExecutableOf> {
+    let btf = kernel_types()?;
+    let offset = |structure, member| btf.member(btf.find_struct(structure)?, member)?.byte_offset();
+    Some(ExecutableOf {
+        mm: offset("task_struct", "mm")?,
+        file: offset("mm_struct", "exe_file")?,
+        inode: offset("file", "f_inode")?,
+        number: offset("inode", "i_ino")?,
+        file_system: offset("inode", "i_sb")?,
+        device: offset("super_block", "s_dev")?,
+    })
 }
 
 /// The kernel's function that counts the entries of a map.
@@ -74,6 +90,9 @@ fn pid_namespace() -> Option<(u64, u64)> {
 
 /// Whether some program looks for the goroutine where no register has it.
 fn needs_goroutine_from_tls(program: &Program) -> bool {
+    if program.go_program.is_some() {
+        return true;
+    }
     program.probes.iter().any(|probe| {
         let Attach::Uprobe { class, .. } = &probe.attach else { return false };
         class.goroutine.is_some_and(|g| !g.in_register)

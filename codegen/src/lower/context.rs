@@ -243,7 +243,12 @@ impl Lower<'_, '_> {
     }
 
     fn goid(&mut self, e: &Expr) -> Value {
-        let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else { return Value::Imm(0) };
+        let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else {
+            return match self.unit.go_program {
+                Some(program) => self.goid_of_thread(program, e).into(),
+                None => self.unavailable(e, "goid"),
+            };
+        };
         self.once(Once::Goid, |lower| {
             let g = lower.current_g(goroutine, e);
             lower.goid_of(goroutine, g)

@@ -4,12 +4,13 @@
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
-//! `map`, `agg` (aggregations), `stmt`, `record` (messages to user space).
+//! `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations), `stmt`, `record` (messages to user space).
 
 mod agg;
 mod compare;
 mod context;
 mod expr;
+mod go_program;
 mod map;
 mod memory;
 mod record;
@@ -22,6 +23,7 @@ use crate::ir::{Func, Label, Op, Operand, Place, Val};
 use crate::layout;
 use crate::object::{self, Counter, CounterKind, MapDef, MapKind, Record, UserMap};
 use crate::target::Target;
+use lang::env::GoProgram;
 use lang::hir::{self, Attach, MapValue};
 use lang::span::Span;
 use lang::types::Type;
@@ -34,6 +36,8 @@ const LRU_ENTRIES: u32 = 65536;
 /// What all programs of a script share while they are lowered.
 pub(crate) struct Unit<'a> {
     pub target: &'a Target,
+    /// See [`hir::Program::go_program`].
+    pub go_program: Option<&'a GoProgram>,
     pub maps: Vec<MapDef>,
     pub user_maps: Vec<UserMap>,
     pub records: Vec<Record>,
@@ -105,6 +109,7 @@ impl<'a> Unit<'a> {
     pub fn new(program: &'a hir::Program, target: &'a Target, on_stack_limit: u32) -> Unit<'a> {
         let mut unit = Unit {
             target,
+            go_program: program.go_program.as_ref(),
             maps: Vec::new(),
             user_maps: Vec::new(),
             records: Vec::new(),

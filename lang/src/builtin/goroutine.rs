@@ -1,8 +1,9 @@
 //! Goroutines of a traced Go program.
 
-use super::{Builtin, Form, IN_PROGRAMS};
+use super::{Builtin, Form, IN_PROGRAMS, IN_THREADS};
 use crate::check::{Call, Checked, Checker, Outcome};
 use crate::diag::Problem;
+use crate::env::ProgramOf;
 use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
 use crate::types::Type;
 
@@ -12,13 +13,13 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Variable,
         args: (0, 0),
         signature: "goid",
-        doc: "The id of the current goroutine, as `uint64`; 0 when there is none.",
+        doc: "The id of the current goroutine, as `uint64`; 0 when there is none. In a probe that is not in Go code it is the \
+              goroutine that the thread serves, for threads of the Go program that `-p` or `-c` names or that a uprobe of \
+              the same script traces, and 0 for all others.",
         example: "uprobe:./web:main.* { printf(\"g=%d %s\\n\", goid, func); }",
-        probes: IN_PROGRAMS,
-        elsewhere: Some(
-            "it is known where a uprobe of a Go program fires: keep it there, by `tid`: `@g[tid] = goid;`",
-        ),
-        check: |checker, call| goroutine(checker, call, Node::Goid, "`tid` is the id of the thread"),
+        probes: IN_THREADS,
+        elsewhere: Some("this probe fires for no thread of the program: keep it in a map where one does"),
+        check: goid,
     },
     Builtin {
         name: "callid",
@@ -36,6 +37,63 @@ pub(super) const ENTRIES: &[Builtin] = &[
         },
     },
 ];
+
+fn goid(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    if matches!(checker.target().attach, Attach::Uprobe { .. }) {
+        return goroutine(checker, call, Node::Goid, "`tid` is the id of the thread");
+    }
+    find_program(checker, call)?;
+    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Goid), Type::U64, call.span)))
+}
+
+/// Which Go program a probe means that is not in its code: that of `-p` or `-c`, else the one that uprobes of the script trace.
+fn find_program(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<()> {
+    if checker.go_program.is_some() {
+        return Ok(());
+    }
+    let name = &call.name.text;
+    let unknown =
+        || Problem::error(call.span, format!("`{name}` does not know here which Go program is meant"));
+    let mut notes = Vec::new();
+    if checker.env.child().is_some() {
+        match checker.env.go_program(ProgramOf::Process) {
+            Ok(program) => {
+                checker.go_program = Some(program);
+                return Ok(());
+            }
+            Err(error) => notes.push(error.message),
+        }
+    }
+    let mut traced: Vec<&str> = Vec::new();
+    for target in checker.targets {
+        let is_go = matches!(&target.attach, Attach::Uprobe { class, .. } if class.goroutine.is_some());
+        let new = target.binaries.iter().filter(|_| is_go).map(String::as_str);
+        traced.extend(new);
+    }
+    traced.sort_unstable();
+    traced.dedup();
+    match traced.as_slice() {
+        [binary] => match checker.env.go_program(ProgramOf::Binary(binary)) {
+            Ok(program) => {
+                checker.go_program = Some(program);
+                Ok(())
+            }
+            Err(error) => checker.fail(Problem::error(call.span, error.message)),
+        },
+        [] => {
+            let mut problem = unknown();
+            problem.notes = notes;
+            checker.fail(problem.help(
+                "name its process with `-p PID` or `-c COMMAND`, or trace a function of it with a uprobe in the same script",
+            ))
+        }
+        several => checker.fail(
+            unknown()
+                .note(format!("the script has uprobes in {}", several.join(", ")))
+                .help("name the process with `-p PID` or `-c COMMAND`"),
+        ),
+    }
+}
 
 fn goroutine(checker: &mut Checker<'_>, call: &Call<'_>, node: Node, otherwise: &str) -> Checked<Outcome> {
     let target = checker.target();

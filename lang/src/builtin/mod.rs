@@ -74,6 +74,9 @@ const EVERYWHERE: &[ProbeKind] = &[
 ];
 /// Probes in a traced program.
 const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe];
+/// Probes that fire while some thread runs: what belongs to the thread can be asked for.
+const IN_THREADS: &[ProbeKind] =
+    &[ProbeKind::Profile, ProbeKind::Tracepoint, ProbeKind::Uprobe, ProbeKind::Uretprobe];
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.

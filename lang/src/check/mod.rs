@@ -28,7 +28,7 @@ pub use probe::ProbeKind;
 use crate::ast::Script;
 use crate::config::Config;
 use crate::diag::{Problem, Problems};
-use crate::env::Env;
+use crate::env::{Env, GoProgram};
 use crate::hir::{self, Program};
 use crate::span::Span;
 use crate::types::AddrSpace;
@@ -71,6 +71,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         config,
         types: &types,
         functions: &functions,
+        go_program: None,
         maps: Maps::default(),
         var_types: vec![VarTypes::default(); targets.len()],
         problems: Problems::new(),
@@ -97,6 +98,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     if problems.has_errors() {
         return Err(problems);
     }
+    let go_program = checker.go_program.take();
     let maps = checker.maps.finish();
     let program = Program {
         source_name: script.source_name.clone(),
@@ -104,6 +106,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         probes,
         maps,
         functions,
+        go_program,
         config: config.clone(),
     };
     Ok((program, problems))
@@ -115,6 +118,8 @@ pub(crate) struct Checker<'a> {
     pub config: &'a Config,
     pub types: &'a Types,
     pub functions: &'a [hir::Function],
+    /// See [`Program::go_program`]; looked up when a probe asks for it first.
+    pub go_program: Option<GoProgram>,
     /// The maps; lives through all passes.
     pub maps: Maps,
     /// Types of variables by target; lives through all passes.
@@ -123,7 +128,7 @@ pub(crate) struct Checker<'a> {
     pub problems: Problems,
     /// What is unknown now stays so, and is an error.
     pub last: bool,
-    targets: &'a [Target<'a>],
+    pub targets: &'a [Target<'a>],
     /// The target that is being translated.
     pub index: usize,
     /// Statements translated for this target.

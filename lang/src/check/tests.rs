@@ -3,8 +3,8 @@
 use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
-    Abi, Env, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, Piece, Signature, SignatureOf, Stop,
-    SymbolAddress, Tracepoint, UprobeClass, UprobeMatch,
+    Abi, Env, EnvError, FileIdentity, GoProgram, Goroutine, Match, NamedSite, Param, ParamPlace, Piece,
+    ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, UprobeClass, UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
 use crate::types::{AddrSpace, Field, GoReference, GoType, Struct, Type};
@@ -21,6 +21,9 @@ impl TestEnv {
         TestEnv { params: vec!["42".into(), "hello".into()], child: Some(4242) }
     }
 }
+
+const GOROUTINE: Goroutine =
+    Goroutine { release: 27, in_register: false, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
 
 const WEB: &[&str] =
     &["main.handler", "main.prepareAnswer", "main.checkSite.func1", "net/http.(*conn).serve"];
@@ -157,15 +160,7 @@ impl Env for TestEnv {
                 Ok(found)
             }
             AttachKind::Uprobe { binary, target, ret } => {
-                let go = Goroutine {
-                    release: 27,
-                    in_register: true,
-                    tls_offset: -8,
-                    goid: 152,
-                    m: 48,
-                    curg: 192,
-                    stack_hi: 8,
-                };
+                let go = Goroutine { in_register: true, ..GOROUTINE };
                 let (names, abi, goroutine) = match binary.as_str() {
                     "./web" | "./web2" => (WEB, Abi::GoRegisters, Some(go)),
                     "./web115" => {
@@ -229,6 +224,15 @@ impl Env for TestEnv {
                 similar: vec!["main.counter".into()],
                 ..EnvError::default()
             }),
+        }
+    }
+
+    fn go_program(&self, which: ProgramOf<'_>) -> Result<GoProgram, EnvError> {
+        match which {
+            ProgramOf::Binary("./web") => {
+                Ok(GoProgram { file: FileIdentity { device: 0x80_0001, inode: 1234 }, goroutine: GOROUTINE })
+            }
+            _ => Err(EnvError { message: "`/bin/sh` is no Go program".into(), ..EnvError::default() }),
         }
     }
 
@@ -628,6 +632,9 @@ fn goroutines() {
         "u:./web:main.handler { @[callid] = goid; }",
         "u:libc:malloc { print(goid); print(callid); }",
         "t:syscalls:sys_enter_openat { print(goid); print(callid); }",
+        "i:s:1 { print(goid); }",
+        "t:syscalls:sys_enter_openat { @[goid] = count(); } u:./web:main.handler { @h = count(); }",
+        "p:hz:9 { @[goid] = count(); } u:./web:main.handler, u:./web2:main.handler { @ = count(); }",
     ]));
 }
 

@@ -2,12 +2,13 @@
 
 mod go;
 mod library;
+mod program;
 mod tracepoint;
 mod uprobe;
 
 use inspect::elf::Binary;
 use lang::arch::Arch;
-use lang::env::{Env, EnvError, Match, SymbolAddress};
+use lang::env::{Env, EnvError, GoProgram, Match, ProgramOf, SymbolAddress};
 use lang::probe::{AttachKind, AttachPoint};
 use lang::types::Struct;
 use std::cell::RefCell;
@@ -22,6 +23,8 @@ const SUGGESTIONS: usize = 3;
 #[derive(Default)]
 pub struct Host {
     child: Option<u32>,
+    /// What the process of `-c` will run or that of `-p` runs.
+    program: Option<PathBuf>,
     params: Vec<String>,
     /// Binaries that were looked at, by the name in the script.
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
@@ -34,6 +37,12 @@ impl Host {
     #[must_use]
     pub fn new(child: Option<u32>, params: Vec<String>) -> Host {
         Host { child, params, ..Host::default() }
+    }
+
+    /// The same, with the file of the program that the process runs.
+    #[must_use]
+    pub fn running(self, program: Option<PathBuf>) -> Host {
+        Host { program, ..self }
     }
 
     /// Opens a binary by path, program name or library name, once.
@@ -106,6 +115,20 @@ impl Env for Host {
         let file = self.binary(binary).ok()?;
         let go = file.go().ok()??;
         go::Types { binary, go, structures: &self.structures }.structure(name)
+    }
+
+    fn go_program(&self, which: ProgramOf<'_>) -> Result<GoProgram, EnvError> {
+        let (file, name) = match (which, &self.program) {
+            (ProgramOf::Binary(name), _) => (self.binary(name)?, name.to_owned()),
+            (ProgramOf::Process, Some(path)) => {
+                let file = Binary::open(path).map_err(|e| open_error(path, &e))?;
+                (Rc::new(file), path.display().to_string())
+            }
+            (ProgramOf::Process, None) => {
+                return Err(EnvError { message: "no process is named".into(), ..EnvError::default() });
+            }
+        };
+        program::go_program(&file, &name)
     }
 
     fn child(&self) -> Option<u32> {

@@ -371,7 +371,7 @@ impl LeftOut {
 }
 
 /// Where the current goroutine is found in code that does not have it in a register.
-fn goroutine(go: &GoBinary) -> Goroutine {
+pub(super) fn goroutine(go: &GoBinary) -> Goroutine {
     let offsets = go.goroutine_offsets();
     Goroutine {
         release: go.release().0,

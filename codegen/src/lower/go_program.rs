@@ -1,0 +1,82 @@
+//! The goroutine that a thread serves, in programs that are not in Go code: tracepoints, timers. The thread's process must run the
+//! script's Go program; that is told by the file it runs, which also holds for processes that start later and for the moments
+//! before an `exec`.
+
+use super::{Lower, Once};
+use crate::Error;
+use crate::helper::Helper;
+use crate::insn::{AluOp, Cond, Width};
+use crate::ir::{Arg, Label, Op, Operand, Place, Val};
+use crate::target::ExecutableOf;
+use lang::env::{FileIdentity, GoProgram};
+use lang::hir::Expr;
+
+impl Lower<'_, '_> {
+    /// The goroutine id of the current thread if it runs the script's Go program, else 0.
+    pub(super) fn goid_of_thread(&mut self, program: &GoProgram, e: &Expr) -> Val {
+        let target = self.unit.target;
+        let (Some(tls_base), Some(executable)) = (target.tls_base, target.executable) else {
+            let error = Error::new(
+                e.span,
+                "the goroutine cannot be found here: this kernel does not describe its structures (no BTF)",
+            )
+            .help("a kernel with CONFIG_DEBUG_INFO_BTF has /sys/kernel/btf/vmlinux");
+            let failed = self.fail(error);
+            return self.val(failed);
+        };
+        self.once(Once::Goid, |lower| {
+            let result = lower.f.var();
+            lower.f.push(Op::Const { dst: result, value: 0 });
+            let end = lower.f.label();
+            let task = lower.f.call(Helper::CurrentTask, &[]);
+            lower.unless_it_runs(task, executable, program.file, end);
+            let offsets = program.goroutine;
+            let base = lower.follow(Helper::ReadKernel, task, tls_base as i32, end);
+            let g = lower.follow(Helper::ReadUser, base, offsets.tls_offset, end);
+            lower.word_or_zero(Helper::ReadUser, g, offsets.goid as i32, result);
+            lower.f.branch(Cond::Ne, result, Operand::Imm(0), end);
+            // On g0, whose id is 0, and in C code: the goroutine that the thread serves.
+            let m = lower.follow(Helper::ReadUser, g, offsets.m as i32, end);
+            let curg = lower.follow(Helper::ReadUser, m, offsets.curg as i32, end);
+            lower.word_or_zero(Helper::ReadUser, curg, offsets.goid as i32, result);
+            lower.f.push(Op::Label(end));
+            lower.copy_of(result)
+        })
+    }
+
+    /// Jumps to `otherwise` unless the process of `task` runs `file`.
+    fn unless_it_runs(&mut self, task: Val, at: ExecutableOf, file: FileIdentity, otherwise: Label) {
+        let kernel = Helper::ReadKernel;
+        let mm = self.follow(kernel, task, at.mm as i32, otherwise);
+        let executable = self.follow(kernel, mm, at.file as i32, otherwise);
+        let inode = self.follow(kernel, executable, at.inode as i32, otherwise);
+        let number = self.follow(kernel, inode, at.number as i32, otherwise);
+        let wanted = self.f.operand(file.inode);
+        self.f.branch(Cond::Ne, number, wanted, otherwise);
+        let system = self.follow(kernel, inode, at.file_system as i32, otherwise);
+        let device = self.follow(kernel, system, at.device as i32, otherwise);
+        // s_dev has 4 bytes; something else follows it.
+        let device = self.f.alu(AluOp::Lsh, device, Operand::Imm(32));
+        let device = self.f.alu(AluOp::Rsh, device, Operand::Imm(32));
+        let wanted = self.f.operand(u64::from(file.device));
+        self.f.branch(Cond::Ne, device, wanted, otherwise);
+    }
+
+    /// The word `offset` bytes behind `from`; jumps away when it cannot be read or is zero. That is no error: kernel threads have
+    /// no program, and a program that starts has no goroutine yet.
+    fn follow(&mut self, read: Helper, from: Val, offset: i32, otherwise: Label) -> Val {
+        let word = self.f.var();
+        self.word_or_zero(read, from, offset, word);
+        self.f.branch(Cond::Eq, word, Operand::Imm(0), otherwise);
+        self.copy_of(word)
+    }
+
+    /// Sets `to` to the word `offset` bytes behind `from`, or to zero: the helpers clear what they cannot read.
+    fn word_or_zero(&mut self, read: Helper, from: Val, offset: i32, to: Val) {
+        let slot: Place = self.f.slot(8).into();
+        let at = self.f.alu(AluOp::Add, from, Operand::Imm(offset));
+        self.f.call_void(read, &[Arg::Addr(slot), Arg::Imm(8), Arg::Val(at)]);
+        let word = self.f.load(Width::D, slot);
+        self.f.push(Op::Copy { dst: to, src: word });
+    }
+}
