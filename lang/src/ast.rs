@@ -1,6 +1,7 @@
 //! The syntax tree: the script as it is written, without types. [`crate::parse`] makes it, [`crate::check`] reads it.
 
 use crate::span::Span;
+use crate::types::StructKind;
 
 /// A parsed script.
 #[derive(Clone, Debug, Default)]
@@ -80,8 +81,8 @@ pub enum TypeDeclKind {
 /// The body of a `struct` or `union`.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// A `union`: all members at offset 0.
-    pub union: bool,
+    /// `struct`, or `union`: all members at offset 0.
+    pub kind: StructKind,
     /// Members.
     pub fields: Vec<FieldDecl>,
     /// `__attribute__((packed))`: no padding.
@@ -91,10 +92,12 @@ pub struct Record {
 /// A member.
 #[derive(Clone, Debug)]
 pub struct FieldDecl {
-    /// `None` for an anonymous struct or union, whose members belong to the one around it.
+    /// `None` for an anonymous struct or union, whose members belong to the one around it, and for bits that only fill.
     pub name: Option<Name>,
     /// Its type.
     pub ty: FieldType,
+    /// Number of bits of a bit-field, as written.
+    pub bits: Option<u64>,
     /// The whole member.
     pub span: Span,
 }
@@ -123,7 +126,7 @@ pub enum TypeKind {
     /// `uint8`, `unsigned long`, `string`: the words with single spaces.
     Named(String),
     /// `struct T`, `union T`.
-    Record(Name),
+    Record(StructKind, Name),
     /// `enum T`.
     Enum(Name),
     /// `T *`
@@ -138,7 +141,7 @@ impl TypeExpr {
     pub fn height(&self) -> usize {
         match &self.kind {
             TypeKind::Pointer(of) | TypeKind::Array(of, _) => 1 + of.height(),
-            TypeKind::Named(_) | TypeKind::Record(_) | TypeKind::Enum(_) => 0,
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => 0,
         }
     }
 }

@@ -82,6 +82,13 @@ impl fmt::Display for Sized<'_> {
                 }
                 f.write_str(")")
             }
+            Type::Record(list) => {
+                f.write_str("(")?;
+                for (i, (name, t)) in list.iter().enumerate() {
+                    write!(f, "{}{name}={}", if i > 0 { ", " } else { "" }, Sized(t))?;
+                }
+                f.write_str(")")
+            }
             other => write!(f, "{other}"),
         }
     }
@@ -241,6 +248,8 @@ impl Dump<'_> {
                 format!("({})", members.join(", "))
             }
             ExprKind::Member(e, n) => format!("{}.{n}", sub(e)),
+            ExprKind::Part { of, offset } => format!("{}@{offset}:{}", sub(of), Sized(&e.ty)),
+            ExprKind::Element { of, index } => format!("{}[{}]", sub(of), sub(index)),
             ExprKind::Load { addr, space } => format!("*({} {}*){}", Sized(&e.ty), memory(*space), sub(addr)),
             ExprKind::Ctx { offset } => format!("ctx[{offset}]:{}", Sized(&e.ty)),
             ExprKind::CtxDataLoc { offset } => format!("data_loc[{offset}]:{}", Sized(&e.ty)),

@@ -10,14 +10,14 @@ use crate::types::Type;
 /// Brings 64 bits into the canonical form of a type: sign- or zero-extended from its width.
 #[must_use]
 pub fn canonical(value: u64, ty: &Type) -> u64 {
-    match *ty {
-        Type::Bool => u64::from(value != 0),
-        Type::Int { bits: 8, signed: true } => value as i8 as u64,
-        Type::Int { bits: 16, signed: true } => value as i16 as u64,
-        Type::Int { bits: 32, signed: true } => value as i32 as u64,
-        Type::Int { bits: 8, signed: false } => u64::from(value as u8),
-        Type::Int { bits: 16, signed: false } => u64::from(value as u16),
-        Type::Int { bits: 32, signed: false } => u64::from(value as u32),
+    match (ty, ty.integer()) {
+        (Type::Bool, _) => u64::from(value != 0),
+        (_, Some((8, true))) => value as i8 as u64,
+        (_, Some((16, true))) => value as i16 as u64,
+        (_, Some((32, true))) => value as i32 as u64,
+        (_, Some((8, false))) => u64::from(value as u8),
+        (_, Some((16, false))) => u64::from(value as u16),
+        (_, Some((32, false))) => u64::from(value as u32),
         _ => value,
     }
 }
@@ -56,7 +56,10 @@ pub fn node(expr: Expr) -> Expr {
             (_, _, ExprKind::Str(x), ExprKind::Str(y)) if op == BinOp::Eq => literal(u64::from(x == y)),
             (_, _, ExprKind::Str(x), ExprKind::Str(y)) if op == BinOp::Ne => literal(u64::from(x != y)),
             (None, Some(0), ..)
-                if matches!(op, BinOp::Add | BinOp::Sub | BinOp::Or | BinOp::Xor) && a.ty == ty =>
+                if matches!(
+                    op,
+                    BinOp::Add | BinOp::Sub | BinOp::Or | BinOp::Xor | BinOp::Shl | BinOp::Shr
+                ) && a.ty == ty =>
             {
                 return Expr { span, ..*a };
             }
@@ -108,7 +111,7 @@ pub fn is_pure(expr: &Expr) -> bool {
 }
 
 fn is_number(ty: &Type) -> bool {
-    matches!(ty, Type::Bool | Type::Int { .. } | Type::Ptr { .. })
+    matches!(ty, Type::Bool | Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. })
 }
 
 /// A number or pointer of 64 bits.

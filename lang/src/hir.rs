@@ -367,10 +367,24 @@ pub enum ExprKind {
         /// The result is the value after rather than before.
         prefix: bool,
     },
-    /// `(a, b)`
+    /// `(a, b)`, and `(x=a, y=b)` in the order of the type's members.
     Tuple(Vec<Expr>),
-    /// Member `n` of a tuple.
+    /// Member `n` of a tuple or record.
     Member(Box<Expr>, u32),
+    /// What lies at a constant offset in a structure, an array or a string that the script holds, as a value of the node's type.
+    Part {
+        /// The whole.
+        of: Box<Expr>,
+        /// Byte offset, within its size.
+        offset: u32,
+    },
+    /// An element of an array that the script holds; zero when there are fewer. The node's type is that of the elements.
+    Element {
+        /// The array.
+        of: Box<Expr>,
+        /// Which element, a `uint64`.
+        index: Box<Expr>,
+    },
     /// The value of the node's type at an address of the traced process or the kernel; zero when it cannot be read.
     Load {
         /// Address, a 64-bit value.
@@ -568,10 +582,12 @@ impl Expr {
             | ExprKind::Unary(_, e)
             | ExprKind::Cast(e)
             | ExprKind::Member(e, _)
+            | ExprKind::Part { of: e, .. }
             | ExprKind::Load { addr: e, .. }
             | ExprKind::Symbol(e) => vec![e],
             ExprKind::Binary(_, a, b)
             | ExprKind::Logical(_, a, b)
+            | ExprKind::Element { of: a, index: b }
             | ExprKind::GoStr { addr: a, len: b }
             | ExprKind::ReadBuf { addr: a, len: b, .. } => vec![a, b],
             ExprKind::Ternary(c, a, b) => vec![c, a, b],

@@ -73,8 +73,8 @@ pub(crate) struct Declarator {
     pub name: Name,
     /// `[n]` behind the name.
     pub after: Vec<u64>,
-    /// Where a bit-field's `:` stands.
-    pub bits: Option<usize>,
+    /// Number of bits of a bit-field.
+    pub bits: Option<u64>,
 }
 
 /// What stands behind a type.
@@ -215,16 +215,12 @@ impl Builder<'_> {
     ) -> Vec<FieldDecl> {
         let mut out = Vec::new();
         for d in names {
-            if let Some(colon) = d.bits {
-                let problem = Problem::error(self.span(colon, end), "gotrace has no bit-fields yet")
-                    .help("read the whole word, then shift and mask it");
-                self.problems.push(problem);
-            }
             // In C the array suffixes apply from right to left: `int a[2][3]` is two arrays of three.
             let after = d.after.into_iter().rev().map(TypeSuffix::Array);
             let suffixes: Vec<TypeSuffix> = d.before.into_iter().chain(after).collect();
             let ty = suffixes.into_iter().fold(base.clone(), |ty, s| self.suffixed(ty, s, start, end));
-            out.push(FieldDecl { name: Some(d.name), ty: FieldType::Type(ty), span: self.span(start, end) });
+            let span = self.span(start, end);
+            out.push(FieldDecl { name: Some(d.name), ty: FieldType::Type(ty), bits: d.bits, span });
         }
         out
     }

@@ -27,7 +27,7 @@ impl fmt::Display for TypeExpr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             TypeKind::Named(words) => f.write_str(words),
-            TypeKind::Record(name) => write!(f, "struct {}", name.text),
+            TypeKind::Record(kind, name) => write!(f, "{} {}", kind.keyword(), name.text),
             TypeKind::Enum(name) => write!(f, "enum {}", name.text),
             TypeKind::Pointer(to) => write!(f, "{to} *"),
             TypeKind::Array(of, n) => write!(f, "{of}[{n}]"),
@@ -71,7 +71,7 @@ impl Tree {
     }
 
     fn record(&mut self, name: &str, record: &Record) {
-        let kind = if record.union { "union" } else { "struct" };
+        let kind = record.kind.keyword();
         let packed = if record.packed { " packed" } else { "" };
         self.node(&format!("{kind} {name}{packed}"), |t| {
             for field in &record.fields {
@@ -82,8 +82,9 @@ impl Tree {
 
     fn field(&mut self, field: &FieldDecl) {
         let name = field.name.as_ref().map_or("(anonymous)", |n| n.text.as_str());
+        let bits = field.bits.map(|n| format!(" : {n}")).unwrap_or_default();
         match &field.ty {
-            FieldType::Type(ty) => self.line(&format!("{name}: {ty}")),
+            FieldType::Type(ty) => self.line(&format!("{name}: {ty}{bits}")),
             FieldType::Record(_, record) => self.record(name, record),
         }
     }

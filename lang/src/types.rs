@@ -36,17 +36,41 @@ pub enum StackMode {
     Raw,
 }
 
-/// A structure that the script declares (`struct T { … }`) or that a tracepoint's `args` has.
+/// A structure or union: declared by the script, or the record of a tracepoint, or of the traced program.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Struct {
-    /// The tag, without `struct`.
+    /// The tag, without `struct` or `union`.
     pub name: String,
+    /// The keyword it is declared with.
+    pub kind: StructKind,
     /// Size in bytes, padding included.
     pub size: u32,
     /// Alignment in bytes.
     pub align: u32,
-    /// Members in declaration order (all at offset 0 in a union).
+    /// Members in declaration order (all at offset 0 in a union). The members of an anonymous structure in it stand here
+    /// too, with their offset from the start of this one.
     pub fields: Vec<Field>,
+}
+
+/// The keyword of a [`Struct`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum StructKind {
+    /// `struct`
+    #[default]
+    Struct,
+    /// `union`
+    Union,
+}
+
+impl StructKind {
+    /// The keyword.
+    #[must_use]
+    pub fn keyword(self) -> &'static str {
+        match self {
+            StructKind::Struct => "struct",
+            StructKind::Union => "union",
+        }
+    }
 }
 
 /// A member of a [`Struct`].
@@ -58,12 +82,94 @@ pub struct Field {
     pub offset: u32,
     /// Its type.
     pub ty: Type,
-    /// Set for a tracepoint's `__data_loc` member: the 4 bytes at `offset` hold where the data is (low half: offset
-    /// from the start of the record, high half: length), `ty` is the type of the data.
-    pub data_loc: bool,
+    /// How the value lies there.
+    pub form: FieldForm,
+}
+
+/// How the value of a [`Field`] lies at its offset.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum FieldForm {
+    /// As the bytes of its type.
+    #[default]
+    Plain,
+    /// A tracepoint's `__data_loc`: 4 bytes that hold where the data is (low half: offset from the start of the record,
+    /// high half: length); the member's type is that of the data.
+    DataLoc,
+    /// A bit-field.
+    Bits(BitRange),
+}
+
+/// The bits of a bit-field, counted from the lowest bit of the byte at the member's offset (little-endian).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BitRange {
+    /// First bit.
+    pub shift: u8,
+    /// Number of bits, 1 to 64; with `shift` at most 64.
+    pub width: u8,
+}
+
+impl FieldForm {
+    /// The bits of a bit-field.
+    #[must_use]
+    pub fn bits(self) -> Option<BitRange> {
+        match self {
+            FieldForm::Bits(range) => Some(range),
+            FieldForm::Plain | FieldForm::DataLoc => None,
+        }
+    }
+}
+
+impl BitRange {
+    /// The unsigned integer to read at the member's offset: the narrowest that holds all the bits.
+    #[must_use]
+    pub fn unit(self) -> Type {
+        let bits = (self.shift + self.width).clamp(8, 64).next_power_of_two();
+        Type::Int { bits, signed: false }
+    }
+}
+
+impl Field {
+    /// A member that lies as the bytes of its type.
+    #[must_use]
+    pub fn new(name: impl Into<String>, offset: u32, ty: Type) -> Field {
+        Field { name: name.into(), offset, ty, form: FieldForm::Plain }
+    }
+}
+
+/// An enumeration.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Enum {
+    /// The tag, without `enum`.
+    pub name: String,
+    /// Width in bits of the integer that holds a value: 8, 16, 32 or 64.
+    pub bits: u8,
+    /// Whether that integer is signed.
+    pub signed: bool,
+    /// The enumerators in declaration order, with the 64 bits of their values.
+    pub variants: Vec<(String, i64)>,
+}
+
+impl Enum {
+    /// The name of a value; of several the first.
+    #[must_use]
+    pub fn variant(&self, value: i64) -> Option<&str> {
+        self.variants.iter().find(|(_, v)| *v == value).map(|(name, _)| name.as_str())
+    }
+
+    /// The integer that holds a value.
+    #[must_use]
+    pub fn integer(&self) -> Type {
+        Type::Int { bits: self.bits, signed: self.signed }
+    }
 }
 
 impl Struct {
+    /// A structure of which only the name is known.
+    #[must_use]
+    pub fn named(kind: StructKind, name: impl Into<String>) -> Struct {
+        Struct { name: name.into(), kind, size: 0, align: 1, fields: Vec::new() }
+    }
+
     /// The member of that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
@@ -85,6 +191,8 @@ pub enum Type {
         /// Two's complement when set.
         signed: bool,
     },
+    /// A value of an enumeration: an integer that is printed as the name of the enumerator.
+    Enum(Arc<Enum>),
     /// Text of at most `n - 1` bytes, NUL-terminated. In keys, values and variables all bytes after the NUL are zero, so
     /// that equal strings are equal bytes; in ring-buffer records they are undefined.
     Str(u32),
@@ -103,6 +211,8 @@ pub enum Type {
     Struct(Arc<Struct>),
     /// Several values; members at their natural alignment, in order.
     Tuple(Vec<Type>),
+    /// `(x=1, y="a")`: several values with names; laid out like a tuple.
+    Record(Vec<(Arc<str>, Type)>),
     /// Frames of a stack: see [`Type::stack_size`].
     Stack {
         /// User or kernel.
@@ -170,6 +280,8 @@ impl Type {
     pub const I64: Type = Type::Int { bits: 64, signed: true };
     /// `uint64`
     pub const U64: Type = Type::Int { bits: 64, signed: false };
+    /// `char`, which is `int8`
+    pub const CHAR: Type = Type::Int { bits: 8, signed: true };
     /// `int32`
     pub const I32: Type = Type::Int { bits: 32, signed: true };
     /// `uint32`
@@ -182,6 +294,7 @@ impl Type {
             Type::Void => 0,
             Type::Bool => 1,
             Type::Int { bits, .. } => u32::from(*bits) / 8,
+            Type::Enum(e) => u32::from(e.bits) / 8,
             Type::Str(n) => *n,
             Type::Buf(n) => (4 + n).next_multiple_of(4),
             Type::Ptr { .. } | Type::KSym | Type::FuncName | Type::ProbeName | Type::Timestamp(_) => 8,
@@ -189,8 +302,9 @@ impl Type {
             Type::Array(of, n) => of.size() * n,
             Type::Struct(s) => s.size,
             Type::Go(go) => go.size(),
-            Type::Tuple(of) => {
-                let end = of.iter().fold(0, |at: u32, t| at.next_multiple_of(t.align()) + t.size());
+            Type::Tuple(_) | Type::Record(_) => {
+                let of = self.members().into_iter();
+                let end = of.fold(0, |at: u32, t| at.next_multiple_of(t.align()) + t.size());
                 end.next_multiple_of(self.align())
             }
             Type::Stack { limit, .. } => Type::stack_size(*limit),
@@ -210,23 +324,36 @@ impl Type {
         match self {
             Type::Void | Type::Bool => 1,
             Type::Int { bits, .. } => u32::from(*bits) / 8,
+            Type::Enum(e) => u32::from(e.bits) / 8,
             // Strings are compared, hashed and cleared in 8-byte words.
             Type::Str(_) => 8,
             Type::Buf(_) => 4,
             Type::Go(GoType::Float(bits)) => u32::from(*bits) / 8,
             Type::Array(of, _) => of.align(),
             Type::Struct(s) => s.align.max(1),
-            Type::Tuple(of) => of.iter().map(Type::align).max().unwrap_or(1),
+            Type::Tuple(_) | Type::Record(_) => {
+                self.members().into_iter().map(Type::align).max().unwrap_or(1)
+            }
             _ => 8,
         }
     }
 
-    /// Offsets of the members of a tuple; empty for other types.
+    /// Types of the members of a tuple or record; empty for other types.
     #[must_use]
-    pub fn tuple_offsets(&self) -> Vec<u32> {
-        let Type::Tuple(of) = self else { return Vec::new() };
+    pub fn members(&self) -> Vec<&Type> {
+        match self {
+            Type::Tuple(of) => of.iter().collect(),
+            Type::Record(of) => of.iter().map(|(_, ty)| ty).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Offsets of the members of a tuple or record; empty for other types.
+    #[must_use]
+    pub fn member_offsets(&self) -> Vec<u32> {
         let mut at = 0u32;
-        of.iter()
+        self.members()
+            .into_iter()
             .map(|t| {
                 let offset = at.next_multiple_of(t.align());
                 at = offset + t.size();
@@ -242,6 +369,7 @@ impl Type {
             self,
             Type::Bool
                 | Type::Int { .. }
+                | Type::Enum(_)
                 | Type::Ptr { .. }
                 | Type::KSym
                 | Type::FuncName
@@ -256,10 +384,20 @@ impl Type {
         matches!(self, Type::Int { .. })
     }
 
-    /// Whether this is an integer with a sign.
+    /// Width in bits and sign of an integer or a value of an enumeration.
+    #[must_use]
+    pub fn integer(&self) -> Option<(u8, bool)> {
+        match self {
+            Type::Int { bits, signed } => Some((*bits, *signed)),
+            Type::Enum(e) => Some((e.bits, e.signed)),
+            _ => None,
+        }
+    }
+
+    /// Whether this is an integer, or a value of an enumeration, with a sign.
     #[must_use]
     pub fn is_signed(&self) -> bool {
-        matches!(self, Type::Int { signed: true, .. })
+        matches!(self.integer(), Some((_, true)))
     }
 
     /// The type that a pointer points to.
@@ -279,15 +417,23 @@ impl fmt::Display for Type {
             Type::Void => f.write_str("void"),
             Type::Bool => f.write_str("bool"),
             Type::Int { bits, signed } => write!(f, "{}int{bits}", if *signed { "" } else { "u" }),
+            Type::Enum(e) => write!(f, "enum {}", e.name),
             Type::Str(_) => f.write_str("string"),
             Type::Buf(_) => f.write_str("buffer"),
             Type::Ptr { to, .. } => write!(f, "{to} *"),
             Type::Array(of, n) => write!(f, "{of}[{n}]"),
-            Type::Struct(s) => write!(f, "struct {}", s.name),
+            Type::Struct(s) => write!(f, "{} {}", s.kind.keyword(), s.name),
             Type::Tuple(of) => {
                 f.write_str("(")?;
                 for (i, t) in of.iter().enumerate() {
                     write!(f, "{}{t}", if i > 0 { ", " } else { "" })?;
+                }
+                f.write_str(")")
+            }
+            Type::Record(of) => {
+                f.write_str("(")?;
+                for (i, (name, ty)) in of.iter().enumerate() {
+                    write!(f, "{}{name}={ty}", if i > 0 { ", " } else { "" })?;
                 }
                 f.write_str(")")
             }

@@ -5,7 +5,7 @@
 //! symbols are looked up by [`crate::symbolize`] and only for what reaches the output.
 
 use lang::hir::{Attach, Probe, Program};
-use lang::types::{StackKind, StackMode, Struct, Type};
+use lang::types::{BitRange, FieldForm, StackKind, StackMode, Struct, Type};
 use std::cmp::Ordering;
 use std::sync::Arc;
 use thiserror::Error;
@@ -28,7 +28,14 @@ pub enum Value {
     Pointer(u64),
     /// Elements of an array.
     Array(Vec<Value>),
-    /// Members of a structure, in declaration order.
+    /// A value of an enumeration.
+    Enum {
+        /// Its number.
+        value: Int,
+        /// Its name, unless no enumerator has this value.
+        name: Option<Arc<str>>,
+    },
+    /// Members of a structure, in declaration order, or of a record.
     Struct(Vec<(Arc<str>, Value)>),
     /// Members of a tuple.
     Tuple(Vec<Value>),
@@ -259,6 +266,11 @@ impl Decoder {
             Type::Void | Type::Go(_) => return Err(DecodeError::NoValue(ty.to_string())),
             Type::Bool => Value::Bool(number(bytes) != 0),
             Type::Int { bits, signed } => Value::Int(integer(bytes, *bits, *signed)),
+            Type::Enum(e) => {
+                let value = integer(bytes, e.bits, e.signed);
+                let name = e.variant(value.value() as i64).map(Arc::from);
+                Value::Enum { name, value }
+            }
             Type::Str(capacity) => Value::Text(self.text(bytes, *capacity)),
             Type::Buf(capacity) => {
                 let len = number(take(bytes, 0, 4)).min(u64::from(*capacity)) as usize;
@@ -268,9 +280,16 @@ impl Decoder {
             Type::Array(of, n) => self.array(of, *n, bytes)?,
             Type::Struct(def) => self.structure(def, bytes)?,
             Type::Tuple(of) => {
-                let members = ty.tuple_offsets().into_iter().zip(of);
+                let members = ty.member_offsets().into_iter().zip(of);
                 let members = members.map(|(at, t)| self.value(t, bytes.get(at as usize..).unwrap_or(&[])));
                 Value::Tuple(members.collect::<Result<_, _>>()?)
+            }
+            Type::Record(of) => {
+                let members = ty.member_offsets().into_iter().zip(of).map(|(at, (name, t))| {
+                    let value = self.value(t, bytes.get(at as usize..).unwrap_or(&[]))?;
+                    Ok((name.clone(), value))
+                });
+                Value::Struct(members.collect::<Result<_, _>>()?)
             }
             Type::Stack { kind, mode, limit } => Value::Stack(stack(bytes, *kind, *mode, *limit)),
             Type::KSym => Value::KernelSymbol(number(bytes)),
@@ -300,12 +319,43 @@ impl Decoder {
 
     fn structure(&self, def: &Struct, bytes: &[u8]) -> Result<Value, DecodeError> {
         let members = def.fields.iter().map(|field| {
-            // The data of a `__data_loc` member is not part of the structure's bytes; its locator is all there is.
-            let ty = if field.data_loc { &Type::U32 } else { &field.ty };
-            let value = self.value(ty, bytes.get(field.offset as usize..).unwrap_or(&[]))?;
+            let bytes = bytes.get(field.offset as usize..).unwrap_or(&[]);
+            let value = match field.form {
+                FieldForm::Plain => self.member(&field.ty, bytes)?,
+                // The data of a `__data_loc` member is not part of the structure's bytes; its locator is all there is.
+                FieldForm::DataLoc => self.value(&Type::U32, bytes)?,
+                FieldForm::Bits(range) => self.bits(&field.ty, bytes, range)?,
+            };
             Ok((Arc::from(field.name.as_str()), value))
         });
         Ok(Value::Struct(members.collect::<Result<_, _>>()?))
+    }
+
+    /// A member of a structure. There an array of `char` is text; by itself it is numbers (`(int8[4])x`).
+    fn member(&self, ty: &Type, bytes: &[u8]) -> Result<Value, DecodeError> {
+        match ty {
+            Type::Array(of, n) if **of == Type::CHAR => {
+                let bytes = take(bytes, 0, *n as usize);
+                let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+                Ok(Value::Text(Text { bytes: take(bytes, 0, end).to_vec(), cut: false }))
+            }
+            Type::Array(of, n) if matches!(**of, Type::Array(..)) => {
+                let size = of.size() as usize;
+                let elements =
+                    (0..*n as usize).map(|i| self.member(of, bytes.get(i * size..).unwrap_or(&[])));
+                Ok(Value::Array(elements.collect::<Result<_, _>>()?))
+            }
+            ty => self.value(ty, bytes),
+        }
+    }
+
+    /// A bit-field, as the value of its type.
+    fn bits(&self, ty: &Type, bytes: &[u8], range: BitRange) -> Result<Value, DecodeError> {
+        let unused = 64 - u32::from(range.width.clamp(1, 64));
+        let raw = number(bytes).wrapping_shr(range.shift.into()) << unused;
+        let value =
+            if ty.is_signed() { (raw.cast_signed() >> unused).cast_unsigned() } else { raw >> unused };
+        self.value(ty, &value.to_le_bytes())
     }
 
     /// Name of the function with that index; the number itself when there is none.
@@ -373,7 +423,7 @@ mod tests {
     use super::*;
     use lang::env::{Abi, Stop, UprobeClass};
     use lang::hir::Function;
-    use lang::types::{AddrSpace, Field};
+    use lang::types::{AddrSpace, Enum, Field, StructKind};
 
     fn decoder() -> Decoder {
         let mut program = Program::default();
@@ -445,14 +495,58 @@ mod tests {
         assert_eq!(d.value(&tuple, &bytes), Ok(Value::Tuple(vec![int(1, 8), int(2, 64)])));
         let array = Type::Array(Box::new(byte), 3);
         assert_eq!(d.value(&array, &[1, 255, 3]), Ok(Value::Array(vec![int(1, 8), int(-1, 8), int(3, 8)])));
-        let field = |name: &str, offset, ty| Field { name: name.into(), offset, ty, data_loc: false };
+        let field = |name: &str, offset, ty| Field::new(name, offset, ty);
         let ptr = Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User };
         let fields = vec![field("a", 0, Type::I32), field("p", 8, ptr)];
-        let def = Struct { name: "S".into(), size: 16, align: 8, fields };
+        let def = Struct { size: 16, align: 8, fields, ..Struct::named(StructKind::Struct, "S") };
         assert_eq!(
             d.value(&Type::Struct(def.into()), &bytes),
             Ok(Value::Struct(vec![("a".into(), int(1, 32)), ("p".into(), Value::Pointer(2))]))
         );
+    }
+
+    #[test]
+    fn members_that_are_not_plain() {
+        let d = decoder();
+        let kind = Enum {
+            name: "kind".into(),
+            bits: 32,
+            signed: true,
+            variants: vec![("LOW".into(), -1), ("HIGH".into(), 2)],
+        };
+        let kind = Type::Enum(kind.into());
+        let bits = |name: &str, shift, width, ty| Field {
+            form: FieldForm::Bits(BitRange { shift, width }),
+            ..Field::new(name, 0, ty)
+        };
+        let fields = vec![
+            bits("low", 0, 3, Type::U32),
+            bits("signed", 3, 5, Type::I32),
+            bits("kind", 8, 2, kind.clone()),
+            Field::new("text", 2, Type::Array(Box::new(Type::CHAR), 4)),
+        ];
+        let def = Struct { size: 8, align: 4, fields, ..Struct::named(StructKind::Struct, "S") };
+        let bytes = [0b1111_0101, 0b11, b'a', b'b', 0, b'c', 0, 0];
+        let named = |name: Option<&str>, value| Value::Enum {
+            name: name.map(Arc::from),
+            value: Int::Signed { value, bits: 32 },
+        };
+        let text = Value::Text(Text { bytes: b"ab".to_vec(), cut: false });
+        assert_eq!(
+            d.value(&Type::Struct(def.into()), &bytes),
+            Ok(Value::Struct(vec![
+                ("low".into(), Value::Int(Int::Unsigned { value: 5, bits: 32 })),
+                ("signed".into(), int(-2, 32)),
+                ("kind".into(), named(Some("LOW"), -1)),
+                ("text".into(), text),
+            ]))
+        );
+        assert_eq!(d.value(&kind, &[2, 0, 0, 0]), Ok(named(Some("HIGH"), 2)));
+        assert_eq!(d.value(&kind, &[7, 0, 0, 0]), Ok(named(None, 7)));
+        let record = Type::Record(vec![("x".into(), Type::I32), ("y".into(), Type::I64)]);
+        let bytes = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+        let members = vec![("x".into(), int(1, 32)), ("y".into(), int(2, 64))];
+        assert_eq!(d.value(&record, &bytes), Ok(Value::Struct(members)));
     }
 
     #[test]

@@ -51,6 +51,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
       counter 4726 to be read\n",
         End::Code(0),
     ),
+    ("layouts", &[], "handle 70004\nhandle 21\n", End::Code(0)),
     ("threads", &[], "work calls 800\n", End::Code(0)),
     ("many", &["1"], "sum 12497500\n", End::Code(0)),
 ];

@@ -55,7 +55,7 @@ impl Lower<'_, '_> {
                 self.inc_map(*map, key.as_deref(), *delta, *prefix)
             }
             ExprKind::Member(of, n) => {
-                let offset = of.ty.tuple_offsets().get(*n as usize).copied().unwrap_or(0);
+                let offset = of.ty.member_offsets().get(*n as usize).copied().unwrap_or(0);
                 if let ExprKind::Tuple(members) = &of.kind
                     && let Some(member) = members.get(*n as usize)
                     && !of.has_effects()
@@ -64,6 +64,10 @@ impl Lower<'_, '_> {
                 }
                 let place = self.place(of);
                 self.load_scalar(&e.ty, place.at(offset)).into()
+            }
+            ExprKind::Part { .. } | ExprKind::Element { .. } => {
+                let place = self.place(e);
+                self.load_scalar(&e.ty, place).into()
             }
             ExprKind::Load { addr, space } => {
                 let addr = self.scalar(addr);
@@ -233,7 +237,7 @@ impl Lower<'_, '_> {
 
     /// A canonical value of type `from` as one of type `to`.
     pub(super) fn convert(&mut self, value: Value, from: &Type, to: &Type) -> Value {
-        let Type::Int { bits, signed } = *to else {
+        let Some((bits, signed)) = to.integer() else {
             if *to == Type::Bool && *from != Type::Bool {
                 return self.nonzero(value);
             }
@@ -242,8 +246,7 @@ impl Lower<'_, '_> {
         let unchanged = bits == 64
             || match from {
                 Type::Bool => true,
-                Type::Int { bits: b, signed: s } => (*b == bits && *s == signed) || (*b < bits && !*s),
-                _ => false,
+                ty => ty.integer().is_some_and(|(b, s)| (b == bits && s == signed) || (b < bits && !s)),
             };
         match value {
             Value::Imm(v) => Value::Imm(extend(v, bits, signed)),

@@ -62,12 +62,12 @@ impl Lower<'_, '_> {
         if ty.is_scalar() {
             // A whole word: the bytes above a narrow key are part of the key and must not depend on its sign.
             let value = self.scalar(key);
-            let value = match (&ty, value) {
-                (Type::Int { bits, signed: true }, value) if *bits < 64 => {
-                    let unsigned = Type::Int { bits: *bits, signed: false };
+            let value = match ty.integer() {
+                Some((bits, true)) if bits < 64 => {
+                    let unsigned = Type::Int { bits, signed: false };
                     self.convert(value, &ty, &unsigned)
                 }
-                (_, value) => value,
+                _ => value,
             };
             let place: Place = self.f.slot(8).into();
             let value = self.operand(value);

@@ -12,6 +12,7 @@ use crate::helper::Helper;
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
 use crate::ir::{Arg, MapRef, Op, Operand, Place, Scratch};
 use crate::object::{self, CounterKind, MapDef, MapKind};
+use lang::hir::Expr;
 
 /// Scratch blocks per CPU: how many programs may interrupt each other.
 const BLOCKS: u32 = 4;
@@ -75,6 +76,28 @@ impl Lower<'_, '_> {
             let word = self.f.load(width, from.at(at));
             self.f.store(width, to.at(at), Operand::Val(word));
         }
+    }
+
+    /// Memory with a copy of an element, zeros when the array has fewer. The kernel copies it: plain loads at an offset that is not
+    /// constant are refused for the stack by older kernels.
+    pub(super) fn element(&mut self, of: &Expr, index: &Expr, size: u32) -> Place {
+        let (array, index) = (self.place(of), self.scalar(index));
+        let to = self.memory(size);
+        self.clear(to, size);
+        let count = of.ty.size().checked_div(size).unwrap_or(0);
+        if count == 0 {
+            return to;
+        }
+        let index = self.val(index);
+        let end = self.f.label();
+        self.f.branch(Cond::Ge, index, Operand::Imm(count as i32), end);
+        let index = self.clamp(index, count - 1);
+        let offset = self.f.alu(AluOp::Mul, index, Operand::Imm(size as i32));
+        let start = self.address(array);
+        let from = self.f.alu(AluOp::Add, start, Operand::Val(offset));
+        self.f.call_void(Helper::ReadKernel, &[Arg::Addr(to), Arg::Imm(i64::from(size)), Arg::Val(from)]);
+        self.f.push(Op::Label(end));
+        to
     }
 
     /// Writes constant bytes.

@@ -400,10 +400,10 @@ impl<'a> Lower<'_, 'a> {
 
     /// A zero-extended value of the width of `ty` in canonical form.
     fn extend_loaded(&mut self, ty: &Type, src: Val) -> Val {
-        match ty {
-            Type::Int { bits, signed: true } if *bits < 64 => {
+        match ty.integer() {
+            Some((bits, true)) if bits < 64 => {
                 let dst = self.f.temp();
-                self.f.push(Op::Extend { dst, src, bits: *bits, signed: true });
+                self.f.push(Op::Extend { dst, src, bits, signed: true });
                 dst
             }
             _ => src,

@@ -28,7 +28,7 @@ impl Lower<'_, '_> {
     fn store_typed(&mut self, e: &Expr, to: Place, pad: Pad) {
         match &e.ty {
             Type::Str(cap) => self.store_str(e, to, *cap, pad),
-            Type::Tuple(of) => self.store_tuple(e, of, to, pad),
+            Type::Tuple(_) | Type::Record(_) => self.store_tuple(e, to, pad),
             ty if ty.is_scalar() => {
                 let value = self.scalar(e);
                 let value = self.operand(value);
@@ -47,9 +47,11 @@ impl Lower<'_, '_> {
                 }
             }
             ExprKind::Member(of, n) => {
-                let offset = of.ty.tuple_offsets().get(*n as usize).copied().unwrap_or(0);
+                let offset = of.ty.member_offsets().get(*n as usize).copied().unwrap_or(0);
                 return self.place(of).at(offset);
             }
+            ExprKind::Part { of, offset } => return self.place(of).at(*offset),
+            ExprKind::Element { of, index } => return self.element(of, index, e.ty.size()),
             _ => {}
         }
         let place = self.memory(e.ty.size());
@@ -61,19 +63,20 @@ impl Lower<'_, '_> {
     pub(super) fn store_as(&mut self, e: &Expr, ty: &Type, to: Place, pad: Pad) {
         match (&e.kind, ty) {
             (_, Type::Str(cap)) => self.store_str(e, to, *cap, pad),
-            (ExprKind::Tuple(_), Type::Tuple(of)) if e.ty != *ty => {
+            (ExprKind::Tuple(_), Type::Tuple(_) | Type::Record(_)) if e.ty != *ty => {
                 let wider = Expr { kind: e.kind.clone(), ty: ty.clone(), span: e.span };
-                self.store_tuple(&wider, of, to, pad);
+                self.store_tuple(&wider, to, pad);
             }
             _ => self.store(e, to, pad),
         }
     }
 
-    fn store_tuple(&mut self, e: &Expr, of: &[Type], to: Place, pad: Pad) {
+    /// The members of a tuple or record.
+    fn store_tuple(&mut self, e: &Expr, to: Place, pad: Pad) {
         let ExprKind::Tuple(members) = &e.kind else { return self.store_aggregate(e, to, pad) };
-        let offsets = e.ty.tuple_offsets();
+        let offsets = e.ty.member_offsets();
         let ends = offsets.iter().skip(1).copied().chain([e.ty.size()]);
-        for (((member, ty), offset), end) in members.iter().zip(of).zip(&offsets).zip(ends) {
+        for (((member, ty), offset), end) in members.iter().zip(e.ty.members()).zip(&offsets).zip(ends) {
             let (to, room) = (to.at(*offset), end - offset);
             if let Some(width) = zero_extended(ty).then(|| Width::of(room)).flatten() {
                 // One store for the member and the padding behind it.
@@ -177,6 +180,14 @@ impl Lower<'_, '_> {
             }
             ExprKind::Ternary(cond, a, b) => {
                 self.store_ternary(cond, |l| l.store_str(a, to, cap, pad), |l| l.store_str(b, to, cap, pad));
+            }
+            // The characters of an array, up to the first NUL.
+            ExprKind::Cast(of) if matches!(of.ty, Type::Array(..)) => {
+                let from = self.place(of);
+                let from = self.address(from);
+                self.pad(to, 0, cap, pad);
+                let size = Arg::Imm(i64::from(cap.min(of.ty.size() + 1)));
+                self.f.call_void(Helper::ReadKernelStr, &[Arg::Addr(to), size, Arg::Val(from)]);
             }
             ExprKind::Cast(of) => self.store_str(of, to, cap, pad),
             ExprKind::MapGet { map, key } => {

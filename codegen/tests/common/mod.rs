@@ -8,7 +8,7 @@ use lang::env::{
 };
 use lang::hir::Program;
 use lang::probe::{AttachKind, AttachPoint, UprobeSpec};
-use lang::types::{AddrSpace, Field, Struct, Type};
+use lang::types::{AddrSpace, Field, FieldForm, Struct, StructKind, Type};
 
 /// A Go program with three functions (`./go`), the same of an older release (`./go115`), a C library (`libc`), and a
 /// tracepoint.
@@ -18,14 +18,16 @@ const GOROUTINE: Goroutine =
     Goroutine { release: 27, in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
 
 fn tracepoint() -> Tracepoint {
-    let field = |name: &str, offset, ty, data_loc| Field { name: name.into(), offset, ty, data_loc };
+    let field = |name: &str, offset, ty, data_loc| Field {
+        form: if data_loc { FieldForm::DataLoc } else { FieldForm::Plain },
+        ..Field::new(name, offset, ty)
+    };
     let char = Type::Int { bits: 8, signed: true };
     let text = Type::Ptr { to: Box::new(char.clone()), space: AddrSpace::User };
     Tracepoint {
         category: "sched".into(),
         name: "sched_wakeup".into(),
         args: Struct {
-            name: "args".into(),
             size: 64,
             align: 8,
             fields: vec![
@@ -35,6 +37,7 @@ fn tracepoint() -> Tracepoint {
                 field("filename", 32, text, false),
                 field("target", 40, Type::Str(0), true),
             ],
+            ..Struct::named(StructKind::Struct, "args")
         },
     }
 }

@@ -120,7 +120,7 @@ fn parse_format(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Format> {
 
 fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Checked<()> {
     let ty = &value.ty;
-    let number = matches!(ty, Type::Int { .. } | Type::Bool | Type::Ptr { .. });
+    let number = matches!(ty, Type::Int { .. } | Type::Enum(_) | Type::Bool | Type::Ptr { .. });
     let (right, name, wants) = match conv {
         Conv::Signed => (number, "%d", "a number"),
         Conv::Unsigned => (number, "%u", "a number"),

@@ -35,6 +35,21 @@ pub(crate) fn cast(e: Expr, ty: &Type) -> Expr {
     fold::node(Expr::new(ExprKind::Cast(Box::new(e)), ty.clone(), span))
 }
 
+/// A value of an enumeration as the number it is; other values as they are.
+pub(crate) fn plain(e: Expr) -> Expr {
+    match &e.ty {
+        Type::Enum(of) => {
+            let to = match e.literal() {
+                // Like a number in the script, it takes the sign of what it meets.
+                Some(v) if v as i64 >= 0 => Type::I64,
+                _ => of.integer(),
+            };
+            cast(e, &to)
+        }
+        _ => e,
+    }
+}
+
 /// Arithmetic on two operands of the node's type, or a comparison of operands of one type.
 pub(crate) fn binary(op: BinOp, a: Expr, b: Expr, ty: Type, span: Span) -> Expr {
     fold::node(Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty, span))

@@ -95,7 +95,7 @@ impl Checker<'_> {
 
     /// A number, as 64 bits of its own sign.
     pub(crate) fn number_arg(&mut self, e: &Expr) -> Checked<hir::Expr> {
-        let value = self.expr(e)?;
+        let value = build::plain(self.expr(e)?);
         match &value.ty {
             Type::Int { .. } | Type::Bool => Ok(self.promote(value)),
             Type::Ptr { .. } => Ok(build::cast(value, &Type::U64)),

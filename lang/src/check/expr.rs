@@ -9,7 +9,7 @@ use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
 use crate::hir::{self, Agg, MapId, VarId};
 use crate::span::Span;
-use crate::types::{AddrSpace, Type};
+use crate::types::{AddrSpace, Enum, Type};
 
 impl Checker<'_> {
     /// Translates an expression that must have a value.
@@ -110,7 +110,7 @@ impl Checker<'_> {
     fn truth(&mut self, value: hir::Expr, e: &Expr) -> Checked<hir::Expr> {
         match &value.ty {
             Type::Bool => Ok(value),
-            Type::Int { .. } | Type::Ptr { .. } | Type::KSym => Ok(build::nonzero(value)),
+            Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } | Type::KSym => Ok(build::nonzero(value)),
             ty => {
                 let problem = Problem::error(e.span, format!("{} is no condition", with_article(ty)));
                 let problem = match (&e.kind, ty) {
@@ -129,15 +129,15 @@ impl Checker<'_> {
     pub fn constant(&mut self, e: &Expr, what: &str) -> Checked<i64> {
         let value = self.expr(e)?;
         match (value.literal(), &value.ty) {
-            (Some(v), Type::Int { .. } | Type::Bool) => Ok(v as i64),
+            (Some(v), Type::Int { .. } | Type::Enum(_) | Type::Bool) => Ok(v as i64),
             _ => self.fail(Problem::error(e.span, format!("{what} must be a constant number"))),
         }
     }
 
     /// A name without parentheses: an enumerator or a builtin variable.
     fn ident(&mut self, name: &str, span: Span) -> Checked<hir::Expr> {
-        if let Some(value) = self.types.constants.get(name) {
-            return Ok(build::int(*value as u64, Type::I64, span));
+        if let Some((of, value)) = self.types.constants.get(name) {
+            return Ok(build::int(*value as u64, Type::Enum(of.clone()), span));
         }
         match builtin::find(name) {
             Some(b) if b.form == Form::Variable => {
@@ -362,8 +362,16 @@ impl Checker<'_> {
         };
         let to = self.written_type(ty, space)?;
         let value = match (&value.ty, &to) {
-            (Type::Int { .. } | Type::Ptr { .. }, Type::Bool) => build::nonzero(value),
-            (Type::Int { .. } | Type::Ptr { .. } | Type::Bool, Type::Int { .. })
+            (Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. }, Type::Bool) => build::nonzero(value),
+            (Type::Int { .. } | Type::Enum(_) | Type::Bool, Type::Enum(of)) => {
+                if let Some(v) = value.literal()
+                    && of.variant(v as i64).is_none()
+                {
+                    return self.not_in_enum(v as i64, of, span);
+                }
+                build::cast(value, &to)
+            }
+            (Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } | Type::Bool, Type::Int { .. })
             | (Type::Int { .. } | Type::Ptr { .. }, Type::Ptr { .. })
             | (Type::Bool, Type::Bool)
             | (Type::KSym, Type::Int { .. }) => build::cast(value, &to),
@@ -387,6 +395,16 @@ impl Checker<'_> {
             }
         };
         Ok(hir::Expr { span, ..value })
+    }
+}
+
+impl Checker<'_> {
+    /// A number that is cast to an enumeration without being a value of it.
+    fn not_in_enum<T>(&mut self, value: i64, of: &Enum, span: Span) -> Checked<T> {
+        let problem = Problem::error(span, format!("`enum {}` has no value {value}", of.name));
+        let known: Vec<String> =
+            of.variants.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        self.fail(problem.note(format!("its values are {}", known.join(", "))))
     }
 }
 

@@ -80,7 +80,7 @@ impl Checker<'_> {
             }
         };
         let ty = self.known_struct(param.ty.clone(), e.span)?;
-        Ok(Some(Place { base, ty }))
+        Ok(Some(Place::new(base, ty)))
     }
 
     fn signature(&self) -> Option<Arc<Signature>> {
@@ -211,6 +211,7 @@ impl Checker<'_> {
                 let kind = hir::ExprKind::Load { addr: Box::new(addr), space: *space };
                 Ok(hir::Expr::new(kind, Type::U64, span))
             }
+            Base::Value(value, at) => Ok(super::place::part(value.clone(), at + 8 * n, Type::U64, span)),
             Base::Context(_) | Base::DataLoc(_) => {
                 self.fail(Problem::error(span, "Go values are found in traced programs"))
             }
@@ -237,7 +238,7 @@ impl Checker<'_> {
         const BYTE: Type = Type::Int { bits: 8, signed: false };
         match ty {
             Type::Bool => Ok(build::nonzero(build::cast(self.register_piece(pieces, 0, 1, span)?, &BYTE))),
-            Type::Int { .. } | Type::Ptr { .. } => {
+            Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } => {
                 Ok(build::cast(self.register_piece(pieces, 0, ty.size(), span)?, ty))
             }
             Type::Array(of, 1) => self.load_registers(pieces, of, span),
@@ -273,7 +274,7 @@ impl Checker<'_> {
         let nowhere = build::int(0, Type::U64, span);
         let kind = hir::ExprKind::Ternary(Box::new(within), Box::new(there), Box::new(nowhere));
         let address = hir::Expr::new(kind, Type::U64, span);
-        Ok(Place { base: Base::Memory(address, AddrSpace::User), ty: of })
+        Ok(Place::new(Base::Memory(address, AddrSpace::User), of))
     }
 
     /// `len(x)` and `cap(x)` of Go values; `None` for anything else.
@@ -284,7 +285,7 @@ impl Checker<'_> {
         ) {
             return Ok(None);
         }
-        let Some(Place { base, ty }) = self.place(e)? else { return Ok(None) };
+        let Some(Place { base, ty, .. }) = self.place(e)? else { return Ok(None) };
         let length = match (&ty, capacity) {
             (Type::Go(GoType::Str | GoType::Slice(_)), false) => self.word(&base, 1, e.span)?,
             (Type::Go(GoType::Slice(_)), true) => self.word(&base, 2, e.span)?,

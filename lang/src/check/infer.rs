@@ -3,6 +3,7 @@
 use crate::fold;
 use crate::hir::{Expr, ExprKind};
 use crate::types::Type;
+use std::sync::Arc;
 
 /// A type that assignments have determined so far.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,8 +63,20 @@ pub(crate) fn join(a: &Type, b: &Type) -> Option<Type> {
             Type::Int { bits, signed: true }
         }
         (Type::Bool, int @ Type::Int { .. }) | (int @ Type::Int { .. }, Type::Bool) => int.clone(),
+        (Type::Enum(e), other) | (other, Type::Enum(e)) if other.integer().is_some() => {
+            let other = match other {
+                Type::Enum(other) => other.integer(),
+                int => int.clone(),
+            };
+            join(&e.integer(), &other)?
+        }
         (Type::Str(x), Type::Str(y)) => Type::Str(*x.max(y)),
         (Type::Buf(x), Type::Buf(y)) => Type::Buf(*x.max(y)),
+        (Type::Record(x), Type::Record(y)) if same_names(x, y) => {
+            let member =
+                |((name, x), (_, y)): (&(_, Type), &(_, Type))| Some((Arc::clone(name), join(x, y)?));
+            Type::Record(x.iter().zip(y).map(member).collect::<Option<_>>()?)
+        }
         (Type::Tuple(x), Type::Tuple(y)) if x.len() == y.len() => {
             Type::Tuple(x.iter().zip(y).map(|(x, y)| join(x, y)).collect::<Option<_>>()?)
         }
@@ -88,7 +101,8 @@ pub(crate) fn coerce(value: Expr, ty: &Type) -> Option<Expr> {
     }
     let span = value.span;
     match (&value.ty, ty) {
-        (Type::Int { .. } | Type::Bool, Type::Int { .. }) | (Type::Ptr { .. }, Type::Ptr { .. }) => {
+        (Type::Int { .. } | Type::Enum(_) | Type::Bool, Type::Int { .. })
+        | (Type::Ptr { .. }, Type::Ptr { .. }) => {
             Some(fold::node(Expr::new(ExprKind::Cast(Box::new(value)), ty.clone(), span)))
         }
         (Type::Str(from), Type::Str(to)) if from <= to => Some(value),
@@ -101,20 +115,30 @@ pub(crate) fn coerce(value: Expr, ty: &Type) -> Option<Expr> {
         {
             Some(Expr { ty: ty.clone(), ..value })
         }
-        (Type::Tuple(from), Type::Tuple(to)) if from.len() == to.len() => {
-            let members: Vec<Expr> = match value.kind {
-                ExprKind::Tuple(list) => list,
-                _ if !fold::is_pure(&value) => return None,
-                _ => {
-                    let member = |(i, t): (usize, &Type)| {
-                        Expr::new(ExprKind::Member(Box::new(value.clone()), i as u32), t.clone(), span)
-                    };
-                    from.iter().enumerate().map(member).collect()
-                }
-            };
-            let members = members.into_iter().zip(to).map(|(m, t)| coerce(m, t)).collect::<Option<_>>()?;
-            Some(Expr::new(ExprKind::Tuple(members), ty.clone(), span))
-        }
+        (Type::Tuple(from), Type::Tuple(to)) if from.len() == to.len() => coerce_members(value, ty),
+        (Type::Record(from), Type::Record(to)) if same_names(from, to) => coerce_members(value, ty),
         _ => None,
     }
+}
+
+/// Whether two records have the same members in the same order.
+fn same_names(a: &[(Arc<str>, Type)], b: &[(Arc<str>, Type)]) -> bool {
+    a.iter().map(|(name, _)| name).eq(b.iter().map(|(name, _)| name))
+}
+
+/// A tuple or record, member by member.
+fn coerce_members(value: Expr, ty: &Type) -> Option<Expr> {
+    let (from, span) = (value.ty.clone(), value.span);
+    let members: Vec<Expr> = match value.kind {
+        ExprKind::Tuple(list) => list,
+        _ if !fold::is_pure(&value) => return None,
+        _ => {
+            let member = |(i, t): (usize, &Type)| {
+                Expr::new(ExprKind::Member(Box::new(value.clone()), i as u32), t.clone(), span)
+            };
+            from.members().into_iter().enumerate().map(member).collect()
+        }
+    };
+    let members = members.into_iter().zip(ty.members()).map(|(m, t)| coerce(m, t)).collect::<Option<_>>()?;
+    Some(Expr::new(ExprKind::Tuple(members), ty.clone(), span))
 }

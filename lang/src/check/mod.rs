@@ -7,6 +7,8 @@
 
 mod build;
 mod call;
+#[cfg(test)]
+mod data_tests;
 mod expr;
 mod go;
 mod infer;

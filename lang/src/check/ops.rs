@@ -45,6 +45,7 @@ impl Checker<'_> {
         b: hir::Expr,
         span: Span,
     ) -> Checked<hir::Expr> {
+        let (a, b) = (build::plain(a), build::plain(b));
         match (&a.ty, &b.ty) {
             (Type::Ptr { .. }, _) | (_, Type::Ptr { .. }) => return self.pointer_arithmetic(op, a, b, span),
             (Type::Int { .. } | Type::Bool, Type::Int { .. } | Type::Bool) => {}
@@ -148,6 +149,7 @@ impl Checker<'_> {
     // ---- comparisons
 
     fn compare(&mut self, op: BinOp, a: hir::Expr, b: hir::Expr, span: Span) -> Checked<hir::Expr> {
+        let (a, b) = (build::plain(a), build::plain(b));
         let equality = matches!(op, BinOp::Eq | BinOp::Ne);
         let compare = |a, b| Ok(build::binary(hir_op(op), a, b, Type::Bool, span));
         match (&a.ty, &b.ty) {
@@ -324,7 +326,7 @@ impl Checker<'_> {
                 Ok(build::unary(hir::UnOp::Not, value, Type::Bool, e.span))
             }
             UnOp::Neg | UnOp::BitNot => {
-                let value = self.expr(operand)?;
+                let value = build::plain(self.expr(operand)?);
                 if !matches!(value.ty, Type::Int { .. } | Type::Bool) {
                     let message =
                         format!("`{}` needs a number, this is {}", op.symbol(), with_article(&value.ty));

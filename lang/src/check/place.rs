@@ -10,7 +10,7 @@ use crate::diag::Problem;
 use crate::env::Piece;
 use crate::hir::{self, Attach};
 use crate::span::Span;
-use crate::types::{AddrSpace, Field, GoType, Struct, Type};
+use crate::types::{AddrSpace, BitRange, Field, FieldForm, GoType, Struct, Type};
 use std::sync::Arc;
 
 /// Something in memory that has not been read yet.
@@ -18,6 +18,14 @@ use std::sync::Arc;
 pub(crate) struct Place {
     pub base: Base,
     pub ty: Type,
+    /// Only these bits, counted from the place's start.
+    pub bits: Option<BitRange>,
+}
+
+impl Place {
+    pub fn new(base: Base, ty: Type) -> Place {
+        Place { base, ty, bits: None }
+    }
 }
 
 /// Where a place is.
@@ -31,6 +39,8 @@ pub(crate) enum Base {
     DataLoc(u32),
     /// In registers of the traced program.
     Registers(Vec<Piece>),
+    /// At an offset in a value that the script holds.
+    Value(hir::Expr, u32),
 }
 
 impl Checker<'_> {
@@ -97,13 +107,9 @@ impl Checker<'_> {
             Type::Ptr { to, .. } if matches!(**to, Type::Struct(_)) => {
                 self.pointee(place, base.span).map(Some)
             }
-            Type::Struct(s) => {
-                let problem = Problem::error(
-                    base.span,
-                    format!("members of a kept `struct {}` cannot be read", s.name),
-                )
-                .help("keep the pointer, or the member itself");
-                self.fail(problem)
+            Type::Struct(_) => {
+                let ty = self.known_struct(place.ty.clone(), base.span)?;
+                Ok(Some(Place::new(Base::Value(place, 0), ty)))
             }
             Type::Ptr { to, .. } => {
                 let problem = Problem::error(base.span, format!("`{to}` has no members"));
@@ -147,7 +153,7 @@ impl Checker<'_> {
             }
         };
         let ty = self.known_struct(ty, span)?;
-        Ok(Place { base: Base::Memory(build::cast(pointer, &Type::U64), space), ty })
+        Ok(Place::new(Base::Memory(build::cast(pointer, &Type::U64), space), ty))
     }
 
     /// A structure with its members; other types as they are.
@@ -168,10 +174,10 @@ impl Checker<'_> {
         match self.complete_struct(s) {
             Some(s) => Ok(Type::Struct(s)),
             None => {
-                let problem = Problem::error(span, format!("unknown type `struct {}`", s.name))
+                let problem = Problem::error(span, format!("unknown type `{ty}`"))
                     .did_you_mean(&s.name, self.types.record_names());
                 let problem = match problem.help.is_empty() {
-                    true => problem.help(format!("declare it: `struct {} {{ … }};`", s.name)),
+                    true => problem.help(format!("declare it: `{ty} {{ … }};`")),
                     false => problem,
                 };
                 self.fail(problem)
@@ -189,20 +195,25 @@ impl Checker<'_> {
             Base::Memory(address, space) => {
                 Base::Memory(build::offset(address, u64::from(field.offset), span), space)
             }
-            Base::Context(at) | Base::DataLoc(at) if field.data_loc => Base::DataLoc(at + field.offset),
+            Base::Context(at) | Base::DataLoc(at) if field.form == FieldForm::DataLoc => {
+                Base::DataLoc(at + field.offset)
+            }
             Base::Context(at) | Base::DataLoc(at) => Base::Context(at + field.offset),
             Base::Registers(pieces) => Base::Registers(Checker::part_of(&pieces, field.offset, ty.size())),
+            Base::Value(value, at) => Base::Value(value, at + field.offset),
         };
-        Ok(Place { base, ty })
+        Ok(Place { base, ty, bits: field.form.bits() })
     }
 
     fn field(&mut self, s: &Arc<Struct>, name: &Name) -> Checked<Field> {
         if let Some(field) = s.field(&name.text) {
             return Ok(field.clone());
         }
-        let mut problem =
-            Problem::error(name.span, format!("`struct {}` has no member `{}`", s.name, name.text))
-                .did_you_mean(&name.text, s.fields.iter().map(|f| f.name.as_str()));
+        let mut problem = Problem::error(
+            name.span,
+            format!("`{} {}` has no member `{}`", s.kind.keyword(), s.name, name.text),
+        )
+        .did_you_mean(&name.text, s.fields.iter().map(|f| f.name.as_str()));
         if problem.help.is_empty() {
             problem = problem.note(members(s));
         }
@@ -224,8 +235,11 @@ impl Checker<'_> {
             }
             return self.fail(problem);
         };
-        let base = if field.data_loc { Base::DataLoc(field.offset) } else { Base::Context(field.offset) };
-        Ok(Place { base, ty: self.with_space(&field.ty) })
+        let base = match field.form {
+            FieldForm::DataLoc => Base::DataLoc(field.offset),
+            FieldForm::Plain | FieldForm::Bits(_) => Base::Context(field.offset),
+        };
+        Ok(Place { base, ty: self.with_space(&field.ty), bits: field.form.bits() })
     }
 
     /// Pointers in a tracepoint's record point to where the tracepoint's pointers do: the record's format does not say.
@@ -269,15 +283,25 @@ impl Checker<'_> {
             return self.fail(Problem::error(n.span, message));
         }
         let pointer = match place {
-            Some(Place { base, ty: Type::Array(of, len) }) => {
+            Some(Place { base, ty: Type::Array(of, len), .. }) => {
                 return self.array_element(base, *of, len, n, span);
             }
-            Some(Place { base, ty: Type::Go(GoType::Slice(of)) }) => {
+            Some(Place { base: base @ Base::Context(_), ty: Type::Str(len), .. }) => {
+                return self.array_element(base, Type::CHAR, len, n, span);
+            }
+            Some(Place { base, ty: Type::Go(GoType::Slice(of)), .. }) => {
                 return self.slice_element(&base, &of, n, span);
             }
             Some(place) => self.load(place, base.span)?,
             None => self.expr(base)?,
         };
+        if let Type::Array(of, len) = &pointer.ty {
+            let (of, len) = ((**of).clone(), *len);
+            return self.array_element(Base::Value(pointer, 0), of, len, n, span);
+        }
+        if let Type::Str(len) = pointer.ty {
+            return self.array_element(Base::Value(pointer, 0), Type::CHAR, len, n, span);
+        }
         let Type::Ptr { to, space } = &pointer.ty else {
             let problem = Problem::error(span, format!("{} has no elements", with_article(&pointer.ty)));
             let problem = match &pointer.ty {
@@ -295,7 +319,7 @@ impl Checker<'_> {
         let ty = self.known_struct(to, span)?;
         let size = u64::from(ty.size());
         let address = self.element(pointer, n, size, false, span);
-        Ok(Place { base: Base::Memory(address, space), ty })
+        Ok(Place::new(Base::Memory(address, space), ty))
     }
 
     fn array_element(&mut self, base: Base, of: Type, len: u32, n: hir::Expr, span: Span) -> Checked<Place> {
@@ -308,6 +332,10 @@ impl Checker<'_> {
         {
             let message = format!("the array has {len} elements, counted from 0");
             return self.fail(Problem::error(n.span, message));
+        }
+        if let (Base::Value(..), 0) = (&base, len) {
+            let problem = Problem::error(span, "an array without a length is not part of what is kept");
+            return self.fail(problem.help("read it through the pointer"));
         }
         let base = match (base, n.literal()) {
             (Base::Memory(address, space), _) => {
@@ -328,20 +356,29 @@ impl Checker<'_> {
                 let pointer = hir::Expr::new(hir::ExprKind::CtxDataLoc { offset: at }, ty, span);
                 Base::Memory(self.element(pointer, n, size, false, span), AddrSpace::Kernel)
             }
+            (Base::Value(value, at), Some(i)) => Base::Value(value, at.saturating_add((i * size) as u32)),
+            (Base::Value(value, at), None) => {
+                let array = part(value, at, Type::Array(Box::new(of.clone()), len), span);
+                let index = Box::new(build::cast(self.promote(n), &Type::U64));
+                let kind = hir::ExprKind::Element { of: Box::new(array), index };
+                Base::Value(hir::Expr::new(kind, of.clone(), span), 0)
+            }
         };
-        Ok(Place { base, ty: of })
+        Ok(Place::new(base, of))
     }
 
     /// Reads a place. Arrays of `char` are text.
     pub(super) fn load(&mut self, place: Place, span: Span) -> Checked<hir::Expr> {
-        const CHAR: Type = Type::Int { bits: 8, signed: true };
         const BYTE: Type = Type::Int { bits: 8, signed: false };
-        let Place { base, ty } = place;
+        let Place { base, ty, bits } = place;
+        if let Some(bits) = bits {
+            return self.load_bits(base, bits, &ty, span);
+        }
         if let Type::Go(go) = &ty {
             return self.load_go(&base, go, span);
         }
         let text = match &ty {
-            Type::Array(of, n) if **of == CHAR => Some(*n),
+            Type::Array(of, n) if **of == Type::CHAR => Some(*n),
             Type::Str(n) => Some(*n),
             _ => None,
         };
@@ -359,6 +396,14 @@ impl Checker<'_> {
                 };
                 node(hir::ExprKind::CtxDataLoc { offset }, Type::Ptr { to, space: AddrSpace::Kernel })
             }
+            (Base::Value(value, at), Some(n)) if matches!(ty, Type::Array(..)) => {
+                let array = part(value, at, ty, span);
+                node(hir::ExprKind::Cast(Box::new(array)), Type::Str(build::string_size(n as usize)))
+            }
+            (Base::Value(value, at), _) if ty == Type::Bool => {
+                Ok(build::nonzero(part(value, at, BYTE, span)))
+            }
+            (Base::Value(value, at), _) => Ok(part(value, at, ty, span)),
             (Base::Context(offset), Some(n)) => {
                 node(hir::ExprKind::Ctx { offset }, Type::Str(n.max(1).next_multiple_of(8)))
             }
@@ -386,6 +431,42 @@ impl Checker<'_> {
                 node(hir::ExprKind::Load { addr: Box::new(address), space }, ty)
             }
         }
+    }
+}
+
+impl Checker<'_> {
+    /// Reads a bit-field: the word around it, shifted and cut.
+    fn load_bits(&mut self, base: Base, range: BitRange, ty: &Type, span: Span) -> Checked<hir::Expr> {
+        let word = self.load(Place::new(base, range.unit()), span)?;
+        let number = |n: u8| build::int(u64::from(n), Type::U64, span);
+        let (shift, unused) = (range.shift, 64 - range.width);
+        let value = if ty.is_signed() {
+            let up = build::binary(
+                hir::BinOp::Shl,
+                build::cast(word, &Type::I64),
+                number(unused - shift),
+                Type::I64,
+                span,
+            );
+            build::binary(hir::BinOp::Shr, up, number(unused), Type::I64, span)
+        } else {
+            let down =
+                build::binary(hir::BinOp::Shr, build::cast(word, &Type::U64), number(shift), Type::U64, span);
+            let mask = build::int(u64::MAX >> unused, Type::U64, span);
+            build::binary(hir::BinOp::And, down, mask, Type::U64, span)
+        };
+        Ok(if *ty == Type::Bool { build::nonzero(value) } else { build::cast(value, ty) })
+    }
+}
+
+/// What lies at an offset in a value.
+pub(super) fn part(value: hir::Expr, offset: u32, ty: Type, span: Span) -> hir::Expr {
+    if offset == 0 && value.ty == ty {
+        return value.with_span(span);
+    }
+    match value.kind {
+        hir::ExprKind::Part { of, offset: outer } => part(*of, outer + offset, ty, span),
+        _ => hir::Expr::new(hir::ExprKind::Part { of: Box::new(value), offset }, ty, span),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::env::{
     ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, UprobeClass, UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
-use crate::types::{AddrSpace, Field, GoReference, GoType, Struct, Type};
+use crate::types::{AddrSpace, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
 /// A machine with two Go programs, a C library and two tracepoints.
@@ -30,9 +30,12 @@ const WEB: &[&str] =
 const LIBC: &[&str] = &["malloc", "free", "read"];
 
 fn tracepoints() -> Vec<Tracepoint> {
-    let field = |name: &str, offset, ty, data_loc| Field { name: name.into(), offset, ty, data_loc };
+    let field = |name: &str, offset, ty, data_loc| Field {
+        form: if data_loc { FieldForm::DataLoc } else { FieldForm::Plain },
+        ..Field::new(name, offset, ty)
+    };
     let char_ptr = Type::Ptr { to: Box::new(Type::Int { bits: 8, signed: true }), space: AddrSpace::Kernel };
-    let record = |fields: Vec<Field>| Struct { name: "args".into(), size: 64, align: 8, fields };
+    let record = |fields| Struct { size: 64, align: 8, fields, ..Struct::named(StructKind::Struct, "args") };
     let argv = Type::Ptr { to: Box::new(char_ptr.clone()), space: AddrSpace::Kernel };
     vec![
         Tracepoint {
@@ -118,12 +121,12 @@ fn signature(abi: Abi) -> Signature {
 
 /// A Go structure without its members.
 fn named(name: &str, size: u32) -> Type {
-    Type::Struct(Arc::new(Struct { name: name.into(), size, align: 8, fields: Vec::new() }))
+    Type::Struct(Arc::new(Struct { size, align: 8, ..Struct::named(StructKind::Struct, name) }))
 }
 
 impl Env for TestEnv {
     fn go_struct(&self, _binary: &str, name: &str) -> Option<Struct> {
-        let field = |name: &str, offset, ty| Field { name: name.into(), offset, ty, data_loc: false };
+        let field = |name: &str, offset, ty| Field::new(name, offset, ty);
         let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
         let fields = match name {
             "net/http.Request" => vec![
@@ -136,7 +139,7 @@ impl Env for TestEnv {
             "main.Point" => vec![field("X", 0, Type::I32), field("Y", 4, Type::I32)],
             _ => return None,
         };
-        Some(Struct { name: name.into(), size: 264, align: 8, fields })
+        Some(Struct { size: 264, align: 8, fields, ..Struct::named(StructKind::Struct, name) })
     }
 
     fn arch(&self) -> Arch {
@@ -262,7 +265,7 @@ fn outcome_in(env: &TestEnv, source: &str) -> String {
 }
 
 /// Each script with what becomes of it.
-fn outcomes(scripts: &[&str]) -> String {
+pub(crate) fn outcomes(scripts: &[&str]) -> String {
     let one = |s: &&str| format!("--- {s}\n{}", outcome(s));
     scripts.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -800,12 +803,7 @@ fn every_example_of_the_manual_is_accepted() {
                     .into_iter()
                     .map(|mut t| {
                         t.args.fields = tracepoints().into_iter().flat_map(|t| t.args.fields).collect();
-                        t.args.fields.push(Field {
-                            name: "function".into(),
-                            offset: 8,
-                            ty: Type::U64,
-                            data_loc: false,
-                        });
+                        t.args.fields.push(Field::new("function", 8, Type::U64));
                         Match::Tracepoint(t)
                     })
                     .take(1)

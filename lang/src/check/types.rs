@@ -5,8 +5,9 @@
 //! other, and to themselves. [`Types::complete`] finds the members when they are needed.
 
 use crate::ast::{self, FieldType, TypeDeclKind, TypeExpr, TypeKind};
+use crate::check::maps::with_article;
 use crate::diag::{Problem, Problems};
-use crate::types::{AddrSpace, Field, Struct, Type};
+use crate::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,9 +15,54 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct Types {
     records: BTreeMap<String, Arc<Struct>>,
-    enums: Vec<String>,
-    /// Values of enumerators.
-    pub constants: BTreeMap<String, i64>,
+    enums: BTreeMap<String, Arc<Enum>>,
+    /// Enumerators: their type and value.
+    pub constants: BTreeMap<String, (Arc<Enum>, i64)>,
+}
+
+/// Where the next member of a structure goes.
+struct Layout {
+    kind: StructKind,
+    packed: bool,
+    /// Bits that are taken.
+    end: u64,
+    /// Alignment in bytes so far.
+    align: u32,
+}
+
+impl Layout {
+    /// Room for a member of `size` bytes; its offset in bytes.
+    fn add(&mut self, size: u64, align: u32) -> u64 {
+        let align = if self.packed { 1 } else { align.max(1) };
+        self.align = self.align.max(align);
+        let offset = match self.kind {
+            StructKind::Union => 0,
+            StructKind::Struct => self.end.next_multiple_of(8 * u64::from(align)) / 8,
+        };
+        self.end = self.end.max(8 * (offset + size));
+        offset
+    }
+
+    /// Room for a bit-field of `width` bits in words of `size` bytes, as the System V ABI has it: where the last member ended,
+    /// unless it would reach over the end of a word. A width of 0 ends the word. Gives the byte offset and the bits there.
+    fn add_bits(&mut self, size: u64, width: u64, named: bool) -> (u64, BitRange) {
+        let word = 8 * size;
+        let start = if self.kind == StructKind::Union { 0 } else { self.end };
+        let crosses = start / word != (start + width.max(1) - 1) / word;
+        let start =
+            if width == 0 || (crosses && !self.packed) { start.next_multiple_of(word) } else { start };
+        if named && !self.packed {
+            self.align = self.align.max(size as u32);
+        }
+        self.end = self.end.max(start + width);
+        let offset = if self.packed { start / 8 } else { start / word * size };
+        (offset, BitRange { shift: (start - 8 * offset) as u8, width: width as u8 })
+    }
+
+    /// Size in bytes with the padding at the end.
+    fn size(&self) -> u64 {
+        self.end.div_ceil(8).next_multiple_of(u64::from(self.align))
+    }
 }
 
 /// `string` and `buffer` without a size: that of the values that meet them.
@@ -92,25 +138,27 @@ impl Types {
                         types.records.insert(decl.name.text.clone(), Arc::new(layout));
                     } else {
                         // Known by name at least, so that its uses are no further errors.
-                        let empty =
-                            Struct { name: decl.name.text.clone(), size: 0, align: 1, fields: Vec::new() };
+                        let empty = Struct::named(record.kind, decl.name.text.as_str());
                         types.records.insert(decl.name.text.clone(), Arc::new(empty));
                     }
                 }
-                TypeDeclKind::Enum(values) => {
-                    types.enums.push(decl.name.text.clone());
-                    types.enumerators(values, problems);
-                }
+                TypeDeclKind::Enum(values) => types.enumeration(&decl.name, values, problems),
             }
         }
         types
     }
 
-    fn enumerators(&mut self, values: &[(ast::Name, Option<ast::Expr>)], problems: &mut Problems) {
+    fn enumeration(
+        &mut self,
+        tag: &ast::Name,
+        values: &[(ast::Name, Option<ast::Expr>)],
+        problems: &mut Problems,
+    ) {
+        let mut variants: Vec<(String, i64)> = Vec::new();
         let mut next = 0i64;
         for (name, value) in values {
             if let Some(value) = value {
-                match self.constant(value) {
+                match self.constant(value, &variants) {
                     Some(v) => next = v,
                     None => problems.push(
                         Problem::error(value.span, "the value of an enumerator must be a constant")
@@ -118,20 +166,42 @@ impl Types {
                     ),
                 }
             }
-            if self.constants.insert(name.text.clone(), next).is_some() {
+            let known = self.constants.contains_key(&name.text);
+            if known || variants.iter().any(|(other, _)| *other == name.text) {
                 problems.push(Problem::error(name.span, format!("`{}` is declared twice", name.text)));
             }
+            variants.push((name.text.clone(), next));
             next = next.wrapping_add(1);
+        }
+        let (least, most) = variants.iter().fold((0, 0), |(l, m), (_, v)| (v.min(&l).to_owned(), *v.max(&m)));
+        let signed = least < 0;
+        let fits = if signed {
+            i32::try_from(least).is_ok() && i32::try_from(most).is_ok()
+        } else {
+            u32::try_from(most).is_ok()
+        };
+        let bits = if fits { 32 } else { 64 };
+        let name = tag.text.clone();
+        let declared = Arc::new(Enum { name: name.clone(), bits, signed, variants });
+        for (name, value) in &declared.variants {
+            self.constants.insert(name.clone(), (declared.clone(), *value));
+        }
+        if self.enums.insert(name, declared).is_some() {
+            problems.push(Problem::error(tag.span, format!("`enum {}` is declared twice", tag.text)));
         }
     }
 
-    fn constant(&self, e: &ast::Expr) -> Option<i64> {
+    /// The value of a constant expression in an enumeration, of which `variants` are known so far.
+    fn constant(&self, e: &ast::Expr, variants: &[(String, i64)]) -> Option<i64> {
         Some(match &e.kind {
             ast::ExprKind::Int(v) => *v as i64,
-            ast::ExprKind::Ident(name) => *self.constants.get(name)?,
-            ast::ExprKind::Unary(ast::UnOp::Neg, e) => self.constant(e)?.wrapping_neg(),
+            ast::ExprKind::Ident(name) => match variants.iter().find(|(n, _)| n == name) {
+                Some((_, value)) => *value,
+                None => self.constants.get(name)?.1,
+            },
+            ast::ExprKind::Unary(ast::UnOp::Neg, e) => self.constant(e, variants)?.wrapping_neg(),
             ast::ExprKind::Binary(op, a, b) => {
-                let (a, b) = (self.constant(a)?, self.constant(b)?);
+                let (a, b) = (self.constant(a, variants)?, self.constant(b, variants)?);
                 match op {
                     ast::BinOp::Add => a.wrapping_add(b),
                     ast::BinOp::Or => a | b,
@@ -145,7 +215,7 @@ impl Types {
 
     fn record(&mut self, name: &str, record: &ast::Record, problems: &mut Problems) -> Option<Struct> {
         let mut fields: Vec<Field> = Vec::new();
-        let (mut end, mut align) = (0u64, 1u32);
+        let mut layout = Layout { kind: record.kind, packed: record.packed, end: 0, align: 1 };
         let mut complete = true;
         for decl in &record.fields {
             let ty = match &decl.ty {
@@ -165,7 +235,7 @@ impl Types {
                 continue;
             };
             let size = size_of(&ty).filter(|_| ty != Type::Void && ty != ANY_STRING && ty != ANY_BUFFER);
-            let Some(size) = size.filter(|s| end + s <= MAX_SIZE) else {
+            let Some(size) = size.filter(|s| layout.end / 8 + s <= MAX_SIZE) else {
                 let what = match ty {
                     Type::Void => "a member cannot be `void`",
                     ANY_STRING | ANY_BUFFER => "a member needs a size: `char name[16]`",
@@ -174,18 +244,33 @@ impl Types {
                 problems.push(Problem::error(decl.span, what));
                 return None;
             };
-            let field_align = if record.packed { 1 } else { ty.align().max(1) };
-            align = align.max(field_align);
-            let offset = if record.union { 0 } else { end.next_multiple_of(u64::from(field_align)) };
-            end = end.max(offset + size);
+            let (offset, form) = match decl.bits {
+                None => (layout.add(size, ty.align()), FieldForm::Plain),
+                Some(width) => {
+                    if let Err(problem) = check_bits(decl, &ty, width) {
+                        problems.push(*problem);
+                        complete = false;
+                        continue;
+                    }
+                    let (offset, range) = layout.add_bits(size, width, decl.name.is_some());
+                    if u32::from(range.shift) + u32::from(range.width) > 64 {
+                        let message = "this bit-field reaches over nine bytes, which cannot be read at once";
+                        problems.push(Problem::error(decl.span, message));
+                        complete = false;
+                        continue;
+                    }
+                    (offset, FieldForm::Bits(range))
+                }
+            };
             match (&decl.name, &ty) {
                 (Some(n), _) => {
                     if fields.iter().any(|f| f.name == n.text) {
                         problems
                             .push(Problem::error(n.span, format!("`{}` has two members `{}`", name, n.text)));
                     }
-                    fields.push(Field { name: n.text.clone(), offset: offset as u32, ty, data_loc: false });
+                    fields.push(Field { form, ..Field::new(n.text.as_str(), offset as u32, ty) });
                 }
+                (None, _) if decl.bits.is_some() => {}
                 // The members of an anonymous structure are members of the one around it.
                 (None, Type::Struct(inner)) => fields.extend(
                     inner.fields.iter().map(|f| Field { offset: f.offset + offset as u32, ..f.clone() }),
@@ -193,8 +278,8 @@ impl Types {
                 (None, _) => problems.push(Problem::error(decl.span, "this member has no name")),
             }
         }
-        let size = end.next_multiple_of(u64::from(align)) as u32;
-        complete.then(|| Struct { name: name.to_owned(), size, align, fields })
+        let (size, align) = (layout.size() as u32, layout.align);
+        complete.then(|| Struct { name: name.to_owned(), kind: record.kind, size, align, fields })
     }
 
     /// The type that is written. Pointers in it point to `space`.
@@ -206,23 +291,25 @@ impl Types {
                 words => named(words)
                     .ok_or_else(|| Box::new(Problem::error(ty.span, format!("unknown type `{words}`")))),
             },
-            TypeKind::Enum(name) if self.enums.contains(&name.text) => Ok(Type::U32),
-            TypeKind::Enum(name) => Err(Box::new(
-                Problem::error(name.span, format!("unknown type `enum {}`", name.text))
-                    .did_you_mean(&name.text, self.enums.iter().map(String::as_str)),
-            )),
-            TypeKind::Record(name) => match self.records.get(&name.text) {
+            TypeKind::Enum(name) => match self.enums.get(&name.text) {
+                Some(declared) => Ok(Type::Enum(declared.clone())),
+                None => Err(Box::new(
+                    Problem::error(name.span, format!("unknown type `enum {}`", name.text))
+                        .did_you_mean(&name.text, self.enums.keys().map(String::as_str)),
+                )),
+            },
+            TypeKind::Record(kind, name) => match self.records.get(&name.text) {
                 Some(layout) => Ok(Type::Struct(layout.clone())),
-                None => Err(Box::new(self.unknown(name))),
+                None => Err(Box::new(self.unknown(*kind, name))),
             },
             TypeKind::Pointer(to) => {
                 let to = match &to.kind {
                     // Perhaps declared later, perhaps never: it matters only when the pointer is followed.
-                    TypeKind::Record(name) => incomplete(&name.text),
+                    TypeKind::Record(kind, name) => incomplete(*kind, &name.text),
                     _ => self.resolve(to, space)?,
                 };
                 let to = match to {
-                    Type::Struct(s) => incomplete(&s.name),
+                    Type::Struct(s) => incomplete(s.kind, &s.name),
                     other => other,
                 };
                 Ok(Type::Ptr { to: Box::new(to), space })
@@ -254,8 +341,8 @@ impl Types {
         if s.fields.is_empty() { self.records.get(&s.name).cloned() } else { Some(s.clone()) }
     }
 
-    fn unknown(&self, name: &ast::Name) -> Problem {
-        Problem::error(name.span, format!("unknown type `struct {}`", name.text))
+    fn unknown(&self, kind: StructKind, name: &ast::Name) -> Problem {
+        Problem::error(name.span, format!("unknown type `{} {}`", kind.keyword(), name.text))
             .did_you_mean(&name.text, self.records.keys().map(String::as_str))
     }
 
@@ -266,8 +353,35 @@ impl Types {
 }
 
 /// A structure that only its name is known of.
-fn incomplete(name: &str) -> Type {
-    Type::Struct(Arc::new(Struct { name: name.to_owned(), size: 0, align: 1, fields: Vec::new() }))
+fn incomplete(kind: StructKind, name: &str) -> Type {
+    Type::Struct(Arc::new(Struct::named(kind, name)))
+}
+
+/// Whether a member can have so many bits.
+fn check_bits(decl: &ast::FieldDecl, ty: &Type, width: u64) -> Result<(), Box<Problem>> {
+    let most = match ty {
+        Type::Bool => 1,
+        ty => match ty.integer() {
+            Some((bits, _)) => u64::from(bits),
+            None => {
+                let message = format!("a bit-field is an integer, not {}", with_article(ty));
+                return Err(Box::new(Problem::error(decl.span, message)));
+            }
+        },
+    };
+    if width > most {
+        let message = format!("a bit-field of type {ty} cannot have {width} bits");
+        return Err(Box::new(Problem::error(decl.span, message)));
+    }
+    match (&decl.name, width) {
+        (Some(name), 0) => {
+            let message = format!("`{}` has no bits", name.text);
+            Err(Box::new(
+                Problem::error(decl.span, message).help("leave out the name to end the word: `int : 0;`"),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Size in bytes, computed without overflow.

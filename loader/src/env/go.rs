@@ -6,7 +6,7 @@ use inspect::go::types::{TypeInfo, TypeRef};
 use inspect::go::version::Release;
 use inspect::go::{GoBinary, GoFunc, abi};
 use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf};
-use lang::types::{AddrSpace, Field, GoReference, GoType, Struct, Type};
+use lang::types::{AddrSpace, Field, GoReference, GoType, Struct, StructKind, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -165,7 +165,8 @@ impl Types<'_> {
                 let key = (self.binary.to_owned(), info.name.clone());
                 self.structures.0.borrow_mut().insert(key, ty);
                 let (size, align) = (info.size, info.align);
-                Type::Struct(Arc::new(Struct { name: info.name.clone(), size, align, fields: Vec::new() }))
+                let named = Struct::named(StructKind::Struct, info.name.as_str());
+                Type::Struct(Arc::new(Struct { size, align, ..named }))
             }
         }
     }
@@ -177,10 +178,11 @@ impl Types<'_> {
         let info = self.go.type_info(ty).ok()??;
         let field = |m: &inspect::go::types::Member| {
             let ty = self.ty(m.ty, 0)?;
-            Some(Field { name: m.name.clone(), offset: m.offset, ty, data_loc: false })
+            Some(Field::new(m.name.as_str(), m.offset, ty))
         };
         let fields = info.members.iter().filter_map(field).collect();
-        Some(Struct { name: info.name, size: info.size, align: info.align, fields })
+        let named = Struct::named(StructKind::Struct, info.name);
+        Some(Struct { size: info.size, align: info.align, fields, ..named })
     }
 }
 

@@ -3,7 +3,7 @@
 use inspect::glob::Glob;
 use inspect::tracefs::{Field as RawField, Shape, Tracefs};
 use lang::env::{EnvError, Match, Tracepoint};
-use lang::types::{AddrSpace, Field, Struct, Type};
+use lang::types::{AddrSpace, Field, FieldForm, Struct, StructKind, Type};
 
 /// All tracepoints of a category and event, wildcards expanded.
 pub(super) fn resolve(category: &str, event: &str) -> Result<Vec<Match>, EnvError> {
@@ -53,7 +53,8 @@ fn one(tracefs: &Tracefs, category: &str, event: &str) -> Result<Match, EnvError
     let space = address_space(category);
     let fields: Vec<Field> = format.fields.iter().filter_map(|f| field(f, space)).collect();
     let size = format.fields.iter().map(|f| f.offset + f.size).max().unwrap_or(0);
-    let args = Struct { name: format!("{category}:{event}"), size, align: 8, fields };
+    let name = format!("{category}:{event}");
+    let args = Struct { size, align: 8, fields, ..Struct::named(StructKind::Struct, name) };
     Ok(Match::Tracepoint(Tracepoint { category: category.to_owned(), name: event.to_owned(), args }))
 }
 
@@ -65,19 +66,21 @@ fn address_space(category: &str) -> AddrSpace {
 fn field(raw: &RawField, space: AddrSpace) -> Option<Field> {
     let is_char =
         matches!(raw.c_type.trim_start_matches("const ").trim(), "char" | "unsigned char" | "u8" | "__u8");
-    let (ty, data_loc) = match raw.shape {
-        Shape::Scalar => (scalar(raw, space)?, false),
-        Shape::Array(n) if raw.c_type == "char" => (Type::Str(n), false),
-        Shape::Array(n) => (Type::Array(Box::new(integer(raw.size.checked_div(n)?, raw.signed)?), n), false),
+    let (ty, form) = match raw.shape {
+        Shape::Scalar => (scalar(raw, space)?, FieldForm::Plain),
+        Shape::Array(n) if raw.c_type == "char" => (Type::Str(n), FieldForm::Plain),
+        Shape::Array(n) => {
+            (Type::Array(Box::new(integer(raw.size.checked_div(n)?, raw.signed)?), n), FieldForm::Plain)
+        }
         // The checker puts its own limit on the length.
-        Shape::DataLoc if is_char => (Type::Str(lang::Config::default().max_strlen), true),
+        Shape::DataLoc if is_char => (Type::Str(lang::Config::default().max_strlen), FieldForm::DataLoc),
         Shape::DataLoc => {
             let to = Box::new(element(&raw.c_type).unwrap_or(Type::Void));
-            (Type::Ptr { to, space: AddrSpace::Kernel }, true)
+            (Type::Ptr { to, space: AddrSpace::Kernel }, FieldForm::DataLoc)
         }
         Shape::RelLoc => return None,
     };
-    Some(Field { name: raw.name.clone(), offset: raw.offset, ty, data_loc })
+    Some(Field { form, ..Field::new(raw.name.as_str(), raw.offset, ty) })
 }
 
 fn scalar(raw: &RawField, space: AddrSpace) -> Option<Type> {

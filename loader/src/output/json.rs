@@ -25,7 +25,7 @@ pub fn integer(n: i128) -> Json {
 pub fn value(v: &Value, cx: &Context) -> Json {
     match v {
         Value::Bool(b) => Json::Bool(*b),
-        Value::Int(n) => integer(n.value()),
+        Value::Int(n) | Value::Enum { value: n, .. } => integer(n.value()),
         Value::Pointer(address) => integer((*address).into()),
         Value::Buffer(bytes) => bytes.iter().map(|b| Json::Number(Number::from(*b))).collect(),
         Value::Array(of) | Value::Tuple(of) => of.iter().map(|v| value(v, cx)).collect(),

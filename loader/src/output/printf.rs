@@ -65,7 +65,7 @@ fn own_form(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
 
 fn as_integer(arg: &Value) -> Option<Int> {
     match arg {
-        Value::Int(n) => Some(*n),
+        Value::Int(n) | Value::Enum { value: n, .. } => Some(*n),
         Value::Bool(b) => Some(Int::Unsigned { value: u64::from(*b), bits: 8 }),
         Value::Pointer(value) | Value::KernelSymbol(value) | Value::UserSymbol { address: value, .. } => {
             Some(Int::of_64(*value, false))

@@ -11,6 +11,8 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
     match value {
         Value::Bool(b) => push(out, if *b { "true" } else { "false" }),
         Value::Int(n) => integer(out, *n),
+        Value::Enum { name: Some(name), .. } => push(out, name),
+        Value::Enum { name: None, value } => integer(out, *value),
         Value::Text(t) => text(out, t, cx),
         Value::Buffer(bytes) => escaped(out, bytes),
         Value::Pointer(address) => push(out, &format!("{address:#x}")),
