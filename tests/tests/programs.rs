@@ -53,6 +53,34 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ),
     ("layouts", &[], "handle 70004\nhandle 21\n", End::Code(0)),
     ("threads", &[], "work calls 800\n", End::Code(0)),
+    ("chain", &[], "sums 4 7\n", End::Code(0)),
+    ("allocs", &[], "nodes 1000 points 500 pages 100 huges 10 slices 200\n", End::Code(0)),
+    ("park", &["-for", "5ms"], "waited 1 times\n", End::Code(0)),
+    (
+        "httpmix",
+        &[],
+        "GET / 200\nGET /items/7?verbose=1 200\nPOST /items 201\nGET /missing 404\nDELETE /items/7 204\n\
+         GET /slow 200\nGET /broken 500\n",
+        End::Code(0),
+    ),
+    (
+        "sqldb",
+        &[],
+        "2 rows: SELECT name FROM items WHERE id = ?\n2 rows: SELECT name FROM slow WHERE id = ?\n\
+         true INSERT INTO items VALUES (?)\nfalse DELETE FROM nowhere\n",
+        End::Code(0),
+    ),
+    ("tlspair", &[], "you said: a secret\n", End::Code(0)),
+    (
+        "resolve",
+        &[],
+        "tea.test [127.0.0.1] true\nlate.test [127.0.0.1] true\nnothing.example [] false\n",
+        End::Code(0),
+    ),
+    ("panics", &[], "caught 6\n", End::Code(0)),
+    ("panics", &["-die"], "caught 6\n", End::Code(2)),
+    ("shortread", &[], "hasty 100\ncareful 200\nexact 100\n", End::Code(0)),
+    ("collect", &[], "cycles 3 threads 3\n", End::Code(0)),
     ("many", &["1"], "sum 12497500\n", End::Code(0)),
 ];
 

@@ -1,0 +1,3 @@
+module httpmix
+
+go 1.15

@@ -1,0 +1,3 @@
+module shortread
+
+go 1.15

@@ -1,0 +1,3 @@
+module sqldb
+
+go 1.15
