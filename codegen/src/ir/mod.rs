@@ -68,7 +68,7 @@ pub enum Storage {
 /// The block of scratch memory of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Scratch {
-    /// Its address, a variable.
+    /// Its address: a temporary that the claim defines.
     pub base: Val,
     /// Bytes used of it, [`Scratch::HEADER`] included; known after optimization.
     pub size: u32,
@@ -333,7 +333,7 @@ impl Func {
     /// A new object of at least `size` bytes in scratch memory.
     pub fn scratch_slot(&mut self, size: u32) -> Slot {
         if self.scratch.is_none() {
-            self.scratch = Some(Scratch { base: self.var(), size: 0 });
+            self.scratch = Some(Scratch { base: self.temp(), size: 0 });
         }
         self.slot_in(Storage::Scratch, size)
     }

@@ -14,7 +14,7 @@ use crate::ir::{Arg, MapRef, Op, Operand, Place, Scratch};
 use crate::object::{self, CounterKind, MapDef, MapKind};
 use lang::hir::Expr;
 
-/// Scratch blocks per CPU: how many programs may interrupt each other.
+/// Scratch blocks per CPU: how many programs may interrupt each other. A power of two.
 const BLOCKS: u32 = 4;
 /// Values up to this size are cleared and copied by plain instructions, larger ones by a helper.
 const INLINE_LIMIT: u32 = 64;
@@ -126,19 +126,24 @@ impl Lower<'_, '_> {
         let body = self.f.ops.split_off(at);
         let (none, got) = (self.f.label(), self.f.label());
         let cpu = self.f.call(Helper::CpuId, &[]);
-        let first = self.f.alu(AluOp::Mul, cpu, Operand::Imm(BLOCKS as i32));
-        let key = self.f.slot(4);
-        for block in 0..BLOCKS {
-            let index = self.f.alu(AluOp::Add, first, Operand::Imm(block as i32));
-            self.f.store(Width::W, key.into(), Operand::Val(index));
-            let entry = self.f.call(Helper::MapLookup, &[Arg::Map(map), Arg::Addr(key.into())]);
-            self.f.branch(Cond::Eq, entry, Operand::Imm(0), none);
-            self.f.push(Op::Copy { dst: base, src: entry });
-            let one = self.f.constant(1);
-            let old = self.f.temp();
-            self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: entry.into(), src: one, old: Some(old) });
-            self.f.branch(Cond::Eq, old, Operand::Imm(0), got);
-        }
+        let index = self.f.var();
+        let shift = Operand::Imm(BLOCKS.trailing_zeros() as i32);
+        self.f.push(Op::Alu { op: AluOp::Lsh, dst: index, a: cpu, b: shift });
+        let key: Place = self.f.slot(4).into();
+        let next = self.f.loop_label();
+        self.f.push(Op::Label(next));
+        self.f.store(Width::W, key, Operand::Val(index));
+        let args = vec![Arg::Map(map), Arg::Addr(key)];
+        self.f.push(Op::Call { callee: Helper::MapLookup.into(), args, ret: Some(base) });
+        self.f.branch(Cond::Eq, base, Operand::Imm(0), none);
+        let one = self.f.constant(1);
+        let old = self.f.temp();
+        self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: base.into(), src: one, old: Some(old) });
+        self.f.branch(Cond::Eq, old, Operand::Imm(0), got);
+        self.f.push(Op::Alu { op: AluOp::Add, dst: index, a: index, b: Operand::Imm(1) });
+        // The blocks of a CPU start at a multiple of their number, so the low bits are 0 again behind the last one. The verifier
+        // knows these bits, and so the number of rounds.
+        self.f.branch(Cond::Set, index, Operand::Imm(BLOCKS as i32 - 1), next);
         self.f.push(Op::Label(none));
         self.count_error(CounterKind::NoScratch);
         self.f.push(Op::Jump(self.quit));

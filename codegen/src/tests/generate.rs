@@ -101,13 +101,12 @@ pub fn program(seed: u64, size: usize, vars: usize) -> Func {
 }
 
 impl Generate {
-    /// Scratch memory as lowering claims it: its address in several definitions.
+    /// Scratch memory as lowering claims it.
     fn scratch(&mut self) {
         let slot = self.f.scratch_slot(16);
         let Some(scratch) = self.f.scratch else { return };
-        let block = self.f.call(Helper::MapLookup, &[Arg::Imm(super::machine::SCRATCH)]);
-        self.f.push(Op::Const { dst: scratch.base, value: 0 });
-        self.f.push(Op::Copy { dst: scratch.base, src: block });
+        let args = vec![Arg::Imm(super::machine::SCRATCH)];
+        self.f.push(Op::Call { callee: Helper::MapLookup.into(), args, ret: Some(scratch.base) });
         self.fill(slot);
     }
 
