@@ -190,6 +190,18 @@ pub struct Signature {
     pub params: Vec<Param>,
     /// The results.
     pub results: Vec<Param>,
+    /// Where the types were found.
+    pub types_from: TypesFrom,
+}
+
+/// Where the types of parameters and results were found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TypesFrom {
+    /// The debug information, with names.
+    #[default]
+    DebugInfo,
+    /// The type data that every Go program has: parameters and results have no names.
+    RuntimeTypes,
 }
 
 /// A parameter or result.

@@ -7,7 +7,7 @@ use crate::ast::{Expr, ExprKind, Name};
 use crate::check::place::{Base, Place};
 use crate::check::{Checked, Checker, build};
 use crate::diag::Problem;
-use crate::env::{Param, ParamPlace, Piece, Signature, SignatureOf};
+use crate::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
 use crate::hir::{self, Attach, BinOp};
 use crate::span::Span;
 use crate::types::{AddrSpace, GoReference, GoType, Struct, Type};
@@ -126,7 +126,7 @@ impl Checker<'_> {
         if let Some(param) = found {
             return Ok(param.clone());
         }
-        let (builtin, one) = (side.builtin(), side.one());
+        let one = side.one();
         let names: Vec<&str> = params.iter().map(|p| p.name.as_str()).filter(|n| !n.is_empty()).collect();
         let problem = match pick {
             _ if params.is_empty() => Problem::error(span, format!("the function has no {one}s")),
@@ -134,9 +134,7 @@ impl Checker<'_> {
                 let problem = Problem::error(name.span, format!("the function has no {one} `{}`", name.text))
                     .did_you_mean(&name.text, names.iter().copied());
                 match problem.help.is_empty() {
-                    true if names.is_empty() => {
-                        problem.help(format!("name it by its position: `{builtin}.0`"))
-                    }
+                    true if names.is_empty() => unnamed(problem, side, signature),
                     true => problem.note(format!("it has {}", names.join(", "))),
                     false => problem,
                 }
@@ -304,6 +302,27 @@ impl Checker<'_> {
         };
         Ok(Some(build::cast(length, &Type::I64)))
     }
+}
+
+/// What to write where parameters and results have no names.
+fn unnamed(problem: Problem, side: Side, signature: &Signature) -> Problem {
+    let (builtin, one) = (side.builtin(), side.one());
+    let types: Vec<String> = side.of(signature).iter().map(|p| p.ty.to_string()).collect();
+    let problem = match signature.types_from {
+        TypesFrom::RuntimeTypes => problem.note(format!(
+            "names of {one}s are in the debug information, which this binary does not have; \
+             their types are known from the program's own type data: {}",
+            types.join(", ")
+        )),
+        TypesFrom::DebugInfo => problem,
+    };
+    let last = types.len().saturating_sub(1);
+    let range = if last == 0 { String::new() } else { format!(" to `{builtin}.{last}`") };
+    let receiver = match (side, signature.types_from) {
+        (Side::Params, TypesFrom::RuntimeTypes) => "; the receiver is the first",
+        _ => "",
+    };
+    problem.help(format!("name it by its position: `{builtin}.0`{range}{receiver}"))
 }
 
 /// Which parameter or result is meant.

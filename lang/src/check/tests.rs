@@ -4,7 +4,7 @@ use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
     Abi, Env, EnvError, FileIdentity, GoProgram, Goroutine, Match, NamedSite, Param, ParamPlace, Piece,
-    ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, UprobeClass, UprobeMatch,
+    ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
 use crate::types::{AddrSpace, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
@@ -116,7 +116,7 @@ fn signature(abi: Abi) -> Signature {
         Param { name: "n".into(), ty: Type::I64, place: place(0, &Type::I64) },
         Param { name: String::new(), ty: go(GoType::Str), place: place(8, &go(GoType::Str)) },
     ];
-    Signature { params, results }
+    Signature { params, results, types_from: TypesFrom::DebugInfo }
 }
 
 /// A Go structure without its members.

@@ -1,11 +1,11 @@
 //! Signatures of Go functions for the checker: types as the language knows them, places by the calling convention.
 
 use inspect::go::assign::{Assigned, Layout, assign};
-use inspect::go::signature::{Kind, Parameter, Signature as RawSignature};
+use inspect::go::signature::{Kind, Parameter, Signature as RawSignature, TypeSource};
 use inspect::go::types::{TypeInfo, TypeRef};
 use inspect::go::version::Release;
 use inspect::go::{GoBinary, GoFunc, abi};
-use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf};
+use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
 use lang::types::{AddrSpace, Field, GoReference, GoType, Struct, StructKind, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -32,21 +32,23 @@ pub(super) struct Types<'a> {
 impl Types<'_> {
     /// What is known of a function's parameters and results.
     pub fn signature(&self, function: &GoFunc<'_>) -> SignatureOf {
-        if !self.go.has_debug_info() {
-            return SignatureOf::Unknown(format!("{} has no debug information", self.binary));
-        }
         match self.go.signature(function) {
             Ok(Some(raw)) => match self.typed(function, &raw) {
                 Some(Ok(signature)) => SignatureOf::Known(Arc::new(signature)),
                 Some(Err(reason)) => SignatureOf::Unknown(reason),
                 None => SignatureOf::Unknown(format!(
-                    "the debug information of {} does not describe a type",
+                    "a type of a parameter or result of {} is not described",
                     function.name()
                 )),
             },
-            Ok(None) => {
+            Ok(None) if self.go.has_debug_info() => {
                 SignatureOf::Unknown(format!("the debug information does not describe {}", function.name()))
             }
+            Ok(None) => SignatureOf::Unknown(format!(
+                "{} has no debug information, and {} is in no method table of its type data",
+                self.binary,
+                function.name()
+            )),
             Err(e) => SignatureOf::Unknown(e.to_string()),
         }
     }
@@ -60,7 +62,11 @@ impl Types<'_> {
         let raw_params: Vec<Parameter> =
             raw.params.iter().filter(|p| p.name != DICTIONARY).cloned().collect();
         let (params, results) = (layouts(&raw_params)?, layouts(&raw.results)?);
-        let dictionary = listed.or_else(|| dictionary(self.go, function, &params));
+        let dictionary = match raw.source {
+            TypeSource::DebugInfo => listed.or_else(|| dictionary(self.go, function, &params)),
+            // What stands in a method table is called without one.
+            TypeSource::Descriptors => None,
+        };
         let (param_places, result_places) =
             assign(self.go.arch(), function.abi(), &params, &results, dictionary);
         let placed: Vec<(&Layout, &Assigned)> = results.iter().zip(&result_places).collect();
@@ -82,6 +88,10 @@ impl Types<'_> {
         Some(Ok(Signature {
             params: typed(&raw_params, param_places)?,
             results: typed(&raw.results, result_places)?,
+            types_from: match raw.source {
+                TypeSource::DebugInfo => TypesFrom::DebugInfo,
+                TypeSource::Descriptors => TypesFrom::RuntimeTypes,
+            },
         }))
     }
 

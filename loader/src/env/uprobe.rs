@@ -166,9 +166,6 @@ impl<'a> Sites<'a> {
     /// read. `None` if no function's is known, because the program is stripped: then the use of `retval` is the error.
     fn result_offset(&self, function: &GoFunc<'_>) -> Result<Option<u32>, String> {
         let Some(go) = self.go else { return Ok(None) };
-        if !go.has_debug_info() && go.release() < abi::registers_since(go.arch()) {
-            return Ok(None);
-        }
         match go.signature(function) {
             Ok(Some(signature)) if signature.results.is_empty() => {
                 Err("it has no result for `retval`".into())
@@ -176,6 +173,7 @@ impl<'a> Sites<'a> {
             Ok(Some(signature)) if signature.first_result_offset().is_some() => {
                 Ok(signature.first_result_offset())
             }
+            Ok(None) if !go.has_debug_info() && go.release() < abi::registers_since(go.arch()) => Ok(None),
             Ok(_) => Err("its results are on the stack, at a place that nothing tells".into()),
             Err(e) => Err(e.to_string()),
         }
