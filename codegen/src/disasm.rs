@@ -68,6 +68,7 @@ fn show(insn: Insn, high: i32, map: Option<String>, at: usize) -> String {
                 format!("call {name}")
             }
             0x90 => "exit".into(),
+            0xe0 => format!("may_goto {}", target()),
             cond => {
                 let op = match cond {
                     0x10 => "==",

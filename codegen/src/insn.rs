@@ -204,6 +204,8 @@ pub struct Insn {
 /// `BPF_PSEUDO_MAP_FD`: the immediate of an `ld_imm64` is a map's file descriptor.
 pub const PSEUDO_MAP_FD: u8 = 1;
 
+/// `BPF_JMP | BPF_JCOND`
+const MAY_GOTO: u8 = 0xe5;
 const ALU64: u8 = 0x07;
 const ALU32: u8 = 0x04;
 const SRC_REG: u8 = 0x08;
@@ -301,6 +303,12 @@ impl Insn {
     #[must_use]
     pub const fn jump(off: i16) -> Insn {
         Insn::new(0x05, R0, R0, off, 0)
+    }
+
+    /// Jumps over `off` instructions when the program has come here too often (`BPF_JCOND` with `BPF_MAY_GOTO`, Linux 6.9).
+    #[must_use]
+    pub const fn may_goto(off: i16) -> Insn {
+        Insn::new(MAY_GOTO, R0, R0, off, 0)
     }
 
     /// Jumps if `dst cond src`.

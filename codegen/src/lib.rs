@@ -34,6 +34,8 @@ use object::{Program, ProgramKind};
 
 /// Bytes of stack that the kernel gives a program (`MAX_BPF_STACK`).
 const STACK_LIMIT: u32 = 512;
+/// Bytes of it in which the kernel counts the rounds of loops with `may_goto` (a time stamp and a count, since Linux 6.15).
+const ROUND_COUNTER: u32 = 16;
 
 /// Compiles a script for a machine.
 ///
@@ -73,7 +75,8 @@ fn compile_with<'a>(
             unit.reserve_scratch(scratch.size);
         }
         let allocation = regalloc::allocate(&f);
-        if allocation.stack > STACK_LIMIT {
+        let counted = f.ops.iter().any(|op| matches!(op, ir::Op::MayGoto(_)));
+        if allocation.stack > STACK_LIMIT - if counted { ROUND_COUNTER } else { 0 } {
             return Ok(Err(probe));
         }
         let code = emit::emit(&f, &allocation);

@@ -4,6 +4,7 @@
 //! is live into a loop is live to the loop's end.
 
 use crate::ir::{Base, Func, Op, Operand, Slot};
+use std::collections::BTreeMap;
 
 /// A range of positions, both ends included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,22 +108,35 @@ struct Loops {
 impl Loops {
     fn of(f: &Func) -> Loops {
         let mut label_at = vec![None; f.labels.len()];
-        let mut spans: Vec<(usize, usize)> = Vec::new();
+        // The last jump back to each head.
+        let mut backs: BTreeMap<usize, usize> = BTreeMap::new();
         for (i, op) in f.ops.iter().enumerate() {
             match op {
                 Op::Label(l) => label_at[l.0 as usize] = Some(i),
-                Op::Jump(to) | Op::Branch { to, .. } => {
+                Op::Jump(to) | Op::Branch { to, .. } | Op::MayGoto(to) => {
                     if let Some(head) = label_at[to.0 as usize] {
-                        spans.push((head, i));
+                        backs.insert(head, i);
                     }
                 }
                 _ => {}
             }
         }
+        // The last jump to the head of an outer loop may stand in the middle of an inner one, whose rest belongs to the outer one
+        // too: it may be run again before that jump.
+        let heads: Vec<usize> = backs.keys().copied().collect();
+        for (n, head) in heads.iter().enumerate().rev() {
+            let mut back = backs[head];
+            for inner in heads.iter().skip(n + 1) {
+                if *inner > back {
+                    break;
+                }
+                back = back.max(backs[inner]);
+            }
+            backs.insert(*head, back);
+        }
         // Outer loops first, so that inner ones overwrite them.
-        spans.sort_by_key(|(head, back)| (*head, std::cmp::Reverse(*back)));
         let mut loops = Loops { list: Vec::new(), around: vec![None; f.ops.len()] };
-        for (head, back) in spans {
+        for (head, back) in backs {
             let outer = loops.around[head];
             let this = loops.list.len();
             loops.list.push((2 * head as i32, 2 * back as i32, outer));

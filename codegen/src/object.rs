@@ -43,6 +43,8 @@ pub const COUNTERS: &str = ".bss";
 pub const SCALAR: &str = ".data.";
 /// Name of the memory for values that do not fit the stack.
 pub const SCRATCH: &str = "scratch";
+/// Name of the section and map of a word that is always zero, which the verifier does not know.
+pub const UNKNOWN_ZERO: &str = ".data.zero";
 /// Name of a read-only source of zeros for large new map values.
 pub const ZEROS: &str = "zeros";
 
@@ -197,6 +199,8 @@ pub enum CounterKind {
     StackFailed,
     /// All scratch memory was in use; the event was dropped.
     NoScratch,
+    /// A loop went on for too long; the kernel ended it.
+    LoopLimit,
 }
 
 impl CounterKind {

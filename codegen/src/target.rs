@@ -21,6 +21,8 @@ pub struct Target {
     pub tls_base: Option<u32>,
     /// How the kernel's structures lead from a thread to the file that its process runs; `None` where there is no BTF.
     pub executable: Option<ExecutableOf>,
+    /// How loops are made that the verifier need not follow to their end.
+    pub loops: Loops,
     /// Programs that are not tied to a process run their body only for this process (`-p`, `-c`).
     pub pid: Option<u32>,
     /// Device and inode of the pid namespace that `pid` and `tid` are told in; `None` for the initial one.
@@ -48,6 +50,15 @@ pub struct ExecutableOf {
     pub device: u32,
 }
 
+/// How the loops of a script are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loops {
+    /// With the instruction `may_goto` (Linux 6.9): the kernel counts the rounds and ends loops that run away.
+    MayGoto,
+    /// Plain jumps back (Linux 5.3): the verifier follows every round.
+    Plain,
+}
+
 impl Target {
     /// A current kernel on `arch` with `cpus` CPUs and no process filter: for tests and `gotrace build`.
     #[must_use]
@@ -60,6 +71,7 @@ impl Target {
             map_count: None,
             tls_base: None,
             executable: None,
+            loops: Loops::MayGoto,
             pid: None,
             pid_namespace: None,
             count_read_errors: false,

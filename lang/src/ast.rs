@@ -163,27 +163,7 @@ impl Probe {
     /// Whether this identifier stands in the predicate or the block.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
-        let mut exprs: Vec<&Expr> = self.predicate.iter().collect();
-        let mut blocks = vec![&self.body];
-        while let Some(block) = blocks.pop() {
-            for stmt in &block.stmts {
-                match &stmt.kind {
-                    StmtKind::Expr(e) => exprs.push(e),
-                    StmtKind::Assign { target, value, .. } => exprs.extend([target, value]),
-                    StmtKind::Let { value, .. } | StmtKind::Return(value) => exprs.extend(value),
-                    StmtKind::If { arms, els } => {
-                        exprs.extend(arms.iter().map(|(condition, _)| condition));
-                        blocks.extend(arms.iter().map(|(_, block)| block).chain(els));
-                    }
-                    StmtKind::Unroll { count, body } => {
-                        exprs.push(count);
-                        blocks.push(body);
-                    }
-                    StmtKind::Block(block) => blocks.push(block),
-                    StmtKind::Unsupported(_) | StmtKind::Error => {}
-                }
-            }
-        }
+        let mut exprs: Vec<&Expr> = self.predicate.iter().chain(self.body.exprs()).collect();
         while let Some(e) = exprs.pop() {
             if matches!(&e.kind, ExprKind::Ident(found) if found == name) {
                 return true;
@@ -208,8 +188,46 @@ pub struct RawPoint {
 pub struct Block {
     /// The statements.
     pub stmts: Vec<Stmt>,
+    /// The last statement has no semicolon: where a value is wanted, it is that of the block.
+    pub open: bool,
     /// From brace to brace.
     pub span: Span,
+}
+
+impl Block {
+    /// The expressions of all statements, those of inner blocks included; not those inside other expressions.
+    #[must_use]
+    pub fn exprs(&self) -> Vec<&Expr> {
+        let mut exprs = Vec::new();
+        let mut blocks = vec![self];
+        while let Some(block) = blocks.pop() {
+            for stmt in &block.stmts {
+                match &stmt.kind {
+                    StmtKind::Expr(e) => exprs.push(e),
+                    StmtKind::Assign { target, value, .. } => exprs.extend([target, value]),
+                    StmtKind::Let { value, .. } | StmtKind::Return(value) => exprs.extend(value),
+                    StmtKind::If { arms, els } => {
+                        exprs.extend(arms.iter().map(|(condition, _)| condition));
+                        blocks.extend(arms.iter().map(|(_, block)| block).chain(els));
+                    }
+                    StmtKind::Unroll { count: e, body } | StmtKind::While { cond: e, body } => {
+                        exprs.push(e);
+                        blocks.push(body);
+                    }
+                    StmtKind::For { over, body, .. } => {
+                        match over {
+                            Over::Range(from, to) => exprs.extend([from, to]),
+                            Over::Map(map) => exprs.push(map),
+                        }
+                        blocks.push(body);
+                    }
+                    StmtKind::Block(block) => blocks.push(block),
+                    StmtKind::Break | StmtKind::Continue | StmtKind::Error => {}
+                }
+            }
+        }
+        exprs
+    }
 }
 
 /// A statement.
@@ -258,14 +276,41 @@ pub enum StmtKind {
         /// What.
         body: Block,
     },
+    /// `for ($i : a..b) { … }`, `for ($kv : @m) { … }`
+    For {
+        /// The variable that each round sets.
+        var: Name,
+        /// What it runs over.
+        over: Over,
+        /// What is done each time.
+        body: Block,
+    },
+    /// `while (c) { … }`
+    While {
+        /// Goes on while this is true.
+        cond: Expr,
+        /// What is done each time.
+        body: Block,
+    },
+    /// `break`
+    Break,
+    /// `continue`
+    Continue,
     /// `{ … }`
     Block(Block),
     /// `return`, `return e`
     Return(Option<Expr>),
-    /// A statement that the language has and gotrace does not yet: its keyword.
-    Unsupported(&'static str),
     /// A statement with a syntax error, which is reported.
     Error,
+}
+
+/// What a `for` runs over.
+#[derive(Clone, Debug)]
+pub enum Over {
+    /// `a..b`: from `a` to the number before `b`.
+    Range(Expr, Expr),
+    /// The entries of a map; the checker sees to it that it is one.
+    Map(Expr),
 }
 
 /// An expression.
@@ -339,6 +384,17 @@ pub enum ExprKind {
     SizeofType(TypeExpr),
     /// `sizeof(e)`
     SizeofExpr(Box<Expr>),
+    /// `{ …; e }` where a value is wanted.
+    Block(Block),
+    /// `if (c) { a } else { b }` where a value is wanted.
+    If {
+        /// Conditions with their blocks, in order.
+        arms: Vec<(Expr, Block)>,
+        /// The last block.
+        els: Block,
+    },
+    /// `comptime e`
+    Comptime(Box<Expr>),
     /// An expression with an error that is reported.
     Error,
 }
@@ -451,7 +507,14 @@ impl ExprKind {
             | ExprKind::Cast(_, e)
             | ExprKind::Member(e, _)
             | ExprKind::TupleMember(e, _)
+            | ExprKind::Comptime(e)
             | ExprKind::SizeofExpr(e) => vec![e],
+            ExprKind::Block(block) => block.exprs(),
+            ExprKind::If { arms, els } => {
+                let conditions = arms.iter().map(|(condition, _)| condition);
+                let blocks = arms.iter().map(|(_, block)| block).chain([els]);
+                conditions.chain(blocks.flat_map(Block::exprs)).collect()
+            }
             ExprKind::Binary(_, a, b) => vec![a, b],
             ExprKind::Ternary(c, a, b) => {
                 [Some(c), a.as_ref(), Some(b)].into_iter().flatten().map(Box::as_ref).collect()

@@ -3,8 +3,8 @@
 //! The form is meant for people and for snapshots; nothing reads it back.
 
 use crate::hir::{
-    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Period, Probe,
-    Program, Stmt, StmtKind, UnOp,
+    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, LogicOp, LoopKind, Map, MapId, MapValue, Period,
+    Probe, Program, Stmt, StmtKind, UnOp,
 };
 use crate::types::{AddrSpace, Type};
 use std::fmt::{self, Write as _};
@@ -150,6 +150,20 @@ impl Dump<'_> {
                     format!("update {} ({value})", self.entry(*map, key.as_ref()))
                 }
                 StmtKind::Return => "return".into(),
+                StmtKind::Break => "break".into(),
+                StmtKind::Continue => "continue".into(),
+                StmtKind::Loop { kind, body } => {
+                    let head = match kind {
+                        LoopKind::Range { var, from, to } => {
+                            format!("for {} : {}..{}", self.var(var.0), self.expr(from), self.expr(to))
+                        }
+                        LoopKind::Map { var, map } => format!("for {} : {}", self.var(var.0), self.map(*map)),
+                        LoopKind::While { cond } => format!("while {}", self.expr(cond)),
+                    };
+                    writeln!(self.text, "{indent}{head} {{")?;
+                    self.stmts(body, depth + 1)?;
+                    "}".into()
+                }
                 StmtKind::Expr(e) => self.expr(e),
                 StmtKind::Emit { action, args } => {
                     let args: Vec<String> = args.iter().map(|a| self.expr(a)).collect();
@@ -263,6 +277,13 @@ impl Dump<'_> {
                 format!("{}buf({}, {}):{}", memory(*space), sub(addr), sub(len), Sized(&e.ty))
             }
             ExprKind::Symbol(a) => format!("({}){}", e.ty, sub(a)),
+            ExprKind::Block(stmts, value) => {
+                let mut inner = Dump { program: self.program, probe: self.probe, text: String::new() };
+                // Writing to a String cannot fail.
+                let _ = inner.stmts(stmts, 0);
+                let stmts: Vec<&str> = inner.text.lines().map(str::trim).collect();
+                format!("{{ {}; {} }}", stmts.join("; "), sub(value))
+            }
         }
     }
 }

@@ -106,8 +106,10 @@ pub fn node(expr: Expr) -> Expr {
 /// Whether computing it has no effect but its value.
 #[must_use]
 pub fn is_pure(expr: &Expr) -> bool {
-    !matches!(expr.kind, ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. })
-        && expr.children().into_iter().all(is_pure)
+    !matches!(
+        expr.kind,
+        ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. } | ExprKind::Block(..)
+    ) && expr.children().into_iter().all(is_pure)
 }
 
 fn is_number(ty: &Type) -> bool {

@@ -248,6 +248,17 @@ pub enum StmtKind {
         /// Block when false.
         els: Vec<Stmt>,
     },
+    /// Repeats a block.
+    Loop {
+        /// What it runs over.
+        kind: LoopKind,
+        /// The block.
+        body: Vec<Stmt>,
+    },
+    /// Leaves the innermost loop.
+    Break,
+    /// Goes on with the next round of the innermost loop.
+    Continue,
     /// Leaves the program.
     Return,
     /// An expression for its effects (`delete(@m, k);`, `$x++;`).
@@ -258,6 +269,32 @@ pub enum StmtKind {
         action: Action,
         /// Values that go with it.
         args: Vec<Expr>,
+    },
+}
+
+/// What a loop runs over.
+#[derive(Clone, Debug)]
+pub enum LoopKind {
+    /// `for ($i : from..to)`: half-open; the bounds are evaluated once. Assignments to the variable last for one round.
+    Range {
+        /// Set at the start of each round; its type is that of the bounds.
+        var: VarId,
+        /// First value.
+        from: Expr,
+        /// The value before which it ends.
+        to: Expr,
+    },
+    /// `for ($kv : @m)`: every entry once, in no order.
+    Map {
+        /// Set at the start of each round: the tuple of key and value.
+        var: VarId,
+        /// The map, which has keys.
+        map: MapId,
+    },
+    /// `while (cond)`
+    While {
+        /// Evaluated before each round.
+        cond: Expr,
     },
 }
 
@@ -432,6 +469,8 @@ pub enum ExprKind {
     },
     /// `usym(e)` or `ksym(e)` by the node's type.
     Symbol(Box<Expr>),
+    /// `{ …; e }`: the value after the statements.
+    Block(Vec<Stmt>, Box<Expr>),
 }
 
 /// Builtin variables and functions without operands.
@@ -592,6 +631,11 @@ impl Expr {
             | ExprKind::ReadBuf { addr: a, len: b, .. } => vec![a, b],
             ExprKind::Ternary(c, a, b) => vec![c, a, b],
             ExprKind::Tuple(list) => list.iter().collect(),
+            ExprKind::Block(stmts, value) => {
+                let mut out = vec![value.as_ref()];
+                visit_block(stmts, &mut |stmt| out.extend(stmt.exprs()));
+                out
+            }
             ExprKind::ReadStr { addr, len, .. } => {
                 std::iter::once(addr.as_ref()).chain(len.as_deref()).collect()
             }
@@ -611,9 +655,71 @@ impl Expr {
     pub fn has_effects(&self) -> bool {
         let mut found = false;
         self.visit(&mut |e| {
-            found |=
-                matches!(e.kind, ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. });
+            found |= matches!(
+                e.kind,
+                ExprKind::IncVar { .. }
+                    | ExprKind::IncMap { .. }
+                    | ExprKind::Delete { .. }
+                    | ExprKind::Block(..)
+            );
         });
         found
+    }
+}
+
+impl Stmt {
+    /// The expressions of this statement, without those of the blocks in it.
+    #[must_use]
+    pub fn exprs(&self) -> Vec<&Expr> {
+        match &self.kind {
+            StmtKind::SetVar(_, e) | StmtKind::Expr(e) | StmtKind::If { cond: e, .. } => vec![e],
+            StmtKind::SetMap { key, value, .. } | StmtKind::AddMap { key, delta: value, .. } => {
+                key.iter().chain([value]).collect()
+            }
+            StmtKind::Update { key, value, .. } => key.iter().chain(value).collect(),
+            StmtKind::Loop { kind, .. } => match kind {
+                LoopKind::Range { from, to, .. } => vec![from, to],
+                LoopKind::While { cond } => vec![cond],
+                LoopKind::Map { .. } => Vec::new(),
+            },
+            StmtKind::Emit { args, .. } => args.iter().collect(),
+            StmtKind::Break | StmtKind::Continue | StmtKind::Return => Vec::new(),
+        }
+    }
+}
+
+/// Calls `f` with every statement of a block and of the blocks in it, but not with those inside expressions
+/// ([`ExprKind::Block`]).
+pub fn visit_block<'a>(block: &'a [Stmt], f: &mut impl FnMut(&'a Stmt)) {
+    let mut blocks = vec![block];
+    while let Some(block) = blocks.pop() {
+        for stmt in block {
+            f(stmt);
+            match &stmt.kind {
+                StmtKind::If { then, els, .. } => blocks.extend([then.as_slice(), els]),
+                StmtKind::Loop { body, .. } => blocks.push(body),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Calls `f` with every statement of a block, wherever it stands: in inner blocks and in expressions.
+pub fn visit_all<'a>(block: &'a [Stmt], f: &mut impl FnMut(&'a Stmt)) {
+    let mut blocks = vec![block];
+    while let Some(block) = blocks.pop() {
+        visit_block(block, &mut |stmt| {
+            f(stmt);
+            let mut exprs = stmt.exprs();
+            while let Some(e) = exprs.pop() {
+                match &e.kind {
+                    ExprKind::Block(stmts, value) => {
+                        blocks.push(stmts);
+                        exprs.push(value);
+                    }
+                    _ => exprs.extend(e.children()),
+                }
+            }
+        });
     }
 }

@@ -355,6 +355,8 @@ fn starts_statement(tok: Tok<'_>) -> bool {
             | Tok::Unroll
             | Tok::While
             | Tok::For
+            | Tok::Break
+            | Tok::Continue
     )
 }
 
@@ -388,7 +390,7 @@ impl Expected {
         let is_expression = EXPRESSION.iter().all(|e| has(e));
         let mut words = Vec::new();
         if is_expression {
-            words.push(if has("if") { "a statement" } else { "an expression" });
+            words.push(if has("let") { "a statement" } else { "an expression" });
         }
         let part_of_expression = |name: &str| {
             is_expression

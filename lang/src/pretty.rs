@@ -1,7 +1,7 @@
 //! The syntax tree as indented text (`-d ast`): one node a line, children below.
 
 use crate::ast::{
-    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Probe, Record, Script, Stmt, StmtKind,
+    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Over, Probe, Record, Script, Stmt, StmtKind,
     TypeDecl, TypeDeclKind, TypeExpr, TypeKind,
 };
 use std::fmt;
@@ -135,17 +135,7 @@ impl Tree {
                     }
                 });
             }
-            StmtKind::If { arms, els } => {
-                for (i, (cond, block)) in arms.iter().enumerate() {
-                    self.node(if i == 0 { "if" } else { "else if" }, |t| {
-                        t.expr(cond);
-                        t.block("then", block);
-                    });
-                }
-                if let Some(block) = els {
-                    self.block("else", block);
-                }
-            }
+            StmtKind::If { arms, els } => self.arms(arms, els.as_ref()),
             StmtKind::Unroll { count, body } => self.node("unroll", |t| {
                 t.expr(count);
                 t.block("block", body);
@@ -156,12 +146,44 @@ impl Tree {
                     t.expr(value);
                 }
             }),
-            StmtKind::Unsupported(what) => self.line(&format!("{what} (not supported)")),
+            StmtKind::For { var, over, body } => self.node(&format!("for ${}", var.text), |t| {
+                match over {
+                    Over::Range(from, to) => t.node("range", |t| {
+                        t.expr(from);
+                        t.expr(to);
+                    }),
+                    Over::Map(map) => t.expr(map),
+                }
+                t.block("block", body);
+            }),
+            StmtKind::While { cond, body } => self.node("while", |t| {
+                t.expr(cond);
+                t.block("block", body);
+            }),
+            StmtKind::Break => self.line("break"),
+            StmtKind::Continue => self.line("continue"),
             StmtKind::Error => self.line("(syntax error)"),
         }
     }
 
+    fn arms(&mut self, arms: &[(Expr, Block)], els: Option<&Block>) {
+        for (i, (cond, block)) in arms.iter().enumerate() {
+            self.node(if i == 0 { "if" } else { "else if" }, |t| {
+                t.expr(cond);
+                t.block("then", block);
+            });
+        }
+        if let Some(block) = els {
+            self.block("else", block);
+        }
+    }
+
     fn expr(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Block(block) => return self.block("block with a value", block),
+            ExprKind::If { arms, els } => return self.arms(arms, Some(els)),
+            _ => {}
+        }
         let title = match &e.kind {
             ExprKind::Int(v) => format!("number {v}"),
             ExprKind::Str(text) => format!("string {:?}", String::from_utf8_lossy(text)),
@@ -187,7 +209,8 @@ impl Tree {
             ExprKind::Index(..) => "index".into(),
             ExprKind::SizeofType(ty) => format!("sizeof({ty})"),
             ExprKind::SizeofExpr(_) => "sizeof".into(),
-            ExprKind::Error => "(error)".into(),
+            ExprKind::Comptime(_) => "comptime".into(),
+            ExprKind::Block(_) | ExprKind::If { .. } | ExprKind::Error => "(error)".into(),
         };
         self.node(&title, |t| {
             for child in e.kind.children() {

@@ -138,6 +138,8 @@ pub enum Tok<'i> {
     Break,
     #[token("continue")]
     Continue,
+    #[token("comptime")]
+    Comptime,
     #[token("struct")]
     Struct,
     #[token("union")]
@@ -275,6 +277,7 @@ impl fmt::Display for Tok<'_> {
             Tok::For => "for",
             Tok::Break => "break",
             Tok::Continue => "continue",
+            Tok::Comptime => "comptime",
             Tok::Struct => "struct",
             Tok::Union => "union",
             Tok::Enum => "enum",

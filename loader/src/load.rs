@@ -74,6 +74,10 @@ impl LoadError {
             LoadError::Rejected { span, tail, log, .. } => {
                 let shown = if whole_log { log.trim_end().to_owned() } else { tail.join("\n") };
                 let problem = Problem::error(*span, self.to_string()).at("the verifier was here").note(shown);
+                let problem = match loop_advice(log) {
+                    Some(advice) => problem.help(advice),
+                    None => problem,
+                };
                 if whole_log { problem } else { problem.help("`-v` shows the whole log of the verifier") }
             }
             LoadError::Permission if process::is_root() => Problem::general(self.to_string()).help(
@@ -98,6 +102,20 @@ impl LoadError {
             LoadError::Object(_) | LoadError::Map { .. } => Problem::general(self.to_string()),
         }
     }
+}
+
+/// What to do when the verifier gave up on a loop.
+fn loop_advice(log: &str) -> Option<&'static str> {
+    const SIGNS: [&str; 5] = [
+        "infinite loop detected",
+        "back-edge from",
+        "BPF program is too large. Processed",
+        "jumps is too complex",
+        "unreachable insn",
+    ];
+    SIGNS.iter().any(|sign| log.contains(sign)).then_some(
+        "this kernel must see the end of a loop: make its bounds constant and its rounds few (Linux 6.9 takes any loop)",
+    )
 }
 
 /// Lines of the verifier's log that a rejection shows.

@@ -4,10 +4,10 @@ use crate::env::host_arch;
 use crate::sys::clock;
 use crate::sys::probe::Feature;
 use codegen::Target;
-use codegen::target::ExecutableOf;
+use codegen::target::{ExecutableOf, Loops};
 use inspect::btf::Btf;
 use lang::arch::Arch;
-use lang::hir::{Attach, Builtin, Expr, ExprKind, Program, StmtKind};
+use lang::hir::{Attach, Builtin, Expr, ExprKind, Program, StmtKind, visit_all, visit_block};
 use std::os::linux::fs::MetadataExt;
 
 /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -27,6 +27,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
     target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.map_count = counts_maps(program).then(map_count).flatten();
+    target.loops = loops(program);
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
     target
 }
@@ -78,6 +79,18 @@ fn kernel_types() -> Option<Btf> {
     Btf::vmlinux().ok()
 }
 
+/// The form of loops that this kernel takes.
+fn loops(program: &Program) -> Loops {
+    let mut found = false;
+    for probe in &program.probes {
+        visit_all(&probe.body, &mut |stmt| found |= matches!(stmt.kind, StmtKind::Loop { .. }));
+    }
+    match found {
+        true if Feature::MayGoto.check().is_ok() => Loops::MayGoto,
+        _ => Loops::Plain,
+    }
+}
+
 fn counts_maps(program: &Program) -> bool {
     program.probes.iter().any(|probe| any_expr(probe, &|e| matches!(e.kind, ExprKind::MapLen(_))))
 }
@@ -117,25 +130,6 @@ fn any_expr(probe: &lang::hir::Probe, wanted: &dyn Fn(&Expr) -> bool) -> bool {
     if let Some(predicate) = &probe.predicate {
         look(predicate);
     }
-    visit_block(&probe.body, &mut look);
+    visit_block(&probe.body, &mut |stmt| stmt.exprs().into_iter().for_each(&mut look));
     found
-}
-
-fn visit_block(block: &[lang::hir::Stmt], look: &mut impl FnMut(&Expr)) {
-    for stmt in block {
-        match &stmt.kind {
-            StmtKind::SetVar(_, e) | StmtKind::Expr(e) => look(e),
-            StmtKind::SetMap { key, value, .. } | StmtKind::AddMap { key, delta: value, .. } => {
-                key.iter().chain([value]).for_each(&mut *look);
-            }
-            StmtKind::Update { key, value, .. } => key.iter().chain(value).for_each(&mut *look),
-            StmtKind::If { cond, then, els } => {
-                look(cond);
-                visit_block(then, look);
-                visit_block(els, look);
-            }
-            StmtKind::Emit { args, .. } => args.iter().for_each(&mut *look),
-            StmtKind::Return => {}
-        }
-    }
 }

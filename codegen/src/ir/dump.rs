@@ -110,6 +110,7 @@ impl Func {
                 writeln!(f, "call {}({})", callee.name(), args.join(", "))
             }
             Op::Jump(l) => writeln!(f, "jump L{}", l.0),
+            Op::MayGoto(l) => writeln!(f, "may_goto L{}", l.0),
             Op::Branch { cond, a, b, to } => {
                 writeln!(
                     f,

@@ -4,7 +4,8 @@
 //!
 //! A [`Func`] is one BPF program: a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
 //! [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise and ends at [`Op::Exit`]. Jumps go forward, except to
-//! labels that were made with [`Func::loop_label`].
+//! labels that were made with [`Func::loop_label`]: those are the heads of loops, which are entered from above only. What is defined
+//! before a loop holds in all of its rounds; what is defined inside holds from there to the end of the round.
 //!
 //! There are two kinds of value. A **temporary** is defined by exactly one op, which dominates every use. A **variable** may be
 //! assigned many times ([`Op::Copy`], [`Op::Const`] and every other defining op may do it). Only temporaries take part in common
@@ -274,6 +275,9 @@ pub enum Op {
         /// Target.
         to: Label,
     },
+    /// At the head of a loop whose end the verifier need not see: goes on at a label when the program has gone round too often
+    /// (8 million times, or for a quarter of a second on newer kernels). The kernel keeps count (`BPF_JCOND`, Linux 6.9).
+    MayGoto(Label),
     /// A jump target.
     Label(Label),
     /// Ends the program with this value.
@@ -440,9 +444,13 @@ impl Op {
             Op::CmpXchg { old, .. } => Some(old),
             Op::Atomic { old, .. } => old,
             Op::Call { ret, .. } => ret,
-            Op::Store { .. } | Op::Jump(_) | Op::Branch { .. } | Op::Label(_) | Op::Exit(_) | Op::Line(_) => {
-                None
-            }
+            Op::Store { .. }
+            | Op::Jump(_)
+            | Op::Branch { .. }
+            | Op::MayGoto(_)
+            | Op::Label(_)
+            | Op::Exit(_)
+            | Op::Line(_) => None,
         }
     }
 
@@ -492,9 +500,19 @@ impl Op {
             Op::Const { .. }
             | Op::MapAddr { .. }
             | Op::Jump(_)
+            | Op::MayGoto(_)
             | Op::Label(_)
             | Op::Exit(_)
             | Op::Line(_) => {}
+        }
+    }
+
+    /// The label that this op may go on at.
+    #[must_use]
+    pub fn target(&self) -> Option<Label> {
+        match *self {
+            Op::Jump(to) | Op::Branch { to, .. } | Op::MayGoto(to) => Some(to),
+            _ => None,
         }
     }
 

@@ -77,6 +77,10 @@ impl Lower<'_, '_> {
             ExprKind::CtxDataLoc { offset } => self.data_loc(*offset).into(),
             ExprKind::Builtin(builtin) => self.builtin(builtin, e),
             ExprKind::Symbol(addr) => self.scalar(addr),
+            ExprKind::Block(stmts, value) => {
+                self.block(stmts);
+                self.scalar(value)
+            }
             ExprKind::Str(_)
             | ExprKind::Tuple(_)
             | ExprKind::ReadStr { .. }

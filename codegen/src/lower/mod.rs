@@ -4,13 +4,15 @@
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
-//! `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations), `stmt`, `record` (messages to user space).
+//! `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations), `stmt`, `loops`, `record`
+//! (messages to user space).
 
 mod agg;
 mod compare;
 mod context;
 mod expr;
 mod go_program;
+mod loops;
 mod map;
 mod memory;
 mod record;
@@ -95,6 +97,10 @@ pub(crate) struct Lower<'u, 'a> {
     /// End of the program before that.
     quit: Label,
     vars: Vec<Home>,
+    /// Which variables an assignment stands before.
+    assigned: Vec<bool>,
+    /// The loops around what is being lowered, the innermost last.
+    rounds: Vec<loops::Round>,
     /// How many slots of scratch memory have been made.
     scratch_slots: u32,
     /// What has been computed already on every way here and does not change while the program runs.
@@ -243,11 +249,11 @@ fn ring_size(program: &hir::Program) -> u32 {
 }
 
 fn sends_records(block: &[hir::Stmt]) -> bool {
-    block.iter().any(|stmt| match &stmt.kind {
-        hir::StmtKind::Emit { action, .. } => *action != hir::Action::Exit,
-        hir::StmtKind::If { then, els, .. } => sends_records(then) || sends_records(els),
-        _ => false,
-    })
+    let mut sends = false;
+    hir::visit_all(block, &mut |stmt| {
+        sends |= matches!(&stmt.kind, hir::StmtKind::Emit { action, .. } if *action != hir::Action::Exit);
+    });
+    sends
 }
 
 /// Lowers the program of a probe.
@@ -262,6 +268,8 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
         exit,
         quit,
         vars: Vec::new(),
+        assigned: vec![false; probe.vars.len()],
+        rounds: Vec::new(),
         scratch_slots: 0,
         known: Vec::new(),
         error: None,

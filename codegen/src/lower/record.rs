@@ -120,12 +120,13 @@ fn fields(args: &[Expr]) -> (Vec<RecordField>, u32) {
 
 /// Bytes of the largest record of a block.
 pub(super) fn largest(block: &[Stmt]) -> u32 {
-    let of = |stmt: &Stmt| match &stmt.kind {
-        StmtKind::Emit { args, .. } => fields(args).1,
-        StmtKind::If { then, els, .. } => largest(then).max(largest(els)),
-        _ => 0,
-    };
-    block.iter().map(of).max().unwrap_or(0)
+    let mut largest = 0;
+    lang::hir::visit_all(block, &mut |stmt| {
+        if let StmtKind::Emit { args, .. } = &stmt.kind {
+            largest = largest.max(fields(args).1);
+        }
+    });
+    largest
 }
 
 /// Bytes of the largest record that a ring buffer takes (`__bpf_ringbuf_reserve`): it has a header of 8 bytes.

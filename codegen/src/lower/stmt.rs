@@ -26,6 +26,9 @@ impl Lower<'_, '_> {
                 }
             }
             StmtKind::If { cond, then, els } => self.if_else(cond, then, els),
+            StmtKind::Loop { kind, body } => self.repeat(kind, body),
+            StmtKind::Break => self.leave_round(|round| round.end),
+            StmtKind::Continue => self.leave_round(|round| round.next),
             StmtKind::Return => self.f.push(Op::Jump(self.exit)),
             StmtKind::Expr(e) => self.effect(e),
             StmtKind::Emit { action, args } => {
@@ -37,7 +40,8 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn set_var(&mut self, var: VarId, value: &Expr) {
+    pub(super) fn set_var(&mut self, var: VarId, value: &Expr) {
+        self.assigned[var.0 as usize] = true;
         match self.vars[var.0 as usize] {
             Home::Register(home) => {
                 let value = self.scalar(value);

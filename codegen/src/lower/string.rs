@@ -21,8 +21,18 @@ impl Lower<'_, '_> {
     /// Writes a value of any type to a place of `e.ty.size()` bytes.
     pub(super) fn store(&mut self, e: &Expr, to: Place, pad: Pad) {
         let outer = std::mem::replace(&mut self.span, e.span);
+        let e = self.run_block(e);
         self.store_typed(e, to, pad);
         self.span = outer;
+    }
+
+    /// Runs the statements of a block with a value; gives the expression that is the value.
+    fn run_block<'e>(&mut self, mut e: &'e Expr) -> &'e Expr {
+        while let ExprKind::Block(stmts, value) = &e.kind {
+            self.block(stmts);
+            e = value;
+        }
+        e
     }
 
     fn store_typed(&mut self, e: &Expr, to: Place, pad: Pad) {
@@ -40,6 +50,7 @@ impl Lower<'_, '_> {
 
     /// A place that holds the value, its unused bytes zero: where it stands already or new memory.
     pub(super) fn place(&mut self, e: &Expr) -> Place {
+        let e = self.run_block(e);
         match &e.kind {
             ExprKind::Var(var) => {
                 if let Home::Memory(place) = self.vars[var.0 as usize] {
@@ -61,6 +72,7 @@ impl Lower<'_, '_> {
 
     /// Writes a value to a place of type `ty`, in which strings may have more room than in the value's own type.
     pub(super) fn store_as(&mut self, e: &Expr, ty: &Type, to: Place, pad: Pad) {
+        let e = self.run_block(e);
         match (&e.kind, ty) {
             (_, Type::Str(cap)) => self.store_str(e, to, *cap, pad),
             (ExprKind::Tuple(_), Type::Tuple(_) | Type::Record(_)) if e.ty != *ty => {
@@ -132,6 +144,7 @@ impl Lower<'_, '_> {
 
     /// Writes a string to a place of `cap` bytes; longer text is cut.
     pub(super) fn store_str(&mut self, e: &Expr, to: Place, cap: u32, pad: Pad) {
+        let e = self.run_block(e);
         match &e.kind {
             ExprKind::Str(text) => {
                 let mut bytes = text.to_vec();

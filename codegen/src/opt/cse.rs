@@ -113,7 +113,7 @@ pub fn run(f: &mut Func) {
                 available.shrink(len);
                 reachable = true;
             }
-            Op::Branch { to, .. } => available.jump_to(*to),
+            Op::Branch { to, .. } | Op::MayGoto(to) => available.jump_to(*to),
             Op::Jump(to) => {
                 available.jump_to(*to);
                 reachable = false;

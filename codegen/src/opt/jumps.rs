@@ -39,7 +39,7 @@ fn thread(f: &mut Func) {
         l
     };
     for op in &mut f.ops {
-        if let Op::Jump(to) | Op::Branch { to, .. } = op
+        if let Op::Jump(to) | Op::Branch { to, .. } | Op::MayGoto(to) = op
             && !f.labels[to.0 as usize]
         {
             *to = resolve(*to);
@@ -72,7 +72,7 @@ fn invert(f: &mut Func) {
 fn sweep(f: &mut Func) {
     let mut referenced = vec![false; f.labels.len()];
     for op in &f.ops {
-        if let Op::Jump(to) | Op::Branch { to, .. } = op {
+        if let Some(to) = op.target() {
             referenced[to.0 as usize] = true;
         }
     }
@@ -103,7 +103,7 @@ fn sweep(f: &mut Func) {
                 reached[to.0 as usize] = true;
                 reachable = false;
             }
-            Op::Branch { to, .. } => reached[to.0 as usize] = true,
+            Op::Branch { to, .. } | Op::MayGoto(to) => reached[to.0 as usize] = true,
             Op::Exit(_) => reachable = false,
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use crate::helper::Helper;
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
-use crate::ir::{Arg, Func, Op, Operand, Place, Slot, Val};
+use crate::ir::{Arg, Func, Label, Op, Operand, Place, Slot, Val};
 
 /// A reproducible source of random numbers (xorshift64*).
 pub struct Random(u64);
@@ -67,6 +67,8 @@ struct Generate {
     vars: Vec<Val>,
     /// Slots whose 16 bytes are set here.
     slots: Vec<Slot>,
+    /// Head and end of the loops around.
+    rounds: Vec<(Label, Label)>,
     budget: usize,
 }
 
@@ -78,6 +80,7 @@ pub fn program(seed: u64, size: usize, vars: usize) -> Func {
         temps: Vec::new(),
         vars: Vec::new(),
         slots: Vec::new(),
+        rounds: Vec::new(),
         budget: size,
     };
     for _ in 0..vars {
@@ -151,6 +154,7 @@ impl Generate {
             11..=13 => self.memory(),
             14..=16 => self.call(),
             17 if depth < 3 => self.repeat(depth),
+            18 => self.leave_round(),
             _ if depth < 3 => self.choose(depth),
             _ => self.alu(),
         }
@@ -274,13 +278,29 @@ impl Generate {
         self.f.push(Op::Label(end));
     }
 
+    /// A loop as lowering makes it: the count is at the head, and rounds end early by jumps to the head and to the end.
     fn repeat(&mut self, depth: u32) {
         let count = self.f.var();
         self.f.push(Op::Const { dst: count, value: 0 });
-        let head = self.f.loop_label();
+        let (head, end) = (self.f.loop_label(), self.f.label());
         self.f.push(Op::Label(head));
-        self.block(depth);
+        self.f.branch(Cond::Ge, count, Operand::Imm(3), end);
         self.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Imm(1) });
-        self.f.branch(Cond::Lt, count, Operand::Imm(3), head);
+        self.rounds.push((head, end));
+        self.block(depth);
+        self.rounds.pop();
+        self.f.push(Op::Jump(head));
+        self.f.push(Op::Label(end));
+    }
+
+    /// `if (…) { break; }` or `continue` of some loop around.
+    fn leave_round(&mut self) {
+        if self.rounds.is_empty() {
+            return;
+        }
+        let (head, end) = self.random.of(&self.rounds);
+        let to = if self.random.below(2) == 0 { head } else { end };
+        let (cond, a, b) = (self.random.of(CONDITIONS), self.value(), self.operand());
+        self.f.branch(cond, a, b, to);
     }
 }

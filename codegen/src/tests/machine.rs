@@ -156,7 +156,7 @@ pub fn run_ir(f: &Func) -> Vec<Call> {
                 }
                 continue;
             }
-            Op::Label(_) | Op::Line(_) => continue,
+            Op::Label(_) | Op::Line(_) | Op::MayGoto(_) => continue,
             Op::Exit(_) => return trace,
             Op::MapAddr { .. } => panic!("{op:?}"),
         };

@@ -74,6 +74,9 @@ impl Checker<'_> {
                 };
                 Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
             }
+            ExprKind::Block(block) => self.block_value(block, span),
+            ExprKind::If { arms, els } => self.if_value(arms, els, span),
+            ExprKind::Comptime(e) => self.comptime(e),
             ExprKind::Error => Err(Stop::Reported),
         }
     }

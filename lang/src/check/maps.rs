@@ -90,6 +90,14 @@ impl Maps {
         matches!(self.get(id).key, Some((Key::Keyed(_), _)))
     }
 
+    /// The type of the keys, if the map is known to have some.
+    pub fn keys(&self, id: MapId) -> Option<Type> {
+        match &self.get(id).key {
+            Some((Key::Keyed(ty), _)) => Some(ty.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether the map is known to have no keys.
     pub fn is_scalar(&self, id: MapId) -> bool {
         matches!(self.get(id).key, Some((Key::Scalar, _)))

@@ -8,10 +8,13 @@
 mod build;
 mod call;
 #[cfg(test)]
+mod control_tests;
+#[cfg(test)]
 mod data_tests;
 mod expr;
 mod go;
 mod infer;
+mod loops;
 mod maps;
 mod ops;
 mod place;
@@ -82,6 +85,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         work: 0,
         exhausted: false,
         scopes: Scopes::default(),
+        loops: 0,
         targets: &targets,
     };
     for _ in 0..MAX_PASSES {
@@ -138,6 +142,8 @@ pub(crate) struct Checker<'a> {
     /// That there are too many is reported.
     exhausted: bool,
     scopes: Scopes,
+    /// Loops around the statement that is being translated.
+    loops: usize,
 }
 
 impl<'a> Checker<'a> {

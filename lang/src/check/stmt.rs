@@ -36,7 +36,8 @@ impl Checker<'_> {
         out
     }
 
-    fn block(&mut self, block: &Block) -> Vec<Stmt> {
+    /// A block with a scope of its own.
+    pub(super) fn block(&mut self, block: &Block) -> Vec<Stmt> {
         self.scopes.enter();
         let out = self.stmts(&block.stmts);
         self.scopes.leave();
@@ -68,13 +69,10 @@ impl Checker<'_> {
                 }
                 vec![hir::StmtKind::Return]
             }
-            StmtKind::Unsupported(what) => {
-                let problem = Problem::error(stmt.span, format!("gotrace has no `{what}` yet"));
-                return self.fail(match *what {
-                    "while" | "for" => problem.help("`unroll (n) { … }` repeats a block up to 100 times"),
-                    _ => problem,
-                });
-            }
+            StmtKind::For { var, over, body } => self.for_stmt(var, over, body)?,
+            StmtKind::While { cond, body } => self.while_stmt(cond, body)?,
+            StmtKind::Break => vec![self.leave_round(stmt.span, "break", hir::StmtKind::Break)?],
+            StmtKind::Continue => vec![self.leave_round(stmt.span, "continue", hir::StmtKind::Continue)?],
             StmtKind::Error => Vec::new(),
         };
         Ok(with_span(kinds, stmt.span))
@@ -431,20 +429,34 @@ impl Checker<'_> {
             let span = arms.last().map(|(c, _)| c.span).unwrap_or_default();
             return self.fail(Problem::error(span, "too many `else if`"));
         }
-        let checked: Vec<(Checked<hir::Expr>, Vec<Stmt>, Span)> = arms
-            .iter()
-            .map(|(c, block)| (self.condition(c), self.block(block), c.span.to(block.span)))
-            .collect();
-        let mut rest = els.map(|b| self.block(b)).unwrap_or_default();
-        for (cond, then, span) in checked.into_iter().rev() {
-            let cond = cond?;
-            rest = match cond.literal() {
-                Some(0) => rest,
-                Some(_) => then,
-                None => vec![Stmt { kind: hir::StmtKind::If { cond, then, els: rest }, span }],
-            };
+        let mut checked: Vec<(hir::Expr, Vec<Stmt>, Span)> = Vec::new();
+        let mut failed = None;
+        for (condition, block) in arms {
+            let span = condition.span.to(block.span);
+            match self.arm_condition(condition) {
+                // What is not compiled is not checked either: it may not fit the types of this program.
+                Ok((cond, true)) if cond.literal() == Some(0) => {}
+                Ok((_, true)) => {
+                    let block = self.block(block);
+                    return finish_if(checked, block, failed);
+                }
+                Ok((cond, false)) => checked.push((cond, self.block(block), span)),
+                Err(stop) => {
+                    failed.get_or_insert(stop);
+                    self.block(block);
+                }
+            }
         }
-        Ok(rest)
+        let els = els.map(|b| self.block(b)).unwrap_or_default();
+        finish_if(checked, els, failed)
+    }
+
+    /// A condition, and whether it decides which block is compiled at all (`if comptime`).
+    pub(super) fn arm_condition(&mut self, condition: &Expr) -> Checked<(hir::Expr, bool)> {
+        match &condition.kind {
+            ExprKind::Comptime(e) => Ok((self.comptime_condition(e)?, true)),
+            _ => Ok((self.condition(condition)?, false)),
+        }
     }
 
     fn unroll(&mut self, count: &Expr, body: &Block) -> Checked<Vec<Stmt>> {
@@ -474,6 +486,26 @@ impl Checker<'_> {
             Err(problem) => self.fail(*problem),
         }
     }
+}
+
+/// An `if` of the arms whose conditions are known only at run time, and the block for when none is true.
+fn finish_if(
+    arms: Vec<(hir::Expr, Vec<Stmt>, Span)>,
+    els: Vec<Stmt>,
+    failed: Option<Stop>,
+) -> Checked<Vec<Stmt>> {
+    if let Some(stop) = failed {
+        return Err(stop);
+    }
+    let mut rest = els;
+    for (cond, then, span) in arms.into_iter().rev() {
+        rest = match cond.literal() {
+            Some(0) => rest,
+            Some(_) => then,
+            None => vec![Stmt { kind: hir::StmtKind::If { cond, then, els: rest }, span }],
+        };
+    }
+    Ok(rest)
 }
 
 fn with_span(kinds: Vec<hir::StmtKind>, span: Span) -> Vec<Stmt> {

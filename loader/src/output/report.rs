@@ -33,6 +33,7 @@ impl RuntimeError<'_> {
             CounterKind::MapFull => "Map full; the entry was not added. Try a larger max_map_keys.",
             CounterKind::StackFailed => "No stack trace could be taken.",
             CounterKind::NoScratch => "All scratch memory was in use; the event was dropped.",
+            CounterKind::LoopLimit => "The kernel ended this loop, which went on for too long.",
         }
     }
 

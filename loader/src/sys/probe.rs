@@ -10,6 +10,12 @@ use std::os::fd::AsFd;
 /// `r0 = 0; exit`
 const RETURN_0: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
 
+/// `r0 = 0; may_goto +1; goto -2; exit`
+const LOOP: [u8; 32] = [
+    0xb7, 0, 0, 0, 0, 0, 0, 0, 0xe5, 0, 1, 0, 0, 0, 0, 0, 0x05, 0, 0xfe, 0xff, 0, 0, 0, 0, 0x95, 0, 0, 0, 0,
+    0, 0, 0,
+];
+
 /// Something that a kernel may or may not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Feature {
@@ -31,6 +37,8 @@ pub enum Feature {
     PerCpuLookup,
     /// Links of many uprobes.
     UprobeMulti,
+    /// The instruction `may_goto`: loops that the verifier need not follow to their end.
+    MayGoto,
 }
 
 /// A row of the table of features.
@@ -46,7 +54,7 @@ struct Info {
 
 /// The features, oldest first.
 #[rustfmt::skip]
-const TABLE: [Info; 9] = [
+const TABLE: [Info; 10] = [
     Info { feature: Feature::Bpf, name: "bpf", what: "bpf(2) allowed", since: "4.4" },
     Info { feature: Feature::Btf, name: "btf", what: "type information of the kernel (BTF)", since: "5.2" },
     Info { feature: Feature::Batch, name: "batch", what: "map lookups in batches", since: "5.6" },
@@ -56,6 +64,7 @@ const TABLE: [Info; 9] = [
     Info { feature: Feature::Cookie, name: "cookie", what: "bpf_get_attach_cookie", since: "5.15" },
     Info { feature: Feature::PerCpuLookup, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19" },
     Info { feature: Feature::UprobeMulti, name: "uprobe_multi", what: "uprobe_multi links", since: "6.6" },
+    Info { feature: Feature::MayGoto, name: "may_goto", what: "loops whose rounds the kernel counts (may_goto)", since: "6.9" },
 ];
 
 /// Environment variable that takes features away, so that what is done without them can be tried on any kernel: names of
@@ -137,6 +146,7 @@ impl Feature {
             Feature::Cookie => helper(ProgType::Kprobe, BPF_FUNC_GET_ATTACH_COOKIE),
             Feature::PerCpuLookup => helper(ProgType::Kprobe, BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM),
             Feature::UprobeMulti => uprobe_multi(),
+            Feature::MayGoto => load(ProgType::Kprobe, AttachType::Unspecified, &LOOP).map(|_| ()),
             Feature::Batch => {
                 let map = bpf::map_create(BPF_MAP_TYPE_PERCPU_HASH, 8, 8, 1)?;
                 bpf::Map::new(map.as_fd())?.lookup_batch().map(|_| ())

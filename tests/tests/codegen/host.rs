@@ -3,7 +3,7 @@
 
 use lang::fold::canonical;
 use lang::hir::{
-    BinOp, Expr, ExprKind, LogicOp, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp, VarId,
+    BinOp, Expr, ExprKind, LogicOp, LoopKind, MapId, MapValue, Probe, Program, Stmt, StmtKind, UnOp, VarId,
 };
 use lang::types::Type;
 use std::collections::BTreeMap;
@@ -63,6 +63,13 @@ pub fn outcome(program: &Program) -> Outcome {
     host.outcome
 }
 
+/// Why the statements behind one are not run.
+enum Leave {
+    Program,
+    Loop,
+    Round,
+}
+
 struct Host<'a> {
     program: &'a Program,
     vars: Vec<Val>,
@@ -77,11 +84,11 @@ impl Host<'_> {
         }
     }
 
-    fn block(&mut self, stmts: &[Stmt]) -> ControlFlow<()> {
+    fn block(&mut self, stmts: &[Stmt]) -> ControlFlow<Leave> {
         stmts.iter().try_for_each(|stmt| self.stmt(stmt))
     }
 
-    fn stmt(&mut self, stmt: &Stmt) -> ControlFlow<()> {
+    fn stmt(&mut self, stmt: &Stmt) -> ControlFlow<Leave> {
         match &stmt.kind {
             StmtKind::SetVar(v, e) => self.vars[v.0 as usize] = self.eval(e),
             StmtKind::SetMap { map, key, value } => {
@@ -98,7 +105,20 @@ impl Host<'_> {
                 let taken = if self.int(cond) != 0 { then } else { els };
                 self.block(taken)?;
             }
-            StmtKind::Return => return ControlFlow::Break(()),
+            StmtKind::Loop { kind: LoopKind::Range { var, from, to }, body } => {
+                let (from, to) = (self.int(from) as i64, self.int(to) as i64);
+                for count in from..to {
+                    self.vars[var.0 as usize] = Val::Int(count as u64);
+                    match self.block(body) {
+                        ControlFlow::Break(Leave::Loop) => break,
+                        ControlFlow::Break(Leave::Program) => return ControlFlow::Break(Leave::Program),
+                        ControlFlow::Break(Leave::Round) | ControlFlow::Continue(()) => {}
+                    }
+                }
+            }
+            StmtKind::Break => return ControlFlow::Break(Leave::Loop),
+            StmtKind::Continue => return ControlFlow::Break(Leave::Round),
+            StmtKind::Return => return ControlFlow::Break(Leave::Program),
             StmtKind::Expr(e) => {
                 self.eval(e);
             }
@@ -106,7 +126,7 @@ impl Host<'_> {
                 let args = args.iter().map(|a| self.eval(a)).collect();
                 self.outcome.records.push(args);
             }
-            other @ StmtKind::Update { .. } => panic!("not generated: {other:?}"),
+            other @ (StmtKind::Update { .. } | StmtKind::Loop { .. }) => panic!("not generated: {other:?}"),
         }
         ControlFlow::Continue(())
     }

@@ -6,8 +6,8 @@
 
 use lang::format::Format;
 use lang::hir::{
-    Action, Attach, BinOp, Expr, ExprKind, LogicOp, Map, MapId, MapValue, Probe, Program, Stmt, StmtKind,
-    UnOp, Var, VarId,
+    Action, Attach, BinOp, Expr, ExprKind, LogicOp, LoopKind, Map, MapId, MapValue, Probe, Program, Stmt,
+    StmtKind, UnOp, Var, VarId,
 };
 use lang::span::Span;
 use lang::types::Type;
@@ -124,6 +124,8 @@ const ARITHMETIC: &[BinOp] = &[
     BinOp::Shr,
 ];
 const COMPARISONS: &[BinOp] = &[BinOp::Eq, BinOp::Ne, BinOp::Lt, BinOp::Le, BinOp::Gt, BinOp::Ge];
+/// Loops nest no deeper than this.
+const LOOPS: u32 = 2;
 /// Expressions nest no deeper than this.
 const DEPTH: u32 = 4;
 
@@ -151,7 +153,7 @@ pub fn program(shape: &Shape, probes: usize, decisions: &[u32]) -> Program {
 }
 
 fn probe(shape: &Shape, decisions: &[u32]) -> Probe {
-    let mut random = Random { shape, decisions: decisions.iter() };
+    let mut random = Random { shape, decisions: decisions.iter(), loops: 0 };
     let mut body: Vec<Stmt> = Vec::new();
     for (n, ty) in shape.vars.iter().enumerate() {
         let value = random.simplest(ty, n as u64);
@@ -171,7 +173,9 @@ fn probe(shape: &Shape, decisions: &[u32]) -> Probe {
         };
         body.extend(all.enumerate().map(|v| stmt(set(v))));
     }
-    let vars = shape.vars.iter().enumerate().map(|(n, ty)| Var { name: format!("v{n}"), ty: ty.clone() });
+    let counts = (0..LOOPS).map(|_| &Type::I64);
+    let vars = shape.vars.iter().chain(counts).enumerate();
+    let vars = vars.map(|(n, ty)| Var { name: format!("v{n}"), ty: ty.clone() });
     Probe {
         attach: Attach::Begin,
         name: "begin".into(),
@@ -209,6 +213,8 @@ fn text(len: usize, last: u8) -> Expr {
 struct Random<'a> {
     shape: &'a Shape,
     decisions: std::slice::Iter<'a, u32>,
+    /// Loops around the statement that is being made.
+    loops: u32,
 }
 
 impl Random<'_> {
@@ -247,6 +253,13 @@ impl Random<'_> {
                 let ty = self.shape.vars[v].clone();
                 StmtKind::SetVar(VarId(v as u32), self.value(&ty, 0))
             }
+            5 if self.loops > 0 && self.flag() => {
+                if self.flag() {
+                    StmtKind::Break
+                } else {
+                    StmtKind::Continue
+                }
+            }
             4..=5 => {
                 let map = self.below(self.shape.maps.len());
                 let ty = self.shape.maps[map].1.clone();
@@ -271,6 +284,7 @@ impl Random<'_> {
             }
             8 if depth < 3 && depth > 0 && self.below(4) == 3 => StmtKind::Return,
             9 if self.shape.records => StmtKind::Expr(self.effect()),
+            10 if depth < 3 && self.loops < LOOPS && self.flag() => self.repeat(depth),
             10..=11 if depth < 3 => StmtKind::If {
                 cond: self.condition(1),
                 then: self.block(depth + 1),
@@ -278,6 +292,23 @@ impl Random<'_> {
             },
             _ => StmtKind::Expr(self.step()),
         })
+    }
+
+    /// A loop of a few rounds that the checker of the kernel may know or not; a variable takes its number.
+    fn repeat(&mut self, depth: u32) -> StmtKind {
+        let var = VarId(self.shape.vars.len() as u32 + self.loops);
+        let few = |e: Expr| {
+            let mask = Box::new(expr(ExprKind::Int(3), Type::I64));
+            expr(ExprKind::Binary(BinOp::And, Box::new(cast(e, &Type::I64)), mask), Type::I64)
+        };
+        let (from, to) = (self.value(&Type::I64, 2), self.value(&Type::I64, 2));
+        self.loops += 1;
+        let mut body = self.block(depth + 1);
+        self.loops -= 1;
+        if let Some(n) = self.shape.vars.iter().position(|ty| *ty == Type::I64) {
+            body.insert(0, stmt(StmtKind::SetVar(VarId(n as u32), expr(ExprKind::Var(var), Type::I64))));
+        }
+        StmtKind::Loop { kind: LoopKind::Range { var, from: few(from), to: few(to) }, body }
     }
 
     /// A map that numbers can be added to.
