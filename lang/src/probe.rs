@@ -46,7 +46,8 @@ pub enum AttachKind {
         /// Event.
         event: String,
     },
-    /// `uprobe:binary:function`, `uprobe:binary:function+12`, `uprobe:binary:0x1234`, `uretprobe:…`
+    /// `uprobe:binary:function`, `uprobe:binary:function+12`, `uprobe:binary:0x1234`, `uprobe:binary@file.go:41`,
+    /// `uretprobe:…`
     Uprobe {
         /// Path, program name or library name.
         binary: String,
@@ -66,6 +67,13 @@ pub enum UprobeSpec {
     Offset(String, u64),
     /// A virtual address.
     Address(u64),
+    /// A line of the source.
+    Line {
+        /// The end of the file's path, in whole components: `main.go`, `store/db.go`.
+        file: String,
+        /// The line, from 1.
+        line: u32,
+    },
 }
 
 /// The kinds of probe that gotrace has, with their names and the form of the rest.
@@ -151,14 +159,17 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
             if binary.text.is_empty() {
                 return Err(malformed("the binary is missing".into()));
             }
-            if let Some((file, source)) =
-                binary.text.rsplit_once('@').filter(|(_, s)| s.contains('.') && !s.contains('/'))
-            {
-                let line = &target[0].text;
-                let problem = Problem::error(span, "gotrace cannot attach to source lines yet")
-                    .note(format!("`{source}:{line}` in `{file}` is a source line"))
-                    .help(format!("name the function: `{}:{file}:main.f`", info.name));
-                return Err(Box::new(problem));
+            if let Some((file, source)) = source_file(binary) {
+                let line = line_number(target).map_err(malformed)?;
+                if info.name == "uretprobe" {
+                    return Err(malformed(
+                        "a return probe is placed on a whole function, not on a line".into(),
+                    ));
+                }
+                let spec = UprobeSpec::Line { file: source.to_owned(), line };
+                let kind = AttachKind::Uprobe { binary: file.to_owned(), target: spec, ret: false };
+                let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
+                return Ok(AttachPoint { kind, text, span, wants: Wants::default() });
             }
             let quoted = target.iter().any(|t| t.quoted);
             let target = target.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(":");
@@ -298,6 +309,24 @@ fn period(parts: &[Part]) -> Result<Period, String> {
     }
 }
 
+/// Endings of the files that `binary@file` may name; other texts with an `@` are paths of binaries.
+const SOURCES: &[&str] = &["go", "s", "S", "c", "h", "cc", "cpp", "cxx", "hpp", "rs"];
+
+/// Cuts `./web@main.go` into the binary and the source file.
+fn source_file(binary: &Part) -> Option<(&str, &str)> {
+    let (file, source) = binary.text.rsplit_once('@').filter(|_| !binary.quoted)?;
+    let (_, ending) = source.rsplit_once('.')?;
+    (!file.is_empty() && SOURCES.contains(&ending)).then_some((file, source))
+}
+
+fn line_number(target: &[Part]) -> Result<u32, String> {
+    let text = target.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(":");
+    match text.parse() {
+        Ok(line) if line > 0 => Ok(line),
+        _ => Err(format!("`{text}` is no line number, such as `uprobe:./web@main.go:41`")),
+    }
+}
+
 /// `main.f`, `main.f+12`, `0x401000`.
 fn uprobe_target(text: &str, quoted: bool) -> Result<UprobeSpec, String> {
     if text.is_empty() {
@@ -361,6 +390,10 @@ mod tests {
         assert_eq!(parsed("uprobe:./a:0x401000"), uprobe("./a", UprobeSpec::Address(0x40_1000), false));
         assert_eq!(parsed("uprobe:$1:$2"), uprobe("./web", function("main.f"), false));
         assert_eq!(parsed("uprobe:\"$1\":f"), uprobe("$1", function("f"), false));
+        let line = |file: &str, line| UprobeSpec::Line { file: file.into(), line };
+        assert_eq!(parsed("u:./a@main.go:41"), uprobe("./a", line("main.go", 41), false));
+        assert_eq!(parsed("u:./a@b/db.go:7"), uprobe("./a", line("b/db.go", 7), false));
+        assert_eq!(parsed("u:./you@home:f"), uprobe("./you@home", function("f"), false));
         assert_eq!(parsed("uprobe:./a:ns::f"), uprobe("./a", function("ns::f"), false));
     }
 
@@ -384,7 +417,9 @@ mod tests {
             "uprobe::main.f",
             "uprobe:./a:",
             "uprobe:./a:f+x",
-            "uprobe:./a@main.go:41",
+            "uprobe:./a@main.go:main.f",
+            "uprobe:./a@main.go:0",
+            "uretprobe:./a@main.go:41",
             "uretprobe:./a:f+4",
             "uprobe:\"./a:f",
             "uprobe:$3:f",

@@ -71,7 +71,7 @@ impl Env for Table {
         };
         let pattern = match target {
             UprobeSpec::Function(f) | UprobeSpec::Offset(f, _) => f.as_str(),
-            UprobeSpec::Address(_) => "*",
+            UprobeSpec::Address(_) | UprobeSpec::Line { .. } => "*",
         };
         let matches = |name: &str| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),

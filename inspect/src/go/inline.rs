@@ -13,7 +13,7 @@ use super::pclntab::{Format, Values};
 use crate::bytes;
 
 /// `PCDATA_InlTreeIndex`.
-const INLINE_INDEX: Values = Values::PcData(2);
+pub(super) const INLINE_INDEX: Values = Values::PcData(2);
 
 /// A node of an inline tree.
 #[derive(Debug, Clone, Copy)]

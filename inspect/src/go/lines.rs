@@ -1,10 +1,14 @@
 //! Source positions: file and line of an instruction, and the instructions of a line. From the function
 //! table, so that stripped binaries have them too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::inline::INLINE_INDEX;
 use super::pclntab::Values;
 use super::{GoBinary, GoFunc};
+
+/// The inline table's value for a function's own code.
+const NOT_INLINED: i32 = -1;
 
 /// A position in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +24,7 @@ pub struct SourceLine<'a> {
 pub struct LineSite<'a> {
     /// The function that contains the code; the line itself may be of a function inlined into it.
     pub function: GoFunc<'a>,
-    /// First instruction of the line in that function. For the line of the `func` keyword this is the
+    /// First instruction of the line in that function or in one copy that is inlined into it. For the line of the `func` keyword this is the
     /// function's entry: probe its [entry site](GoFunc::entry_site) instead.
     pub addr: u64,
     /// The position.
@@ -41,51 +45,71 @@ impl<'a> GoFunc<'a> {
         self.binary.table().file_name(self.binary.image(), self.record, number)
     }
 
-    /// The first instruction of `line` of a file accepted by `is_file`.
-    fn first_of_line(&self, line: u32, is_file: &mut impl FnMut(&'a str) -> bool) -> Option<LineSite<'a>> {
+    /// Where the code of `line` of a file accepted by `is_file` starts: once for the function itself and once for each inlined
+    /// call that the line belongs to. A line has several runs of code where the compiler moved others in between (the parts of a
+    /// `for` clause, arguments that are calls): the table does not tell which run starts a statement, and the lowest address does
+    /// so but for unusual orders of blocks.
+    fn starts_of_line(&self, line: u32, is_file: &mut impl FnMut(&'a str) -> bool) -> Vec<LineSite<'a>> {
         let (table, image) = (self.binary.table(), self.binary.image());
-        let wanted = i32::try_from(line).ok()?;
+        let Ok(wanted) = i32::try_from(line) else { return Vec::new() };
         let lines = table.values(image, self.record, Values::Line).filter(|run| run.value == wanted);
-        // Both tables cover the function in order: walk them together. The file can change inside a run of
-        // equal lines; the first overlap with an accepted file counts.
+        // The tables cover the function in order: they are walked together.
         let mut files = table.values(image, self.record, Values::File).peekable();
+        let mut copies = table.values(image, self.record, INLINE_INDEX).peekable();
+        let mut seen = HashSet::new();
+        let mut sites = Vec::new();
         for run in lines {
-            while files.next_if(|f| f.end <= run.start).is_some() {}
-            while let Some(f) = files.peek().filter(|f| f.start < run.end).copied() {
-                if let Some(file) = self.file_name(f.value).filter(|file| is_file(file)) {
-                    let addr = run.start.max(f.start);
-                    return Some(LineSite { function: *self, addr, line: SourceLine { file, line } });
+            let mut at = run.start;
+            while at < run.end {
+                while files.next_if(|f| f.end <= at).is_some() {}
+                while copies.next_if(|c| c.end <= at).is_some() {}
+                let Some(file_run) = files.peek().filter(|f| f.start <= at) else { break };
+                // Functions without inlined calls have no table of them.
+                let copy = copies.peek().filter(|c| c.start <= at);
+                let node = copy.map_or(NOT_INLINED, |c| c.value);
+                let end = copy.map_or(run.end, |c| c.end).min(file_run.end);
+                if let Some(file) = self.file_name(file_run.value).filter(|file| is_file(file))
+                    && seen.insert(node)
+                {
+                    sites.push(LineSite { function: *self, addr: at, line: SourceLine { file, line } });
                 }
-                if f.end > run.end {
-                    break;
-                }
-                files.next();
+                at = end.max(at + 1);
             }
         }
-        None
+        sites
     }
 }
 
 impl GoBinary {
-    /// Code of a line: in every function that has instructions of it, the first one. `file` is compared with
-    /// the end of the recorded path, whole components only: `file.go`, `pkg/file.go` or an absolute path.
+    /// Where the code of a line starts: in every function that has instructions of it, once for the function itself and once for
+    /// each call inlined into it. `file` is compared with the end of the recorded path, whole components only: `file.go`,
+    /// `pkg/file.go` or an absolute path.
     pub fn line_sites(&self, file: &str, line: u32) -> Vec<LineSite<'_>> {
         let mut known: HashMap<*const u8, bool> = HashMap::new();
         // File names are shared: each is compared once.
         let mut is_file =
             |path: &str| *known.entry(path.as_ptr()).or_insert_with(|| ends_with_path(path, file));
-        self.functions().filter_map(|function| function.first_of_line(line, &mut is_file)).collect()
+        self.functions().flat_map(|function| function.starts_of_line(line, &mut is_file)).collect()
     }
 
     /// Distinct source files whose path ends with `file`, to tell a script's author that a name is ambiguous
     /// or unknown.
     pub fn source_files(&self, file: &str) -> Vec<&str> {
+        self.files_where(|name| ends_with_path(name, file))
+    }
+
+    /// All source files that code comes from.
+    pub fn all_source_files(&self) -> Vec<&str> {
+        self.files_where(|_| true)
+    }
+
+    fn files_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
         let mut found: Vec<&str> = Vec::new();
-        let mut seen: HashMap<*const u8, ()> = HashMap::new();
+        let mut seen: HashSet<*const u8> = HashSet::new();
         for function in self.functions() {
             for run in self.table.values(&self.image, function.record, Values::File) {
                 let Some(name) = function.file_name(run.value) else { continue };
-                if seen.insert(name.as_ptr(), ()).is_none() && ends_with_path(name, file) {
+                if seen.insert(name.as_ptr()) && wanted(name) {
                     found.push(name);
                 }
             }
@@ -93,6 +117,20 @@ impl GoBinary {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The lines of a file (by its whole recorded path) that have code, in order.
+    pub fn lines_with_code(&self, file: &str) -> Vec<u32> {
+        let mut lines = BTreeSet::new();
+        for function in self.functions() {
+            let files = self.table.values(&self.image, function.record, Values::File);
+            for part in files.filter(|run| function.file_name(run.value) == Some(file)) {
+                let all = self.table.values(&self.image, function.record, Values::Line);
+                let inside = all.filter(|run| run.start < part.end && run.end > part.start);
+                lines.extend(inside.filter_map(|run| u32::try_from(run.value).ok()));
+            }
+        }
+        lines.into_iter().collect()
     }
 }
 

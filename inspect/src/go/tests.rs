@@ -125,7 +125,9 @@ fn inlined_frames_and_lines() {
     assert_eq!(go.is_inlined_only("main.g"), None);
     assert_eq!(go.is_inlined_only("main.nothing"), None);
     let sites: Vec<u64> = go.line_sites("main.go", 30).iter().map(|s| s.addr).collect();
-    assert_eq!(sites, [entry(2)]);
+    // The function's own code, and the copy of main.inl in it.
+    assert_eq!(sites, [entry(2), entry(2) + 5]);
+    assert!(go.lines_with_code("/src/main.go").contains(&30));
     assert!(go.line_sites("other.go", 30).is_empty());
     assert_eq!(go.source_files("main.go"), ["/src/main.go"]);
 }

@@ -180,7 +180,7 @@ impl Env for TestEnv {
                 let (pattern, stop) = match target {
                     UprobeSpec::Function(f) => (f.as_str(), Stop::Entry),
                     UprobeSpec::Offset(f, _) => (f.as_str(), Stop::Inside),
-                    UprobeSpec::Address(_) => ("*", Stop::Inside),
+                    UprobeSpec::Address(_) | UprobeSpec::Line { .. } => ("*", Stop::Inside),
                 };
                 let stop = match (ret, abi) {
                     (true, Abi::C) => Stop::KernelReturn,

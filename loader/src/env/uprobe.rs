@@ -2,7 +2,9 @@
 //!
 //! On a Go binary a function's entry is the site that fires once per call, and its returns are its return instructions;
 //! [`inspect::go`] finds both. C code in the same binary (cgo) and other binaries have the first instruction and the
-//! kernel's uretprobe.
+//! kernel's uretprobe. Source lines are in [`line`].
+
+mod line;
 
 use super::go::{Structures, Types};
 use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
@@ -33,6 +35,7 @@ pub(super) fn resolve(
         UprobeSpec::Function(pattern) => sites.functions(pattern, ret)?,
         UprobeSpec::Offset(function, offset) => sites.inside(function, *offset)?,
         UprobeSpec::Address(vaddr) => sites.address(*vaddr)?,
+        UprobeSpec::Line { file, line } => sites.line(file, *line)?,
     }
     Ok(sites.finish())
 }
