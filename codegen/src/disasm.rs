@@ -54,6 +54,7 @@ fn show(insn: Insn, high: i32, map: Option<String>, at: usize) -> String {
             let r = if code & 7 == 4 { 'w' } else { 'r' };
             let op = match code >> 4 {
                 8 => return format!("{r}{dst} = -{r}{dst}"),
+                0xd => return format!("r{dst} = be{imm} r{dst}"),
                 0xc => "s>>=",
                 n => ["+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "", "%=", "^=", "="]
                     [usize::from(n.min(11))],

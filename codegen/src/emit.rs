@@ -174,6 +174,13 @@ impl Emit<'_> {
                 self.finish(*dst, reg);
             }
             Op::Extend { dst, src, bits, signed } => self.extend(*dst, *src, *bits, *signed),
+            Op::Swap { dst, src, bits } => {
+                let src = self.read(*src, 0);
+                let reg = self.target(*dst);
+                self.mov(reg, src);
+                self.push(Insn::swap(reg, *bits));
+                self.finish(*dst, reg);
+            }
             Op::Clamp { dst, src, limit } => {
                 let src = self.read(*src, 0);
                 let reg = self.target(*dst);

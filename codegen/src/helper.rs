@@ -44,8 +44,12 @@ helpers! {
     Comm = 16 "get_current_comm",
     /// Address of the current `task_struct`.
     CurrentTask = 35 "get_current_task",
+    /// Number of the NUMA node.
+    NumaNode = 42 "get_numa_node_id",
     /// Stack addresses into a buffer.
     GetStack = 67 "get_stack",
+    /// Id of the thread's control group.
+    CgroupId = 80 "get_current_cgroup_id",
     /// Reads user memory.
     ReadUser = 112 "probe_read_user",
     /// Reads kernel memory.
@@ -54,6 +58,8 @@ helpers! {
     ReadUserStr = 114 "probe_read_user_str",
     /// Reads kernel text up to the NUL.
     ReadKernelStr = 115 "probe_read_kernel_str",
+    /// Ticks of the timer.
+    Jiffies = 118 "jiffies64",
     /// Process and thread id in a pid namespace.
     NsPidTgid = 120 "get_ns_current_pid_tgid",
     /// `CLOCK_BOOTTIME`
@@ -109,13 +115,14 @@ impl Helper {
     #[must_use]
     pub fn is_invariant(self) -> bool {
         use Helper::*;
-        matches!(self, CpuId | PidTgid | UidGid | CurrentTask | AttachCookie)
+        matches!(self, CpuId | PidTgid | UidGid | CurrentTask | AttachCookie | NumaNode | CgroupId)
     }
 
     /// Whether a call has no effect but its result.
     #[must_use]
     pub fn is_removable(self) -> bool {
         use Helper::*;
-        self.is_invariant() || matches!(self, KtimeNs | KtimeBootNs | KtimeTaiNs | Random | RingQuery)
+        self.is_invariant()
+            || matches!(self, KtimeNs | KtimeBootNs | KtimeTaiNs | Random | RingQuery | Jiffies)
     }
 }

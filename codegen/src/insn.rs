@@ -263,6 +263,13 @@ impl Insn {
         Insn::new(0x80 | ALU64, dst, R0, 0, 0)
     }
 
+    /// The low `bits` (16, 32 or 64) of `dst` with their bytes in reverse order, on a little-endian machine: conversion to
+    /// big-endian.
+    #[must_use]
+    pub const fn swap(dst: Reg, bits: u8) -> Insn {
+        Insn::new(0xd0 | ALU32 | SRC_REG, dst, R0, 0, bits as i32)
+    }
+
     /// `dst = *(width *)(src + off)`, zero-extended.
     #[must_use]
     pub fn load(width: Width, dst: Reg, src: Reg, off: i16) -> Insn {

@@ -15,6 +15,7 @@ pub mod error;
 pub mod helper;
 pub mod insn;
 pub mod ir;
+pub mod kernel;
 pub mod layout;
 mod live;
 mod lower;

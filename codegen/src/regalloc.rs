@@ -82,6 +82,7 @@ fn hints(f: &Func, intervals: &[Interval], clobbers: &Clobbers) -> Vec<Hint> {
             Op::Copy { dst, src: a }
             | Op::Alu { dst, a, .. }
             | Op::Extend { dst, src: a, .. }
+            | Op::Swap { dst, src: a, .. }
             | Op::Clamp { dst, src: a, .. }
             | Op::Neg { dst, src: a }
                 if dst != a =>

@@ -1,6 +1,7 @@
 //! What code generation must know about the machine that will run the programs. Every decision that depends on a
 //! kernel version goes through here; the loader fills it in by asking the kernel.
 
+use crate::kernel::Fields;
 use lang::arch::Arch;
 
 /// The machine and the run.
@@ -23,6 +24,8 @@ pub struct Target {
     pub executable: Option<ExecutableOf>,
     /// How loops are made that the verifier need not follow to their end.
     pub loops: Loops,
+    /// Offsets of the members of other kernel structures that the script needs; those that this kernel does not describe are missing.
+    pub fields: Fields,
     /// Programs that are not tied to a process run their body only for this process (`-p`, `-c`).
     pub pid: Option<u32>,
     /// Device and inode of the pid namespace that `pid` and `tid` are told in; `None` for the initial one.
@@ -31,6 +34,8 @@ pub struct Target {
     pub count_read_errors: bool,
     /// `CLOCK_BOOTTIME` in nanoseconds that `elapsed` counts from.
     pub start: u64,
+    /// Nanoseconds that `CLOCK_TAI` is ahead of `CLOCK_BOOTTIME`.
+    pub tai_offset: u64,
 }
 
 /// Offsets in bytes, from the kernel's BTF, along `task->mm->exe_file->f_inode` to `i_ino` and `i_sb->s_dev`.
@@ -72,10 +77,12 @@ impl Target {
             tls_base: None,
             executable: None,
             loops: Loops::MayGoto,
+            fields: Fields::new(),
             pid: None,
             pid_namespace: None,
             count_read_errors: false,
             start: 0,
+            tai_offset: 0,
         }
     }
 }

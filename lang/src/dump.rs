@@ -3,8 +3,8 @@
 //! The form is meant for people and for snapshots; nothing reads it back.
 
 use crate::hir::{
-    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, LogicOp, LoopKind, Map, MapId, MapValue, Period,
-    Probe, Program, Stmt, StmtKind, UnOp,
+    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, Fun, LogicOp, LoopKind, Map, MapId, MapValue,
+    Period, PidSpace, Probe, Program, Stmt, StmtKind, UnOp,
 };
 use crate::types::{AddrSpace, Type};
 use std::fmt::{self, Write as _};
@@ -276,6 +276,10 @@ impl Dump<'_> {
             ExprKind::ReadBuf { addr, len, space } => {
                 format!("{}buf({}, {}):{}", memory(*space), sub(addr), sub(len), Sized(&e.ty))
             }
+            ExprKind::Apply(fun, args) => {
+                let args: Vec<String> = args.iter().map(sub).collect();
+                format!("{}({}):{}", fun_name(fun), args.join(", "), Sized(&e.ty))
+            }
             ExprKind::Symbol(a) => format!("({}){}", e.ty, sub(a)),
             ExprKind::Block(stmts, value) => {
                 let mut inner = Dump { program: self.program, probe: self.probe, text: String::new() };
@@ -285,6 +289,15 @@ impl Dump<'_> {
                 format!("{{ {}; {} }}", stmts.join("; "), sub(value))
             }
         }
+    }
+}
+
+fn fun_name(fun: &Fun) -> String {
+    match fun {
+        Fun::SwapBytes(bits) => format!("bswap{bits}"),
+        Fun::Inet { family } => format!("inet{family}"),
+        Fun::Task(field) => format!("{field:?}").to_lowercase(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 
@@ -318,6 +331,10 @@ fn builtin(b: &Builtin, ty: &Type) -> String {
         Builtin::Arg(n) => format!("arg{n}"),
         Builtin::Sarg(n) => format!("sarg{n}"),
         Builtin::Reg(n) => format!("reg{n}"),
+        Builtin::Pid(PidSpace::Own) => "pid".into(),
+        Builtin::Tid(PidSpace::Own) => "tid".into(),
+        Builtin::Pid(PidSpace::Initial) => "pid(init)".into(),
+        Builtin::Tid(PidSpace::Initial) => "tid(init)".into(),
         Builtin::Nsecs(clock) => format!("nsecs({clock:?})").to_lowercase(),
         Builtin::Stack => Sized(ty).to_string(),
         other => format!("{other:?}").to_lowercase(),

@@ -38,6 +38,22 @@ pub trait Env {
         Err(EnvError { message: "no Go program is known".into(), ..EnvError::default() })
     }
 
+    /// Address of a symbol of the kernel (`kaddr("jiffies")`).
+    ///
+    /// # Errors
+    /// No such symbol, or the kernel does not tell.
+    fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
+        Err(EnvError { message: format!("no symbol `{name}` in the kernel"), ..EnvError::default() })
+    }
+
+    /// Id of the control group of a directory in the unified hierarchy (`cgroupid("/sys/fs/cgroup/x")`).
+    ///
+    /// # Errors
+    /// There is no such directory, or it is in no such hierarchy.
+    fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
+        Err(EnvError { message: format!("`{path}` is no control group"), ..EnvError::default() })
+    }
+
     /// Process id of the child started by `-c` or given by `-p`; `None` without either.
     fn child(&self) -> Option<u32>;
 

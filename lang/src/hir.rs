@@ -471,15 +471,48 @@ pub enum ExprKind {
     Symbol(Box<Expr>),
     /// `{ …; e }`: the value after the statements.
     Block(Vec<Stmt>, Box<Expr>),
+    /// A function of values; [`Fun`] says which values it takes and what it gives.
+    Apply(Fun, Vec<Expr>),
+}
+
+/// Functions that need nothing but their operands.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Fun {
+    /// `bswap(n)`: the bytes of an integer of so many bits in reverse order; unsigned.
+    SwapBytes(u8),
+    /// `ntop(e)`: family and address as [`Type::Inet`]. The address is an integer in network order, or an array of 4 or 16 bytes.
+    Inet {
+        /// `AF_INET` or `AF_INET6`.
+        family: u16,
+    },
+    /// `macaddr(e)`: an array of 6 bytes as [`Type::Mac`].
+    Mac,
+    /// A number (`uint64`) as the node's type, a [`Type::Named`].
+    Named,
+    /// Something of a thread: the operand is the address of its `task_struct`, none for the current thread. Of the node's type.
+    Task(TaskField),
+}
+
+/// What [`Fun::Task`] reads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TaskField {
+    /// Process id of the parent (`uint32`), 0 if it lives outside of gotrace's pid namespace.
+    ParentPid,
+    /// Name of the parent's main thread.
+    ParentComm,
+    /// Thread id of the process's main thread (`uint32`), 0 if it lives outside of gotrace's pid namespace.
+    LeaderTid,
+    /// Name of the process's main thread.
+    LeaderComm,
 }
 
 /// Builtin variables and functions without operands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Builtin {
     /// Process id (`uint32`).
-    Pid,
+    Pid(PidSpace),
     /// Thread id (`uint32`).
-    Tid,
+    Tid(PidSpace),
     /// User id (`uint32`).
     Uid,
     /// Group id (`uint32`).
@@ -494,6 +527,16 @@ pub enum Builtin {
     Cpu,
     /// A pseudo-random number (`uint32`).
     Rand,
+    /// Number of CPUs that the machine can have (`uint64`).
+    Cpus,
+    /// Number of the NUMA node (`uint32`).
+    NumaNode,
+    /// Ticks of the kernel's timer (`uint64`).
+    Jiffies,
+    /// Whether the program interrupted user code (`bool`).
+    UserMode,
+    /// Id of the thread's control group in the unified hierarchy (`uint64`).
+    Cgroup,
     /// The attach point that fired, [`Type::ProbeName`].
     Probe,
     /// The traced function, [`Type::FuncName`].
@@ -517,6 +560,15 @@ pub enum Builtin {
     CodeBase,
 }
 
+/// Where process and thread ids are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PidSpace {
+    /// In the pid namespace that gotrace runs in.
+    Own,
+    /// In the initial one.
+    Initial,
+}
+
 /// Clocks of `nsecs`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Clock {
@@ -526,6 +578,8 @@ pub enum Clock {
     Boot,
     /// `CLOCK_TAI`
     Tai,
+    /// `CLOCK_TAI` as gotrace computes it: the boot clock and the distance of the two at the start. For kernels without the other.
+    SoftwareTai,
 }
 
 /// Unary operators.
@@ -630,12 +684,12 @@ impl Expr {
             | ExprKind::GoStr { addr: a, len: b }
             | ExprKind::ReadBuf { addr: a, len: b, .. } => vec![a, b],
             ExprKind::Ternary(c, a, b) => vec![c, a, b],
-            ExprKind::Tuple(list) => list.iter().collect(),
             ExprKind::Block(stmts, value) => {
                 let mut out = vec![value.as_ref()];
                 visit_block(stmts, &mut |stmt| out.extend(stmt.exprs()));
                 out
             }
+            ExprKind::Tuple(list) | ExprKind::Apply(_, list) => list.iter().collect(),
             ExprKind::ReadStr { addr, len, .. } => {
                 std::iter::once(addr.as_ref()).chain(len.as_deref()).collect()
             }

@@ -233,9 +233,32 @@ pub enum Type {
     ProbeName,
     /// Nanoseconds since boot that print as wall-clock time by a `strftime` format.
     Timestamp(Arc<str>),
+    /// A number that prints as the name of what it stands for; 8 bytes. User space looks the name up.
+    Named(NameOf),
+    /// An internet address: the address family in 8 bytes, then 16 bytes of which IPv4 uses the first 4.
+    Inet,
+    /// A hardware address: 6 bytes and two of padding.
+    Mac,
     /// A value of a Go program as it lies in its memory or registers. Only places have such types: what is read from one
     /// has another.
     Go(GoType),
+}
+
+/// What the number of a [`Type::Named`] stands for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum NameOf {
+    /// A user id.
+    User,
+    /// A thread id; prints as the name of the thread.
+    Thread,
+    /// An error number (errno(3)).
+    Errno,
+    /// A signal.
+    Signal,
+    /// A system call.
+    Syscall,
+    /// A control group, in hierarchies whose name matches the filter; an empty one matches all.
+    Cgroup(Arc<str>),
 }
 
 /// Go types that C has no counterpart of, and their layout (`cmd/compile/abi-internal.md` of the Go source).
@@ -297,8 +320,15 @@ impl Type {
             Type::Enum(e) => u32::from(e.bits) / 8,
             Type::Str(n) => *n,
             Type::Buf(n) => (4 + n).next_multiple_of(4),
-            Type::Ptr { .. } | Type::KSym | Type::FuncName | Type::ProbeName | Type::Timestamp(_) => 8,
+            Type::Ptr { .. }
+            | Type::KSym
+            | Type::FuncName
+            | Type::ProbeName
+            | Type::Timestamp(_)
+            | Type::Named(_)
+            | Type::Mac => 8,
             Type::USym => 16,
+            Type::Inet => 24,
             Type::Array(of, n) => of.size() * n,
             Type::Struct(s) => s.size,
             Type::Go(go) => go.size(),
@@ -375,6 +405,7 @@ impl Type {
                 | Type::FuncName
                 | Type::ProbeName
                 | Type::Timestamp(_)
+                | Type::Named(_)
         )
     }
 
@@ -444,6 +475,14 @@ impl fmt::Display for Type {
             Type::FuncName => f.write_str("function name"),
             Type::ProbeName => f.write_str("probe name"),
             Type::Timestamp(_) => f.write_str("timestamp"),
+            Type::Named(NameOf::User) => f.write_str("username_t"),
+            Type::Named(NameOf::Thread) => f.write_str("thread name"),
+            Type::Named(NameOf::Errno) => f.write_str("strerror_t"),
+            Type::Named(NameOf::Signal) => f.write_str("signal name"),
+            Type::Named(NameOf::Syscall) => f.write_str("system call name"),
+            Type::Named(NameOf::Cgroup(_)) => f.write_str("cgroup_path_t"),
+            Type::Inet => f.write_str("inet_t"),
+            Type::Mac => f.write_str("mac_address_t"),
             Type::Go(GoType::Str) => f.write_str("string"),
             Type::Go(GoType::Slice(of)) => write!(f, "[]{of}"),
             Type::Go(GoType::Interface) => f.write_str("interface"),

@@ -4,10 +4,11 @@ use crate::env::host_arch;
 use crate::sys::clock;
 use crate::sys::probe::Feature;
 use codegen::Target;
+use codegen::kernel::{Fields, KernelField};
 use codegen::target::{ExecutableOf, Loops};
 use inspect::btf::Btf;
 use lang::arch::Arch;
-use lang::hir::{Attach, Builtin, Expr, ExprKind, Program, StmtKind, visit_all, visit_block};
+use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, Program, StmtKind, visit_all, visit_block};
 use std::os::linux::fs::MetadataExt;
 
 /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -28,6 +29,8 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
+    target.fields = kernel_fields(program);
+    target.tai_offset = clock::tai_offset();
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
     target
 }
@@ -36,7 +39,14 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
 #[must_use]
 pub fn for_object() -> Target {
     let machine = machine();
-    Target { tls_base: tls_base(machine.arch), executable: executable(), map_count: map_count(), ..machine }
+    let fields = offsets(KernelField::ALL);
+    Target {
+        tls_base: tls_base(machine.arch),
+        executable: executable(),
+        map_count: map_count(),
+        fields,
+        ..machine
+    }
 }
 
 /// What is cheap to know about this machine.
@@ -71,6 +81,24 @@ fn executable() -> Option<ExecutableOf> {
 /// The kernel's function that counts the entries of a map.
 fn map_count() -> Option<u32> {
     Some(kernel_types()?.find_function("bpf_map_sum_elem_count")?.0)
+}
+
+/// Offsets of the kernel's members that a program may need.
+fn kernel_fields(program: &Program) -> Fields {
+    let task = |e: &Expr| matches!(e.kind, ExprKind::Apply(Fun::Task(_), _));
+    let needed = program.probes.iter().any(|probe| any_expr(probe, &task));
+    if needed { offsets(KernelField::ALL) } else { Fields::new() }
+}
+
+/// The offsets that the kernel tells.
+fn offsets(fields: &[KernelField]) -> Fields {
+    let Some(btf) = kernel_types() else { return Fields::new() };
+    let offset = |field: &KernelField| {
+        let (structure, path) = field.path();
+        let offset = btf.member(btf.find_struct(structure)?, path)?.byte_offset()?;
+        Some((*field, offset))
+    };
+    fields.iter().filter_map(offset).collect()
 }
 
 /// The kernel's type information, where it has some.

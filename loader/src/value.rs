@@ -5,8 +5,9 @@
 //! symbols are looked up by [`crate::symbolize`] and only for what reaches the output.
 
 use lang::hir::{Attach, Probe, Program};
-use lang::types::{BitRange, FieldForm, StackKind, StackMode, Struct, Type};
+use lang::types::{BitRange, FieldForm, NameOf, StackKind, StackMode, Struct, Type};
 use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -52,6 +53,17 @@ pub enum Value {
     },
     /// Name of a function or of an attach point.
     Name(Arc<str>),
+    /// A number that prints as a name.
+    Named {
+        /// The number.
+        id: u64,
+        /// What it stands for.
+        of: NameOf,
+    },
+    /// An internet address.
+    Address(IpAddr),
+    /// A hardware address.
+    Hardware([u8; 6]),
     /// A time that prints by a `strftime` format.
     Timestamp {
         /// Nanoseconds since boot.
@@ -299,6 +311,13 @@ impl Decoder {
             },
             Type::FuncName => Value::Name(self.function(number(bytes))),
             Type::ProbeName => Value::Name(self.probe(number(bytes))),
+            Type::Named(of) => Value::Named { id: number(bytes), of: of.clone() },
+            Type::Inet => Value::Address(address(bytes)),
+            Type::Mac => {
+                let mut mac = [0; 6];
+                mac.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+                Value::Hardware(mac)
+            }
             Type::Timestamp(format) => Value::Timestamp { nanos: number(bytes), format: format.clone() },
         })
     }
@@ -398,6 +417,14 @@ fn integer(bytes: &[u8], bits: u8, signed: bool) -> Int {
     } else {
         Int::Unsigned { value: raw, bits }
     }
+}
+
+/// See [`Type::Inet`] for the layout.
+fn address(bytes: &[u8]) -> IpAddr {
+    let mut octets = [0; 16];
+    octets.iter_mut().zip(take(bytes, 8, 16)).for_each(|(to, from)| *to = *from);
+    let [a, b, c, d, ..] = octets;
+    if number(take(bytes, 0, 8)) == 2 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
 }
 
 /// See [`Type::stack_size`] for the layout.

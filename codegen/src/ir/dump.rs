@@ -86,6 +86,7 @@ impl Func {
             Op::Extend { dst, src, bits, signed } => {
                 writeln!(f, "{} = {}{bits} {}", v(*dst), if *signed { 's' } else { 'u' }, v(*src))
             }
+            Op::Swap { dst, src, bits } => writeln!(f, "{} = swap{bits} {}", v(*dst), v(*src)),
             Op::Clamp { dst, src, limit } => writeln!(f, "{} = min {}, {limit}", v(*dst), v(*src)),
             Op::Load { width, dst, from } => {
                 writeln!(f, "{} = load.{} {}", v(*dst), w(*width), Show(self, *from))

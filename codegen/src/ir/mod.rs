@@ -203,6 +203,15 @@ pub enum Op {
         /// By sign rather than zeros.
         signed: bool,
     },
+    /// `dst =` the low `bits` of `src`, their bytes in reverse order, zero-extended.
+    Swap {
+        /// Result.
+        dst: Val,
+        /// Source.
+        src: Val,
+        /// 16, 32 or 64.
+        bits: u8,
+    },
     /// `dst = min(src, limit)`, unsigned. One op, because the verifier must see the bound on the very register that the
     /// result is in.
     Clamp {
@@ -439,6 +448,7 @@ impl Op {
             | Op::Alu { dst, .. }
             | Op::Neg { dst, .. }
             | Op::Extend { dst, .. }
+            | Op::Swap { dst, .. }
             | Op::Clamp { dst, .. }
             | Op::Load { dst, .. } => Some(dst),
             Op::CmpXchg { old, .. } => Some(old),
@@ -467,7 +477,11 @@ impl Op {
             }
         }
         match self {
-            Op::Copy { src, .. } | Op::Neg { src, .. } | Op::Extend { src, .. } | Op::Clamp { src, .. } => {
+            Op::Copy { src, .. }
+            | Op::Neg { src, .. }
+            | Op::Extend { src, .. }
+            | Op::Swap { src, .. }
+            | Op::Clamp { src, .. } => {
                 f(src);
             }
             Op::Alu { a, b, .. } | Op::Branch { a, b, .. } => {
@@ -567,6 +581,7 @@ impl Op {
             | Op::Alu { .. }
             | Op::Neg { .. }
             | Op::Extend { .. }
+            | Op::Swap { .. }
             | Op::Clamp { .. }
             | Op::Load { .. } => true,
             Op::Call { callee: Callee::Helper(helper), .. } => helper.is_removable(),

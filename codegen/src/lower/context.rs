@@ -7,7 +7,7 @@ use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Op, Operand, Place, Val};
 use lang::arch::Arch;
 use lang::env::{Abi, Goroutine, Stop, UprobeClass};
-use lang::hir::{Attach, Builtin, Clock, Expr};
+use lang::hir::{Attach, Builtin, Clock, Expr, PidSpace};
 use lang::types::{AddrSpace, Type};
 
 /// First integer argument registers, by ABI. C: System V on x86-64, AAPCS64 on arm64. Go: ABIInternal (amd64 since 1.17, arm64 since
@@ -29,9 +29,12 @@ impl Lower<'_, '_> {
     /// The value of a scalar builtin.
     pub(super) fn builtin(&mut self, builtin: &Builtin, e: &Expr) -> Value {
         match builtin {
-            Builtin::Pid => self.tgid().into(),
-            Builtin::Tid => {
-                let both = self.pid_tgid();
+            Builtin::Pid(space) => {
+                let both = self.ids(*space);
+                self.f.alu(AluOp::Rsh, both, Operand::Imm(32)).into()
+            }
+            Builtin::Tid(space) => {
+                let both = self.ids(*space);
                 self.low(both).into()
             }
             Builtin::Uid => {
@@ -43,12 +46,15 @@ impl Lower<'_, '_> {
                 self.f.alu(AluOp::Rsh, both, Operand::Imm(32)).into()
             }
             Builtin::Nsecs(clock) => {
-                let helper = match clock {
-                    Clock::Monotonic => Helper::KtimeNs,
-                    Clock::Boot => Helper::KtimeBootNs,
-                    Clock::Tai => Helper::KtimeTaiNs,
+                let (helper, ahead) = match clock {
+                    Clock::Monotonic => (Helper::KtimeNs, 0),
+                    Clock::Boot => (Helper::KtimeBootNs, 0),
+                    Clock::Tai => (Helper::KtimeTaiNs, 0),
+                    Clock::SoftwareTai => (Helper::KtimeBootNs, self.unit.target.tai_offset),
                 };
-                self.f.call(helper, &[]).into()
+                let now = self.f.call(helper, &[]);
+                let ahead = self.f.operand(ahead);
+                self.f.alu(AluOp::Add, now, ahead).into()
             }
             Builtin::Elapsed => {
                 let now = self.f.call(Helper::KtimeBootNs, &[]);
@@ -60,6 +66,11 @@ impl Lower<'_, '_> {
                 let random = self.f.call(Helper::Random, &[]);
                 self.low(random).into()
             }
+            Builtin::Cpus => Value::Imm(u64::from(self.unit.target.cpus)),
+            Builtin::NumaNode => self.f.call(Helper::NumaNode, &[]).into(),
+            Builtin::Jiffies => self.f.call(Helper::Jiffies, &[]).into(),
+            Builtin::Cgroup => self.f.call(Helper::CgroupId, &[]).into(),
+            Builtin::UserMode => self.user_mode(),
             Builtin::Probe => {
                 let high = (self.index as u64) << 32;
                 match self.function() {
@@ -98,6 +109,37 @@ impl Lower<'_, '_> {
         let dst = self.f.temp();
         self.f.push(Op::Extend { dst, src, bits: 32, signed: false });
         dst
+    }
+
+    /// Whether user code was interrupted. Uprobes are in it, tracepoints in the kernel; timers may be in either.
+    fn user_mode(&mut self) -> Value {
+        match &self.probe.attach {
+            Attach::Uprobe { .. } => Value::Imm(1),
+            Attach::Interval(_) | Attach::Profile(_) => {
+                // The privilege level in the code segment; the exception level in PSTATE.
+                let (register, mask, user) = match self.unit.target.arch {
+                    Arch::X86_64 => ("cs", 3, 3),
+                    Arch::Aarch64 => ("pstate", 0xf, 0),
+                };
+                let state = self.register(register);
+                let level = self.f.alu(AluOp::And, state, Operand::Imm(mask));
+                let result = self.f.var();
+                let end = self.f.label();
+                self.f.push(Op::Const { dst: result, value: 0 });
+                self.f.branch(Cond::Ne, level, Operand::Imm(user), end);
+                self.f.push(Op::Const { dst: result, value: 1 });
+                self.f.push(Op::Label(end));
+                self.copy_of(result).into()
+            }
+            _ => Value::Imm(0),
+        }
+    }
+
+    fn ids(&mut self, space: PidSpace) -> Val {
+        match space {
+            PidSpace::Own => self.pid_tgid(),
+            PidSpace::Initial => self.f.call(Helper::PidTgid, &[]),
+        }
     }
 
     /// Process id in the high, thread id in the low half, in gotrace's pid namespace.

@@ -81,6 +81,7 @@ impl Lower<'_, '_> {
                 self.block(stmts);
                 self.scalar(value)
             }
+            ExprKind::Apply(fun, args) => self.apply(fun, args, e),
             ExprKind::Str(_)
             | ExprKind::Tuple(_)
             | ExprKind::ReadStr { .. }

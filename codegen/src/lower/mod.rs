@@ -5,12 +5,13 @@
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations), `stmt`, `loops`, `record`
-//! (messages to user space).
+//! (messages to user space), `fun` (functions of values), `task` (threads).
 
 mod agg;
 mod compare;
 mod context;
 mod expr;
+mod fun;
 mod go_program;
 mod loops;
 mod map;
@@ -18,6 +19,7 @@ mod memory;
 mod record;
 mod stmt;
 mod string;
+mod task;
 
 use crate::error::Error;
 use crate::insn::{Cond, Width};

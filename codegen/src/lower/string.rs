@@ -125,6 +125,13 @@ impl Lower<'_, '_> {
                 self.store_ternary(cond, |l| l.store(a, to, pad), |l| l.store(b, to, pad));
             }
             ExprKind::Cast(of) => self.store_aggregate(of, to, pad),
+            ExprKind::Apply(fun, args) => self.store_applied(fun, args, e, to),
+            // A literal of bytes.
+            ExprKind::Str(bytes) => {
+                let mut bytes = bytes.to_vec();
+                bytes.resize(size as usize, 0);
+                self.write_bytes(to, &bytes);
+            }
             _ => {
                 let from = self.place(e);
                 self.copy(from, to, size);
@@ -203,6 +210,7 @@ impl Lower<'_, '_> {
                 self.f.call_void(Helper::ReadKernelStr, &[Arg::Addr(to), size, Arg::Val(from)]);
             }
             ExprKind::Cast(of) => self.store_str(of, to, cap, pad),
+            ExprKind::Apply(fun, args) => self.store_text_of(fun, args, to, cap, pad),
             ExprKind::MapGet { map, key } => {
                 let size = cap.min(e.ty.size());
                 self.copy_entry(*map, key.as_deref(), to, size);
@@ -227,7 +235,7 @@ impl Lower<'_, '_> {
     }
 
     /// Clears the bytes from `used` on if they matter.
-    fn pad(&mut self, to: Place, used: u32, cap: u32, pad: Pad) {
+    pub(super) fn pad(&mut self, to: Place, used: u32, cap: u32, pad: Pad) {
         if pad == Pad::Zero && used < cap {
             self.clear(to.at(used), cap - used);
         }
@@ -326,7 +334,7 @@ impl Lower<'_, '_> {
         self.read_sized(to, Arg::Imm(i64::from(size)), addr, space);
     }
 
-    fn read_sized(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
+    pub(super) fn read_sized(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
         let helper = match space {
             AddrSpace::User => Helper::ReadUser,
             AddrSpace::Kernel => Helper::ReadKernel,
@@ -336,7 +344,7 @@ impl Lower<'_, '_> {
         self.check_read(status);
     }
 
-    fn read_str(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
+    pub(super) fn read_str(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
         let helper = match space {
             AddrSpace::User => Helper::ReadUserStr,
             AddrSpace::Kernel => Helper::ReadKernelStr,

@@ -21,6 +21,7 @@ enum Key {
     Alu(AluOp, Val, Operand),
     Neg(Val),
     Extend(Val, u8, bool),
+    Swap(Val, u8),
     /// A load from the context, which never changes while the program runs.
     Context(Width, i32),
 }
@@ -155,6 +156,7 @@ fn key(f: &Func, op: &Op) -> Option<Key> {
         }
         Op::Neg { src, .. } if stable(*src) => Key::Neg(*src),
         Op::Extend { src, bits, signed, .. } if stable(*src) => Key::Extend(*src, *bits, *signed),
+        Op::Swap { src, bits, .. } if stable(*src) => Key::Swap(*src, *bits),
         Op::Load { width, from, .. } if from.base == Base::Val(Func::CTX) => Key::Context(*width, from.off),
         _ => return None,
     })

@@ -135,6 +135,10 @@ impl Generate {
                     (self.value(), self.random.of(&[8, 16, 32]), self.random.below(2) == 0);
                 self.temp(|dst| Op::Extend { dst, src, bits, signed });
             }
+            8 if self.random.below(2) == 0 => {
+                let (src, bits) = (self.value(), self.random.of(&[16, 32, 64]));
+                self.temp(|dst| Op::Swap { dst, src, bits });
+            }
             8 => {
                 let src = self.value();
                 self.temp(|dst| Op::Neg { dst, src });

@@ -102,6 +102,7 @@ pub fn run_ir(f: &Func) -> Vec<Call> {
             Op::Alu { op, dst, a, b } => (*dst, alu(*op, val(*a), operand(*b))),
             Op::Neg { dst, src } => (*dst, val(*src).wrapping_neg()),
             Op::Clamp { dst, src, limit } => (*dst, val(*src).min(u64::from(*limit))),
+            Op::Swap { dst, src, bits } => (*dst, (val(*src) << (64 - u32::from(*bits))).swap_bytes()),
             Op::Extend { dst, src, bits, signed } => {
                 let up = 64 - u32::from(*bits);
                 let v = val(*src) << up;
@@ -237,6 +238,7 @@ pub fn run_insns(insns: &[Insn], arguments: &HashMap<usize, usize>) -> Vec<Call>
                 memory.store(width, place(dst), reg(src));
                 continue;
             }
+            4 if code == 0xdc => (reg(dst) << (64 - imm)).swap_bytes(),
             4 => u64::from(operand() as u32),
             7 if code & 0xf0 == 0xb0 => operand(),
             7 if code & 0xf0 == 0x80 => reg(dst).wrapping_neg(),

@@ -1,7 +1,7 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_PROGRAMS, numbered};
-use crate::check::{Call, Checked, Checker, Outcome};
+use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
 use crate::env::{Abi, Stop};
 use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
@@ -80,6 +80,23 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: AT_RETURN,
         elsewhere: Some("use a `uretprobe`"),
         check: |_, call| value(call, Node::Retval, Type::U64),
+    },
+    Builtin {
+        name: "probetype",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "probetype",
+        doc: "The kind of the probe as text: `uprobe`, `tracepoint` and so on, `special` in `begin` and `end`.",
+        example: "begin, interval:s:1 { printf(\"%s\\n\", probetype); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| {
+            let name = match checker.target().kind() {
+                ProbeKind::Begin | ProbeKind::End => "special",
+                kind => kind.name(),
+            };
+            Ok(Outcome::Value(checker.literal_text(name.as_bytes(), call.span)?))
+        },
     },
     Builtin {
         name: "reg",

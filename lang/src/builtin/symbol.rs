@@ -74,14 +74,6 @@ fn uaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             };
             Ok(Outcome::Value(Expr::new(address, ty, call.span)))
         }
-        Err(error) => {
-            let mut problem = Problem::error(arg.span, error.message);
-            problem.notes = error.notes;
-            problem.help.extend(error.help);
-            if let [near, ..] = error.similar.as_slice() {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
-            checker.fail(problem)
-        }
+        Err(error) => checker.no_answer(error, arg.span),
     }
 }

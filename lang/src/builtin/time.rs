@@ -14,7 +14,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (0, 1),
         signature: "nsecs([CLOCK])",
         doc: "Time in nanoseconds, as `uint64`. The clock is `boot` (since the machine started, the default), `monotonic` \
-              (the same without times of sleep) or `tai`.",
+              (the same without times of sleep), `tai` (Linux 6.1), or `sw_tai`, which computes that from the boot clock.",
         example: "uprobe:./web:main.f { @start[callid] = nsecs; }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -31,6 +31,19 @@ pub(super) const ENTRIES: &[Builtin] = &[
         elsewhere: None,
         check: |_, call| {
             Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Elapsed), Type::U64, call.span)))
+        },
+    },
+    Builtin {
+        name: "jiffies",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "jiffies",
+        doc: "Ticks of the kernel's timer since the machine started, as `uint64`.",
+        example: "begin { printf(\"%d\\n\", jiffies); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |_, call| {
+            Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Jiffies), Type::U64, call.span)))
         },
     },
     Builtin {
@@ -60,8 +73,12 @@ pub(super) const ENTRIES: &[Builtin] = &[
 ];
 
 /// The clocks by name.
-const CLOCKS: &[(&str, Clock)] =
-    &[("boot", Clock::Boot), ("monotonic", Clock::Monotonic), ("tai", Clock::Tai)];
+const CLOCKS: &[(&str, Clock)] = &[
+    ("boot", Clock::Boot),
+    ("monotonic", Clock::Monotonic),
+    ("tai", Clock::Tai),
+    ("sw_tai", Clock::SoftwareTai),
+];
 
 fn nsecs(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let clock = match call.args {
@@ -76,7 +93,7 @@ fn nsecs(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
                 None => {
                     return checker.fail(
                         Problem::error(arg.span, "this is no clock")
-                            .note("clocks are boot, monotonic and tai"),
+                            .note("clocks are boot, monotonic, tai and sw_tai"),
                     );
                 }
             }

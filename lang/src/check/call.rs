@@ -5,9 +5,10 @@ use crate::builtin::{self, Builtin};
 use crate::check::maps::with_article;
 use crate::check::{Checked, Checker, build};
 use crate::diag::Problem;
+use crate::env::EnvError;
 use crate::hir::{self, Agg, MapId};
 use crate::span::Span;
-use crate::types::{AddrSpace, Type};
+use crate::types::{AddrSpace, NameOf, Type};
 use std::sync::Arc;
 
 /// A use of a builtin: `f(a, b)`, or `v` with no arguments.
@@ -203,9 +204,26 @@ impl Checker<'_> {
         ))
     }
 
+    /// Reports what the machine had no answer to.
+    pub(crate) fn no_answer<T>(&mut self, error: EnvError, span: Span) -> Checked<T> {
+        let mut problem = Problem::error(span, error.message);
+        problem.notes = error.notes;
+        problem.help.extend(error.help);
+        if let [near, ..] = error.similar.as_slice() {
+            problem = problem.help(format!("did you mean `{near}`?"));
+        }
+        self.fail(problem)
+    }
+
     /// The value as another type.
     pub(crate) fn cast_to(&self, e: hir::Expr, ty: &Type) -> hir::Expr {
         build::cast(e, ty)
+    }
+
+    /// A number that prints as a name.
+    pub(crate) fn named(&self, number: hir::Expr, of: NameOf, span: Span) -> hir::Expr {
+        let number = build::cast(number, &Type::U64);
+        hir::Expr::new(hir::ExprKind::Apply(hir::Fun::Named, vec![number]), Type::Named(of), span)
     }
 
     /// An address and an offset in bytes.

@@ -142,6 +142,22 @@ impl Env for TestEnv {
         Some(Struct { size: 264, align: 8, fields, ..Struct::named(StructKind::Struct, name) })
     }
 
+    fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
+        match name {
+            "do_exit" => Ok(0xffff_ffff_8100_0000),
+            _ => {
+                Err(EnvError { message: format!("the kernel has no symbol `{name}`"), ..EnvError::default() })
+            }
+        }
+    }
+
+    fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
+        match path {
+            "/sys/fs/cgroup" => Ok(1),
+            _ => Err(EnvError { message: format!("`{path}` is no control group"), ..EnvError::default() }),
+        }
+    }
+
     fn arch(&self) -> Arch {
         Arch::X86_64
     }
@@ -800,7 +816,8 @@ fn every_example_of_the_manual_is_accepted() {
                     .into_iter()
                     .map(|mut t| {
                         t.args.fields = tracepoints().into_iter().flat_map(|t| t.args.fields).collect();
-                        t.args.fields.push(Field::new("function", 8, Type::U64));
+                        let more = ["function", "ret", "id", "sig"];
+                        t.args.fields.extend(more.map(|name| Field::new(name, 8, Type::I64)));
                         Match::Tracepoint(t)
                     })
                     .take(1)
@@ -822,6 +839,12 @@ fn every_example_of_the_manual_is_accepted() {
         }
         fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
             self.0.symbol_address(binary, symbol)
+        }
+        fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
+            self.0.kernel_symbol(name)
+        }
+        fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
+            self.0.cgroup_id(path)
         }
         fn child(&self) -> Option<u32> {
             self.0.child()

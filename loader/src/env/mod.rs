@@ -1,6 +1,7 @@
 //! Answers the checker's questions about this machine ([`lang::env::Env`]) from real binaries and the kernel's files.
 
 mod go;
+mod kernel;
 mod library;
 mod program;
 mod tracepoint;
@@ -129,6 +130,14 @@ impl Env for Host {
             }
         };
         program::go_program(&file, &name)
+    }
+
+    fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
+        kernel::symbol(name)
+    }
+
+    fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
+        kernel::cgroup_id(path)
     }
 
     fn child(&self) -> Option<u32> {

@@ -37,6 +37,9 @@ pub fn value(v: &Value, cx: &Context) -> Json {
         | Value::KernelSymbol(_)
         | Value::UserSymbol { .. }
         | Value::Name(_)
+        | Value::Named { .. }
+        | Value::Address(_)
+        | Value::Hardware(_)
         | Value::Timestamp { .. } => {
             let mut shown = Vec::new();
             text::value(&mut shown, v, cx);

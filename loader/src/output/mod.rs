@@ -6,6 +6,7 @@
 
 pub mod hist;
 pub mod json;
+pub mod names;
 pub mod printf;
 pub mod report;
 pub mod sink;

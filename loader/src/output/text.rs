@@ -1,6 +1,6 @@
 //! Values and maps as text, in bpftrace's layout.
 
-use super::{Context, hist, strftime};
+use super::{Context, hist, names, strftime};
 use crate::maps::{Entry, MapResult};
 use crate::symbolize::Frame;
 use crate::value::{Int, Mode, Side, Stack, Text, Value};
@@ -31,6 +31,11 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
         Value::KernelSymbol(address) => symbol(out, Side::Kernel, 0, *address, cx),
         Value::UserSymbol { address, pid } => symbol(out, Side::User, *pid, *address, cx),
         Value::Name(name) => push(out, name),
+        Value::Named { id, of } => push(out, &names::of(*id, of)),
+        Value::Address(address) => push(out, &address.to_string()),
+        Value::Hardware([a, b, c, d, e, f]) => {
+            push(out, &format!("{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{f:02X}"));
+        }
         Value::Timestamp { nanos, format } => {
             out.extend(strftime::format(format, cx.clock.unix_nanos(*nanos)));
         }

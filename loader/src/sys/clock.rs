@@ -16,6 +16,12 @@ pub fn unix_nanos() -> i128 {
     read(libc::CLOCK_REALTIME)
 }
 
+/// Nanoseconds that `CLOCK_TAI` is ahead of `CLOCK_BOOTTIME`.
+#[must_use]
+pub fn tai_offset() -> u64 {
+    (read(libc::CLOCK_TAI) - read(libc::CLOCK_BOOTTIME)) as u64
+}
+
 fn read(clock: libc::clockid_t) -> i128 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for the result; the clocks asked for exist since Linux 2.6.39, so it cannot fail.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod epoll;
 pub mod link;
 pub mod mount;
+pub mod names;
 pub mod perf;
 pub mod probe;
 pub mod process;

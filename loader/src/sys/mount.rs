@@ -1,7 +1,11 @@
-//! Mounting tracefs, where tracepoints are described.
+//! File systems: mounting tracefs, where tracepoints are described; the kind of one.
 
 use super::check;
+use std::ffi::CString;
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Mounts tracefs at its usual place (Linux 4.1).
 ///
@@ -14,4 +18,17 @@ pub fn tracefs() -> io::Result<()> {
     let result =
         unsafe { libc::mount(source.as_ptr(), target.as_ptr(), source.as_ptr(), flags, std::ptr::null()) };
     check(result.into()).map(|_| ())
+}
+
+/// Whether a file is in the unified hierarchy of control groups (a file system of the type cgroup2).
+///
+/// # Errors
+/// As `statfs(2)`.
+pub fn is_cgroup2(path: &Path) -> io::Result<bool> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut found = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the path is NUL-terminated, and there is room for the result.
+    check(unsafe { libc::statfs(path.as_ptr(), found.as_mut_ptr()) }.into())?;
+    // SAFETY: the call has succeeded and filled it in.
+    Ok(unsafe { found.assume_init() }.f_type == libc::CGROUP2_SUPER_MAGIC)
 }

@@ -1,0 +1,79 @@
+//! Functions of values ([`Fun`]).
+
+use super::string::Pad;
+use super::{Lower, Value};
+use crate::Error;
+use crate::insn::Width;
+use crate::ir::{Op, Operand, Place};
+use lang::hir::{Expr, Fun};
+use lang::types::Type;
+
+impl Lower<'_, '_> {
+    /// A function whose value fits a register.
+    pub(super) fn apply(&mut self, fun: &Fun, args: &[Expr], e: &Expr) -> Value {
+        match (fun, args) {
+            (Fun::SwapBytes(bits), [of]) => self.swap_bytes(of, *bits),
+            (Fun::Named, [of]) => self.scalar(of),
+            (Fun::Task(field), task) => self.task_id(*field, task.first()),
+            _ => self.unknown_function(e),
+        }
+    }
+
+    /// A function that gives text.
+    pub(super) fn store_text_of(&mut self, fun: &Fun, args: &[Expr], to: Place, cap: u32, pad: Pad) {
+        match fun {
+            Fun::Task(field) => self.store_task_comm(*field, args.first(), to, cap, pad),
+            _ => {
+                let error = Error::new(self.span, "this function gives no text");
+                self.fail(error);
+            }
+        }
+    }
+
+    /// A function that gives another value that does not fit a register.
+    pub(super) fn store_applied(&mut self, fun: &Fun, args: &[Expr], e: &Expr, to: Place) {
+        match (fun, args) {
+            (Fun::Inet { family }, [address]) => {
+                self.f.store(Width::D, to, Operand::Imm(i32::from(*family)));
+                self.store_address(address, to.at(8), 16);
+            }
+            (Fun::Mac, [address]) => self.store_address(address, to, 8),
+            _ => {
+                self.unknown_function(e);
+            }
+        }
+    }
+
+    fn unknown_function(&mut self, e: &Expr) -> Value {
+        let error = Error::new(e.span, format!("this function gives no {}", e.ty));
+        self.fail(error)
+    }
+
+    /// The bytes of an address in network order, zeros behind them.
+    fn store_address(&mut self, address: &Expr, to: Place, room: u32) {
+        let size = address.ty.size().min(room);
+        if address.ty.is_scalar() {
+            let value = self.scalar(address);
+            let value = self.operand(value);
+            self.f.store(Width::of(size).unwrap_or(Width::W), to, value);
+        } else if address.ty.size() <= room {
+            self.store(address, to, Pad::Zero);
+        } else {
+            let from = self.place(address);
+            self.copy(from, to, size);
+        }
+        self.clear(to.at(size), room - size);
+    }
+
+    fn swap_bytes(&mut self, of: &Expr, bits: u8) -> Value {
+        match self.scalar(of) {
+            Value::Imm(v) => Value::Imm((v << (64 - u32::from(bits))).swap_bytes()),
+            value if bits == 8 => self.convert(value, &of.ty, &Type::Int { bits: 8, signed: false }),
+            Value::Val(src) => {
+                let dst = self.f.temp();
+                self.f.push(Op::Swap { dst, src, bits });
+                dst.into()
+            }
+        }
+    }
+}

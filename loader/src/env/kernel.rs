@@ -1,0 +1,39 @@
+//! What scripts ask about the kernel when they are checked: addresses of symbols, control groups.
+
+use inspect::kallsyms::Kallsyms;
+use lang::env::EnvError;
+use std::os::unix::fs::MetadataExt;
+
+/// Address of a symbol of the kernel or one of its modules.
+pub(super) fn symbol(name: &str) -> Result<u64, EnvError> {
+    let table = Kallsyms::load().map_err(|e| EnvError { message: e.to_string(), ..EnvError::default() })?;
+    if table.is_hidden() {
+        return Err(EnvError {
+            message: "the kernel hides the addresses of its symbols".into(),
+            help: Some("run gotrace as root, and see /proc/sys/kernel/kptr_restrict".into()),
+            ..EnvError::default()
+        });
+    }
+    match table.find(name) {
+        Some(symbol) => Ok(symbol.addr),
+        None => Err(EnvError {
+            message: format!("the kernel has no symbol `{name}`"),
+            similar: super::similar(name, table.symbols().map(|s| s.name)),
+            ..EnvError::default()
+        }),
+    }
+}
+
+/// Id of a control group: the inode of its directory.
+pub(super) fn cgroup_id(path: &str) -> Result<u64, EnvError> {
+    let error = |message: String| EnvError { message, ..EnvError::default() };
+    let metadata = std::fs::metadata(path).map_err(|e| error(format!("{path}: {e}")))?;
+    match crate::sys::mount::is_cgroup2(path.as_ref()) {
+        Ok(true) => Ok(metadata.ino()),
+        Ok(false) => Err(EnvError {
+            help: Some("its groups are directories below /sys/fs/cgroup, or /sys/fs/cgroup/unified".into()),
+            ..error(format!("`{path}` is not in the unified hierarchy of control groups"))
+        }),
+        Err(e) => Err(error(format!("{path}: {e}"))),
+    }
+}
