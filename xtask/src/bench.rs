@@ -5,6 +5,7 @@
 //! `GOTRACE_PEER`.
 
 mod code;
+mod compile;
 mod peer;
 
 use std::error::Error;
@@ -43,7 +44,11 @@ struct Line {
 /// A section of the page: the word that chooses it, its heading, and what measures it.
 type Section = (&'static str, &'static str, fn(&Path, &Path) -> Result<Measured, Box<dyn Error>>);
 
-const SECTIONS: &[Section] = &[("promises", "Promises", promises), ("code", "Generated code", code::section)];
+const SECTIONS: &[Section] = &[
+    ("promises", "Promises", promises),
+    ("code", "Generated code", code::section),
+    ("compile", "Compiling large scripts", compile::section),
+];
 
 /// Text of a section, and whether what it measured keeps what was promised.
 struct Measured {

@@ -48,6 +48,8 @@ pub(crate) struct Unit<'a> {
     pub counters: Vec<Counter>,
     /// Index of each counter.
     counter_at: HashMap<(CounterKind, Span), usize>,
+    /// Index in `maps` of the global-data map of each section.
+    globals: HashMap<String, usize>,
     events: Option<usize>,
     zeros: Option<usize>,
     scratch: Option<usize>,
@@ -123,6 +125,7 @@ impl<'a> Unit<'a> {
             records: Vec::new(),
             counters: vec![Counter { kind: CounterKind::LostEvents, span: Span::default() }],
             counter_at: HashMap::from([((CounterKind::LostEvents, Span::default()), 0)]),
+            globals: HashMap::new(),
             events: None,
             zeros: None,
             scratch: None,
@@ -171,9 +174,10 @@ impl<'a> Unit<'a> {
 
     /// The global-data map of a section, made on first use.
     fn global(&mut self, section: &str) -> usize {
-        if let Some(index) = self.maps.iter().position(|m| m.name == section) {
-            return index;
+        if let Some(index) = self.globals.get(section) {
+            return *index;
         }
+        self.globals.insert(section.into(), self.maps.len());
         self.maps.push(MapDef {
             name: section.into(),
             kind: MapKind::Array,

@@ -8,11 +8,13 @@ use crate::check::infer::{self, Inferred};
 use crate::hir::{Agg, Expr, ExprKind, Map, MapId, MapValue};
 use crate::span::Span;
 use crate::types::{StackMode, Type};
+use std::collections::HashMap;
 
 /// All maps, in order of first use.
 #[derive(Debug, Default)]
 pub(crate) struct Maps {
     pub list: Vec<MapInfo>,
+    by_name: HashMap<String, MapId>,
     /// Something became known in this pass.
     pub changed: bool,
 }
@@ -65,20 +67,21 @@ pub(crate) struct Conflict {
 impl Maps {
     /// The map of that name; a new one at its first use.
     pub fn id(&mut self, name: &Name) -> MapId {
-        let at = self.list.iter().position(|m| m.name == name.text).unwrap_or_else(|| {
-            self.changed = true;
-            let name = name.clone();
-            self.list.push(MapInfo {
-                name: name.text,
-                span: name.span,
-                key: None,
-                value: None,
-                lru: false,
-                pending: None,
-            });
-            self.list.len() - 1
+        if let Some(id) = self.by_name.get(&name.text) {
+            return *id;
+        }
+        self.changed = true;
+        let id = MapId(self.list.len() as u32);
+        self.by_name.insert(name.text.clone(), id);
+        self.list.push(MapInfo {
+            name: name.text.clone(),
+            span: name.span,
+            key: None,
+            value: None,
+            lru: false,
+            pending: None,
         });
-        MapId(at as u32)
+        id
     }
 
     pub fn get(&self, id: MapId) -> &MapInfo {

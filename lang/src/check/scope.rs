@@ -4,6 +4,7 @@ use crate::check::infer::Inferred;
 use crate::hir::{Var, VarId};
 use crate::span::Span;
 use crate::types::Type;
+use std::collections::HashMap;
 
 /// The variables of one program while it is checked.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub(crate) struct Scopes {
     pub vars: Vec<VarInfo>,
     /// Open blocks, the innermost last: the variables declared in each.
     open: Vec<Vec<VarId>>,
+    /// The variables of the open blocks by name.
+    visible: HashMap<String, VarId>,
 }
 
 /// A variable.
@@ -33,7 +36,11 @@ impl Scopes {
 
     pub fn leave(&mut self) {
         for id in self.open.pop().unwrap_or_default() {
-            self.vars[id.0 as usize].ended = true;
+            let var = &mut self.vars[id.0 as usize];
+            var.ended = true;
+            if self.visible.get(&var.name) == Some(&id) {
+                self.visible.remove(&var.name);
+            }
         }
     }
 
@@ -43,14 +50,14 @@ impl Scopes {
         self.vars.push(VarInfo { name: name.to_owned(), span, used: false, ended: false });
         if let Some(block) = self.open.last_mut() {
             block.push(id);
+            self.visible.entry(name.to_owned()).or_insert(id);
         }
         id
     }
 
     /// The visible variable of that name.
     pub fn find(&self, name: &str) -> Option<VarId> {
-        let visible = self.open.iter().flatten();
-        visible.copied().find(|id| self.vars[id.0 as usize].name == name)
+        self.visible.get(name).copied()
     }
 
     /// A variable of that name whose block has ended.
