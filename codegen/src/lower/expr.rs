@@ -300,7 +300,18 @@ impl Lower<'_, '_> {
         self.copy_of(result).into()
     }
 
-    /// Jumps to `to` if the condition is `when`, else falls through.
+    /// Goes on only if the condition holds, else jumps to `to`, where nothing may be used that the condition computes: behind
+    /// `/a && b/`, what `b` computed is known.
+    pub(super) fn require(&mut self, e: &Expr, to: Label) {
+        if let ExprKind::Logical(LogicOp::And, a, b) = &e.kind {
+            self.require(a, to);
+            self.require(b, to);
+        } else {
+            self.branch(e, false, to);
+        }
+    }
+
+    /// Jumps to `to` if the condition is `when`, else falls through. What is known afterwards is known in both places.
     pub(super) fn branch(&mut self, e: &Expr, when: bool, to: Label) {
         match &e.kind {
             ExprKind::Unary(UnOp::Not, of) => self.branch(of, !when, to),
@@ -309,7 +320,8 @@ impl Lower<'_, '_> {
                 let short = matches!(op, LogicOp::Or);
                 if when == short {
                     self.branch(a, when, to);
-                    self.branch(b, when, to);
+                    // What `b` computes is not known where `a` jumps to.
+                    self.perhaps(|l| l.branch(b, when, to));
                 } else {
                     let end = self.f.label();
                     self.branch(a, short, end);

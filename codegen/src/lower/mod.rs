@@ -307,7 +307,7 @@ impl<'a> Lower<'_, 'a> {
         if let Some(predicate) = &probe.predicate {
             let before = self.scratch_slots;
             self.f.push(Op::Line(predicate.span));
-            self.branch(predicate, false, rejected);
+            self.require(predicate, rejected);
             rejected_holds_scratch = self.scratch_slots > before;
             if !rejected_holds_scratch {
                 // Runs that the predicate ends do not pay for scratch memory that only the body needs.
