@@ -24,6 +24,10 @@ pub struct Config {
     pub max_probes: u32,
     /// Pages of the ring buffer, a power of two (`perf_rb_pages`); `None` for a size that suits the script.
     pub ring_pages: Option<u32>,
+    /// Levels of a Go value that are printed (`max_depth`).
+    pub max_depth: u32,
+    /// Elements of a Go slice or array that are printed (`max_elems`).
+    pub max_elems: u32,
 }
 
 /// What happens when an attach point matches nothing.
@@ -48,6 +52,8 @@ impl Default for Config {
             missing_probes: MissingProbes::Error,
             max_probes: 65536,
             ring_pages: None,
+            max_depth: 3,
+            max_elems: 8,
         }
     }
 }
@@ -137,6 +143,18 @@ pub const SETTINGS: &[Setting] = &[
             c.ring_pages = Some(pages);
             Ok(())
         },
+    },
+    Setting {
+        name: "max_depth",
+        old: None,
+        doc: "How deep structures, slices and arrays of Go values are printed.",
+        set: |c, v| number(v, 1, 16).map(|n| c.max_depth = n),
+    },
+    Setting {
+        name: "max_elems",
+        old: None,
+        doc: "How many elements of a Go slice or array are printed.",
+        set: |c, v| number(v, 1, 256).map(|n| c.max_elems = n),
     },
 ];
 

@@ -3,8 +3,8 @@
 //! The form is meant for people and for snapshots; nothing reads it back.
 
 use crate::hir::{
-    Action, Agg, Attach, BinOp, Builtin, Expr, ExprKind, Fun, LogicOp, LoopKind, Map, MapId, MapValue,
-    Period, PidSpace, Probe, Program, Stmt, StmtKind, UnOp,
+    Action, Agg, Attach, BinOp, Builtin, CopyPart, CopySource, Expr, ExprKind, Fun, LogicOp, LoopKind, Map,
+    MapId, MapValue, Period, PidSpace, Probe, Program, Stmt, StmtKind, UnOp,
 };
 use crate::types::{AddrSpace, Type};
 use std::fmt::{self, Write as _};
@@ -287,6 +287,15 @@ impl Dump<'_> {
                 let _ = inner.stmts(stmts, 0);
                 let stmts: Vec<&str> = inner.text.lines().map(str::trim).collect();
                 format!("{{ {}; {} }}", stmts.join("; "), sub(value))
+            }
+            ExprKind::GoTime { wall, ext } => format!("gotime({}, {})", sub(wall), sub(ext)),
+            ExprKind::GoCopy(parts) => {
+                let part = |p: &CopyPart| match &p.from {
+                    CopySource::Memory(a) => format!("{}: {} bytes at {}", p.at, p.size, sub(a)),
+                    CopySource::Value(v) => format!("{}: {}", p.at, sub(v)),
+                };
+                let parts: Vec<String> = parts.iter().map(part).collect();
+                format!("copy[{}]({}):{}", e.ty.size(), parts.join(", "), e.ty)
             }
         }
     }

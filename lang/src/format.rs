@@ -57,6 +57,8 @@ pub enum Conv {
     Char,
     /// `%p`
     Pointer,
+    /// `%f`, `%e`, `%g`: a floating-point number
+    Float(FloatForm),
     /// `%s`: any type in its own form
     Text,
     /// `%r`: a buffer, printable bytes as they are and others as `\x00`
@@ -65,6 +67,29 @@ pub enum Conv {
     BufferHex,
     /// `%rh`: a buffer, two hex digits a byte with spaces between
     BufferHexSpaced,
+}
+
+/// How a floating-point number is printed, as in C.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloatForm {
+    /// `%f`, `%F`: digits and a point
+    Fixed,
+    /// `%e`, `%E`: with an exponent
+    Exponent,
+    /// `%g`, `%G`: the shorter of the two
+    Shortest,
+}
+
+impl FloatForm {
+    /// How it is written in a format.
+    #[must_use]
+    pub fn conversion(self) -> &'static str {
+        match self {
+            FloatForm::Fixed => "%f",
+            FloatForm::Exponent => "%e",
+            FloatForm::Shortest => "%g",
+        }
+    }
 }
 
 /// Why a format string is malformed.
@@ -86,6 +111,12 @@ const CONVERSIONS: &[(&str, Conv)] = &[
     ("X", Conv::HexUpper),
     ("c", Conv::Char),
     ("p", Conv::Pointer),
+    ("f", Conv::Float(FloatForm::Fixed)),
+    ("F", Conv::Float(FloatForm::Fixed)),
+    ("e", Conv::Float(FloatForm::Exponent)),
+    ("E", Conv::Float(FloatForm::Exponent)),
+    ("g", Conv::Float(FloatForm::Shortest)),
+    ("G", Conv::Float(FloatForm::Shortest)),
     ("s", Conv::Text),
     ("rx", Conv::BufferHex),
     ("rh", Conv::BufferHexSpaced),

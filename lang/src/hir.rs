@@ -473,6 +473,15 @@ pub enum ExprKind {
     Block(Vec<Stmt>, Box<Expr>),
     /// A function of values; [`Fun`] says which values it takes and what it gives.
     Apply(Fun, Vec<Expr>),
+    /// The words `wall` and `ext` of a Go `time.Time` (`uint64`) as [`Type::Time`].
+    GoTime {
+        /// Nanoseconds in the low 30 bits; with the highest bit set, seconds since 1885 in those between.
+        wall: Box<Expr>,
+        /// Else the seconds since the year 1.
+        ext: Box<Expr>,
+    },
+    /// A Go value with what it refers to; type [`Type::GoCopy`]. The parts are the bytes of the value itself.
+    GoCopy(Vec<CopyPart>),
 }
 
 /// Functions that need nothing but their operands.
@@ -504,6 +513,36 @@ pub enum TaskField {
     LeaderTid,
     /// Name of the process's main thread.
     LeaderComm,
+}
+
+/// Some bytes of a value that is copied whole.
+#[derive(Clone, Debug)]
+pub struct CopyPart {
+    /// Where they lie in the copy.
+    pub at: u32,
+    /// How many there are; at most 8 for a [`CopySource::Value`].
+    pub size: u32,
+    /// Where they are.
+    pub from: CopySource,
+}
+
+/// Where a [`CopyPart`] is.
+#[derive(Clone, Debug)]
+pub enum CopySource {
+    /// In the memory of the traced process, at this address (`uint64`).
+    Memory(Expr),
+    /// In the low bytes of this number (`uint64`).
+    Value(Expr),
+}
+
+impl CopySource {
+    /// The address or the number.
+    #[must_use]
+    pub fn expr(&self) -> &Expr {
+        match self {
+            CopySource::Memory(e) | CopySource::Value(e) => e,
+        }
+    }
 }
 
 /// Builtin variables and functions without operands.
@@ -682,6 +721,7 @@ impl Expr {
             | ExprKind::Logical(_, a, b)
             | ExprKind::Element { of: a, index: b }
             | ExprKind::GoStr { addr: a, len: b }
+            | ExprKind::GoTime { wall: a, ext: b }
             | ExprKind::ReadBuf { addr: a, len: b, .. } => vec![a, b],
             ExprKind::Ternary(c, a, b) => vec![c, a, b],
             ExprKind::Block(stmts, value) => {
@@ -690,6 +730,7 @@ impl Expr {
                 out
             }
             ExprKind::Tuple(list) | ExprKind::Apply(_, list) => list.iter().collect(),
+            ExprKind::GoCopy(parts) => parts.iter().map(|part| part.from.expr()).collect(),
             ExprKind::ReadStr { addr, len, .. } => {
                 std::iter::once(addr.as_ref()).chain(len.as_deref()).collect()
             }

@@ -50,6 +50,7 @@ mod dump;
 pub mod env;
 pub mod fold;
 pub mod format;
+pub mod gocopy;
 pub mod hir;
 pub mod lexer;
 pub mod literal;

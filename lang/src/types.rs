@@ -3,6 +3,7 @@
 //! The same layout is used for map keys and values, for records in the ring buffer and for stack slots, so the code
 //! generator and the loader's decoder both ask [`Type::size`] and [`Type::align`] and never compute offsets of their own.
 
+use crate::gocopy::GoCopy;
 use std::fmt;
 use std::sync::Arc;
 
@@ -239,9 +240,18 @@ pub enum Type {
     Inet,
     /// A hardware address: 6 bytes and two of padding.
     Mac,
+    /// A floating-point number of 32 or 64 bits, as its bits: programs copy and print floats, they do not compute with them.
+    Float(u8),
+    /// A Go `time.Duration`: nanoseconds with a sign, 8 bytes.
+    Duration,
+    /// A Go `time.Time`: nanoseconds since 1970 with a sign, 8 bytes; [`crate::gocopy::time::BEFORE`] and
+    /// [`crate::gocopy::time::AFTER`] stand for all times that are too early or too late for them.
+    Time,
     /// A value of a Go program as it lies in its memory or registers. Only places have such types: what is read from one
     /// has another.
     Go(GoType),
+    /// A value of a Go program with all that it refers to, for printing.
+    GoCopy(Arc<GoCopy>),
 }
 
 /// What the number of a [`Type::Named`] stands for.
@@ -269,11 +279,14 @@ pub enum GoType {
     /// `[]T`: address, length and capacity, 8 bytes each.
     Slice(Box<Type>),
     /// An interface: type word and data word, 8 bytes each.
-    Interface,
+    Interface {
+        /// It has methods, so that the type word is the address of an itab.
+        methods: bool,
+    },
     /// A map, channel or function: one word, the address of what the runtime keeps of it.
     Reference(GoReference),
-    /// A float of that many bits.
-    Float(u8),
+    /// A complex number of that many bits: two floats.
+    Complex(u8),
 }
 
 /// Go values that are an address of something of the runtime's.
@@ -290,10 +303,10 @@ pub enum GoReference {
 impl GoType {
     fn size(&self) -> u32 {
         match self {
-            GoType::Str | GoType::Interface => 16,
+            GoType::Str | GoType::Interface { .. } => 16,
             GoType::Slice(_) => 24,
             GoType::Reference(_) => 8,
-            GoType::Float(bits) => u32::from(*bits) / 8,
+            GoType::Complex(bits) => u32::from(*bits) / 8,
         }
     }
 }
@@ -316,7 +329,7 @@ impl Type {
         match self {
             Type::Void => 0,
             Type::Bool => 1,
-            Type::Int { bits, .. } => u32::from(*bits) / 8,
+            Type::Int { bits, .. } | Type::Float(bits) => u32::from(*bits) / 8,
             Type::Enum(e) => u32::from(e.bits) / 8,
             Type::Str(n) => *n,
             Type::Buf(n) => (4 + n).next_multiple_of(4),
@@ -326,12 +339,15 @@ impl Type {
             | Type::ProbeName
             | Type::Timestamp(_)
             | Type::Named(_)
-            | Type::Mac => 8,
+            | Type::Mac
+            | Type::Duration
+            | Type::Time => 8,
             Type::USym => 16,
             Type::Inet => 24,
             Type::Array(of, n) => of.size() * n,
             Type::Struct(s) => s.size,
             Type::Go(go) => go.size(),
+            Type::GoCopy(copy) => copy.size,
             Type::Tuple(_) | Type::Record(_) => {
                 let of = self.members().into_iter();
                 let end = of.fold(0, |at: u32, t| at.next_multiple_of(t.align()) + t.size());
@@ -353,12 +369,12 @@ impl Type {
     pub fn align(&self) -> u32 {
         match self {
             Type::Void | Type::Bool => 1,
-            Type::Int { bits, .. } => u32::from(*bits) / 8,
+            Type::Int { bits, .. } | Type::Float(bits) => u32::from(*bits) / 8,
             Type::Enum(e) => u32::from(e.bits) / 8,
             // Strings are compared, hashed and cleared in 8-byte words.
             Type::Str(_) => 8,
             Type::Buf(_) => 4,
-            Type::Go(GoType::Float(bits)) => u32::from(*bits) / 8,
+            Type::Go(GoType::Complex(bits)) => u32::from(*bits) / 16,
             Type::Array(of, _) => of.align(),
             Type::Struct(s) => s.align.max(1),
             Type::Tuple(_) | Type::Record(_) => {
@@ -406,6 +422,9 @@ impl Type {
                 | Type::ProbeName
                 | Type::Timestamp(_)
                 | Type::Named(_)
+                | Type::Float(_)
+                | Type::Duration
+                | Type::Time
         )
     }
 
@@ -485,11 +504,15 @@ impl fmt::Display for Type {
             Type::Mac => f.write_str("mac_address_t"),
             Type::Go(GoType::Str) => f.write_str("string"),
             Type::Go(GoType::Slice(of)) => write!(f, "[]{of}"),
-            Type::Go(GoType::Interface) => f.write_str("interface"),
+            Type::Go(GoType::Interface { .. }) => f.write_str("interface"),
             Type::Go(GoType::Reference(GoReference::Map)) => f.write_str("map"),
             Type::Go(GoType::Reference(GoReference::Chan)) => f.write_str("chan"),
             Type::Go(GoType::Reference(GoReference::Func)) => f.write_str("func"),
-            Type::Go(GoType::Float(bits)) => write!(f, "float{bits}"),
+            Type::Go(GoType::Complex(bits)) => write!(f, "complex{bits}"),
+            Type::Float(bits) => write!(f, "float{bits}"),
+            Type::Duration => f.write_str("time.Duration"),
+            Type::Time => f.write_str("time.Time"),
+            Type::GoCopy(copy) => f.write_str(&copy.name),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod attach;
 pub mod cli;
 pub mod env;
 pub mod events;
+mod gocopy;
 pub mod load;
 pub mod maps;
 pub mod output;

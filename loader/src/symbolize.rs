@@ -4,7 +4,7 @@
 //! when its stack is printed, so the event loop calls [`Symbolizer::note_process`] as soon as it hears of one; its memory
 //! mappings are read and its binaries opened then, symbols are looked up only when something is printed.
 
-use crate::value::Side;
+use crate::value::{GoTypeAddress, Side};
 use inspect::elf::Binary;
 use inspect::kallsyms::Kallsyms;
 use inspect::proc::{Mapping, Process};
@@ -41,6 +41,12 @@ pub trait Resolve {
     ///
     /// `caller` says that it is a return address, so that the call before it is meant.
     fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Frames;
+
+    /// The name of a Go type, as `%T` prints it; `None` where it is not known.
+    fn go_type(&self, ty: GoTypeAddress) -> Option<Arc<str>> {
+        let _ = ty;
+        None
+    }
 }
 
 /// Knows no names; for output that wants addresses only, and for tests.

@@ -64,6 +64,39 @@ pub enum Value {
     Address(IpAddr),
     /// A hardware address.
     Hardware([u8; 6]),
+    /// A floating-point number.
+    Float(Float),
+    /// A complex number.
+    Complex(Float, Float),
+    /// Nanoseconds that print as Go prints a `time.Duration`.
+    Duration(i64),
+    /// A time of day of the Go program.
+    Time {
+        /// Seconds since 1970.
+        seconds: i64,
+        /// Nanoseconds of the second.
+        nanos: u32,
+    },
+    /// A nil pointer, slice, map or the like of a Go program.
+    Nil,
+    /// What was not copied of a Go value.
+    Omitted,
+    /// What lies where programs cannot read it.
+    Unreadable,
+    /// A map or a channel of a Go program.
+    Container {
+        /// Elements in it.
+        len: u64,
+        /// Room of a channel.
+        capacity: Option<u64>,
+    },
+    /// A value in an interface of which only its type and address are known.
+    Dynamic {
+        /// Its type.
+        ty: GoTypeAddress,
+        /// What a pointer, map, channel or function is.
+        address: Option<u64>,
+    },
     /// A time that prints by a `strftime` format.
     Timestamp {
         /// Nanoseconds since boot.
@@ -71,6 +104,64 @@ pub enum Value {
         /// The format.
         format: Arc<str>,
     },
+}
+
+/// Where a Go process has the description of a type.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct GoTypeAddress {
+    /// Address of its `runtime._type`; 0 for no type.
+    pub address: u64,
+    /// The process.
+    pub pid: u32,
+}
+
+/// A floating-point number: its bits, so that values have an order.
+#[derive(Clone, Copy, Debug)]
+pub enum Float {
+    /// `float32`
+    Single(f32),
+    /// `float64`
+    Double(f64),
+}
+
+impl Float {
+    /// A float of 32 or 64 bits.
+    #[must_use]
+    pub fn from_bits(raw: u64, bits: u8) -> Float {
+        match bits {
+            32 => Float::Single(f32::from_bits(raw as u32)),
+            _ => Float::Double(f64::from_bits(raw)),
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn value(self) -> f64 {
+        match self {
+            Float::Single(f) => f.into(),
+            Float::Double(f) => f,
+        }
+    }
+}
+
+impl PartialEq for Float {
+    fn eq(&self, other: &Float) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Float {}
+
+impl PartialOrd for Float {
+    fn partial_cmp(&self, other: &Float) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Float {
+    fn cmp(&self, other: &Float) -> Ordering {
+        self.value().total_cmp(&other.value())
+    }
 }
 
 /// An integer that knows its width, which `%x` and `%u` of a negative number depend on.
@@ -318,6 +409,10 @@ impl Decoder {
                 mac.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
                 Value::Hardware(mac)
             }
+            Type::Float(bits) => Value::Float(Float::from_bits(number(bytes), *bits)),
+            Type::Duration => Value::Duration(number(bytes).cast_signed()),
+            Type::Time => time(number(bytes).cast_signed()),
+            Type::GoCopy(copy) => self.go_copy(copy, bytes)?,
             Type::Timestamp(format) => Value::Timestamp { nanos: number(bytes), format: format.clone() },
         })
     }
@@ -399,13 +494,13 @@ impl Decoder {
 }
 
 /// `len` bytes from `at`, as many of them as there are.
-fn take(bytes: &[u8], at: usize, len: usize) -> &[u8] {
+pub(crate) fn take(bytes: &[u8], at: usize, len: usize) -> &[u8] {
     let rest = bytes.get(at..).unwrap_or(&[]);
     rest.get(..len).unwrap_or(rest)
 }
 
 /// The bytes as a little-endian number; those after the eighth do not count. (All targets are little-endian.)
-fn number(bytes: &[u8]) -> u64 {
+pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).rev().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 
@@ -425,6 +520,16 @@ fn address(bytes: &[u8]) -> IpAddr {
     octets.iter_mut().zip(take(bytes, 8, 16)).for_each(|(to, from)| *to = *from);
     let [a, b, c, d, ..] = octets;
     if number(take(bytes, 0, 8)) == 2 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
+}
+
+/// A time from its nanoseconds since 1970. Those that stand for all that is further away become the time that is meant: in practice
+/// the zero of `time.Time`, the year 1.
+fn time(nanos: i64) -> Value {
+    if nanos == lang::gocopy::time::BEFORE {
+        return Value::Time { seconds: -lang::gocopy::time::UNIX_EPOCH, nanos: 0 };
+    }
+    let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    Value::Time { seconds, nanos: nanos as u32 }
 }
 
 /// See [`Type::stack_size`] for the layout.

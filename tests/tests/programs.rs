@@ -38,6 +38,19 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
          find no name disc false\nprocess 200\n",
         End::Code(0),
     ),
+    (
+        "values",
+        &[],
+        "person 7\nlist 1\nnone true\nslices 25\nfloats -2.499999999675e+10\n2.5 4\ntimes -3m0s\ndynamic <nil>\n\
+         dynamic int\ndynamic int8\ndynamic string\ndynamic bool\ndynamic float64\ndynamic main.Level\n\
+         dynamic *main.Person\ndynamic main.Geo\ndynamic []int\ndynamic map[string]int\n\
+         dynamic *errors.errorString\nfailure <nil>\nfailure plain\nfailure wrapped: inner\n\
+         failure no such file or directory\nfailure open /none: no such file or directory\n\
+         failure connect: connection refused\nfailure dial tcp: connect: connection refused\n\
+         failure strconv.Atoi: parsing \"12x\": invalid syntax\nfailure link /a /b: denied\nfailure code 5\n\
+         failure no wrap: 3\nopen 2 <nil> open /none: no such file or directory\nopen 1 level 7 <nil>\napply 8\n",
+        End::Code(0),
+    ),
     ("generic", &[], "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\n", End::Code(0)),
     ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
     ("lines", &[], "calls 122 5050\n", End::Code(0)),

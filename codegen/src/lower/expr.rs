@@ -82,11 +82,13 @@ impl Lower<'_, '_> {
                 self.scalar(value)
             }
             ExprKind::Apply(fun, args) => self.apply(fun, args, e),
+            ExprKind::GoTime { wall, ext } => self.go_time(wall, ext),
             ExprKind::Str(_)
             | ExprKind::Tuple(_)
             | ExprKind::ReadStr { .. }
             | ExprKind::GoStr { .. }
-            | ExprKind::ReadBuf { .. } => {
+            | ExprKind::ReadBuf { .. }
+            | ExprKind::GoCopy(_) => {
                 let error = crate::Error::new(e.span, format!("a {} does not fit a register", e.ty));
                 self.fail(error)
             }

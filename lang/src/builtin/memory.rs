@@ -79,6 +79,13 @@ fn str(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             ),
         };
     }
+    if let (ExprKind::ReadBuf { addr, len: all, space: AddrSpace::User }, true) =
+        (&text.kind, rest.is_empty())
+    {
+        // The text in a Go `[]byte` is all of its bytes, as that of a Go string is.
+        let kind = ExprKind::GoStr { addr: addr.clone(), len: all.clone() };
+        return Ok(Outcome::Value(Expr::new(kind, string_type(checker, None), call.span)));
+    }
     let (addr, space) = checker.address(text)?;
     let len = len?;
     let ty = string_type(checker, len.as_ref().and_then(|(_, known)| *known));

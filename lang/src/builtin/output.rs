@@ -72,7 +72,11 @@ fn emit(action: Action, args: Vec<Expr>) -> Checked<Outcome> {
 fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let [format_arg, values @ ..] = call.args else { return checker.no_arguments(call) };
     let format = parse_format(checker, format_arg);
-    let checked: Vec<Checked<Expr>> = values.iter().map(|v| checker.expr(v)).collect();
+    // What `%s` prints is read whole.
+    let is_text =
+        |n: usize| format.as_ref().is_ok_and(|f| f.specs().nth(n).is_some_and(|s| s.conv == Conv::Text));
+    let value = |(n, v): (usize, &Ast)| if is_text(n) { checker.shown(v) } else { checker.expr(v) };
+    let checked: Vec<Checked<Expr>> = values.iter().enumerate().map(value).collect();
     let format = format?;
     if values.len() > MAX_VALUES {
         return checker
@@ -120,7 +124,10 @@ fn parse_format(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Format> {
 
 fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Checked<()> {
     let ty = &value.ty;
-    let number = matches!(ty, Type::Int { .. } | Type::Enum(_) | Type::Bool | Type::Ptr { .. });
+    let number = matches!(
+        ty,
+        Type::Int { .. } | Type::Enum(_) | Type::Bool | Type::Ptr { .. } | Type::Duration | Type::Time
+    );
     let (right, name, wants) = match conv {
         Conv::Signed => (number, "%d", "a number"),
         Conv::Unsigned => (number, "%u", "a number"),
@@ -128,6 +135,7 @@ fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Chec
         Conv::HexLower => (number, "%x", "a number"),
         Conv::HexUpper => (number, "%X", "a number"),
         Conv::Char => (number, "%c", "a number"),
+        Conv::Float(form) => (matches!(ty, Type::Float(_)), form.conversion(), "a floating-point number"),
         Conv::Pointer => (number, "%p", "an address"),
         Conv::Text => (*ty != Type::Void && !matches!(ty, Type::Tuple(l) if l.is_empty()), "%s", "a value"),
         Conv::Buffer => (matches!(ty, Type::Buf(_)), "%r", "a buffer"),
@@ -189,7 +197,7 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     if let [surplus, ..] = rest {
         return checker.fail(Problem::error(surplus.span, "only maps have a top and a divisor"));
     }
-    let value = checker.expr(what)?;
+    let value = checker.shown(what)?;
     check_conversion(checker, Conv::Text, &value)?;
     emit(Action::Print, vec![value])
 }

@@ -35,7 +35,7 @@ pub(crate) fn cast(e: Expr, ty: &Type) -> Expr {
     fold::node(Expr::new(ExprKind::Cast(Box::new(e)), ty.clone(), span))
 }
 
-/// A value of an enumeration as the number it is; other values as they are.
+/// A value of an enumeration, a duration or a time as the number it is; other values as they are.
 pub(crate) fn plain(e: Expr) -> Expr {
     match &e.ty {
         Type::Enum(of) => {
@@ -46,6 +46,7 @@ pub(crate) fn plain(e: Expr) -> Expr {
             };
             cast(e, &to)
         }
+        Type::Duration | Type::Time => cast(e, &Type::I64),
         _ => e,
     }
 }

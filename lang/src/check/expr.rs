@@ -111,6 +111,7 @@ impl Checker<'_> {
 
     /// The value of `e` as a condition.
     fn truth(&mut self, value: hir::Expr, e: &Expr) -> Checked<hir::Expr> {
+        let value = build::plain(value);
         match &value.ty {
             Type::Bool => Ok(value),
             Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } | Type::KSym => Ok(build::nonzero(value)),
@@ -263,6 +264,15 @@ impl Checker<'_> {
         {
             return self.fail(Problem::error(key.span, "this is no value that could be a key"));
         }
+        if let Some(copy) = key.as_ref().and_then(|key| copy_with_addresses(&key.ty)) {
+            let message = format!("{} cannot be a key", with_article(&copy));
+            let problem = Problem::error(key.as_ref().map_or(span, |key| key.span), message);
+            return self.fail(
+                problem
+                    .note("two equal values lie at different addresses, which are part of them")
+                    .help("name its members: `@[x.a, x.b]`"),
+            );
+        }
         let what = match &key {
             Some(key) => format!("this key is {}", with_article(&key.ty)),
             None => format!("`{}` is used without a key", name.text),
@@ -377,7 +387,7 @@ impl Checker<'_> {
             (Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } | Type::Bool, Type::Int { .. })
             | (Type::Int { .. } | Type::Ptr { .. }, Type::Ptr { .. })
             | (Type::Bool, Type::Bool)
-            | (Type::KSym, Type::Int { .. }) => build::cast(value, &to),
+            | (Type::KSym | Type::Duration | Type::Time, Type::Int { .. }) => build::cast(value, &to),
             (Type::Str(_), &ANY_STRING) => value,
             (Type::Str(from), Type::Str(to)) if from <= to => value,
             (from, to) => {
@@ -408,6 +418,15 @@ impl Checker<'_> {
         let known: Vec<String> =
             of.variants.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         self.fail(problem.note(format!("its values are {}", known.join(", "))))
+    }
+}
+
+/// The part of a key that is a Go value with addresses in it.
+fn copy_with_addresses(ty: &Type) -> Option<Type> {
+    match ty {
+        Type::GoCopy(copy) if !copy.is_flat() => Some(ty.clone()),
+        Type::Tuple(of) => of.iter().find_map(copy_with_addresses),
+        _ => None,
     }
 }
 

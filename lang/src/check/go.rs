@@ -5,7 +5,7 @@
 
 use crate::ast::{Expr, ExprKind, Name};
 use crate::check::place::{Base, Place};
-use crate::check::{Checked, Checker, build};
+use crate::check::{Checked, Checker, build, whole};
 use crate::diag::Problem;
 use crate::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
 use crate::hir::{self, Attach, BinOp};
@@ -14,7 +14,7 @@ use crate::types::{AddrSpace, GoReference, GoType, Struct, Type};
 use std::sync::Arc;
 
 /// Bytes of a `[]byte` that are read when it is used as a buffer.
-const BUFFER: u32 = 256;
+pub(super) const BUFFER: u32 = 256;
 
 /// Parameters or results.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,19 +71,35 @@ impl Checker<'_> {
             };
         };
         let param = self.pick(side, &signature, pick, e.span)?;
-        let base = match &param.place {
-            ParamPlace::Registers(pieces) => Base::Registers(pieces.clone()),
-            ParamPlace::Stack(offset) => {
-                let sp = self.env.arch().register("sp").unwrap_or_default();
-                let sp = hir::Expr::new(hir::ExprKind::Builtin(hir::Builtin::Reg(sp)), Type::U64, e.span);
-                Base::Memory(build::offset(sp, u64::from(*offset), e.span), AddrSpace::User)
-            }
-        };
+        let base = self.param_base(&param.place, e.span);
         let ty = self.known_struct(param.ty.clone(), e.span)?;
         Ok(Some(Place::new(base, ty)))
     }
 
-    fn signature(&self) -> Option<Arc<Signature>> {
+    pub(super) fn param_base(&self, place: &ParamPlace, span: Span) -> Base {
+        match place {
+            ParamPlace::Registers(pieces) => Base::Registers(pieces.clone()),
+            ParamPlace::Stack(offset) => {
+                let sp = self.env.arch().register("sp").unwrap_or_default();
+                let sp = hir::Expr::new(hir::ExprKind::Builtin(hir::Builtin::Reg(sp)), Type::U64, span);
+                Base::Memory(build::offset(sp, u64::from(*offset), span), AddrSpace::User)
+            }
+        }
+    }
+
+    /// The signature for `args` alone; `None` where `args` means something else or nothing.
+    pub(super) fn params_signature(&mut self, span: Span) -> Checked<Option<Arc<Signature>>> {
+        match &self.target().attach {
+            Attach::Uprobe { ret: false, .. } => {}
+            _ => return Ok(None),
+        }
+        match self.signature() {
+            Some(signature) => Ok(Some(signature)),
+            None => self.untyped(Side::Params, span),
+        }
+    }
+
+    pub(super) fn signature(&self) -> Option<Arc<Signature>> {
         match &self.target().attach {
             Attach::Uprobe { class, .. } => match &class.signature {
                 SignatureOf::Known(signature) => Some(Arc::clone(signature)),
@@ -156,6 +172,7 @@ impl Checker<'_> {
     pub(super) fn holds_go(&self, ty: &Type) -> bool {
         match self.complete_type(ty) {
             Type::Go(_) => true,
+            Type::Struct(s) if s.name == whole::TIME => true,
             Type::Struct(s) => s.fields.iter().any(|f| self.holds_go(&f.ty)),
             Type::Array(of, _) => self.holds_go(&of),
             _ => false,
@@ -164,40 +181,42 @@ impl Checker<'_> {
 
     /// Reads a place of a Go type that C does not have.
     pub(super) fn load_go(&mut self, base: &Base, ty: &GoType, span: Span) -> Checked<hir::Expr> {
-        let cannot = |what: &str, help: &str| Problem::error(span, what).help(help.to_owned());
         match ty {
             GoType::Str => {
                 let (addr, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
                 let kind = hir::ExprKind::GoStr { addr: Box::new(addr), len: Box::new(len) };
                 Ok(hir::Expr::new(kind, Type::Str(self.config.max_strlen.next_multiple_of(8)), span))
             }
-            GoType::Slice(of) if of.size() == 1 => {
+            GoType::Slice(of) if whole::is_byte(of) => {
                 let (addr, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
                 let space = AddrSpace::User;
                 let kind = hir::ExprKind::ReadBuf { addr: Box::new(addr), len: Box::new(len), space };
                 Ok(hir::Expr::new(kind, Type::Buf(BUFFER.min(self.config.max_strlen)), span))
             }
-            GoType::Reference(_) => {
-                let word = self.word(base, 0, span)?;
-                let pointer = Type::Ptr { to: Box::new(Type::Void), space: AddrSpace::User };
-                Ok(build::cast(word, &pointer))
+            GoType::Reference(GoReference::Func) => {
+                let value = self.word(base, 0, span)?;
+                let kind = hir::ExprKind::Load { addr: Box::new(value), space: AddrSpace::User };
+                let code = hir::Expr::new(kind, Type::U64, span);
+                Ok(hir::Expr::new(hir::ExprKind::Symbol(Box::new(code)), Type::USym, span))
             }
-            GoType::Slice(_) => self
-                .fail(cannot("a slice is read element by element", "write `x[0]`; `len(x)` is its length")),
-            GoType::Interface => self.fail(cannot(
-                "the value in an interface cannot be read yet",
-                "`sargN` has its type word and data word",
-            )),
-            GoType::Float(_) => {
-                let problem = match base {
-                    Base::Registers(_) => Problem::error(span, "this float is in a floating-point register")
-                        .note("BPF programs can read the integer registers only"),
-                    _ => Problem::error(span, "floats cannot be computed with in a BPF program")
-                        .help("read its bits through a pointer: `*(uint64 *)…`"),
-                };
-                self.fail(problem)
+            GoType::Complex(_) if matches!(base, Base::Registers(_)) => self.in_float_register(span),
+            GoType::Reference(_) | GoType::Slice(_) | GoType::Interface { .. } | GoType::Complex(_) => {
+                self.whole(base, &Type::Go(ty.clone()), span)
             }
         }
+    }
+
+    /// A `time.Time`, whose first two words say when.
+    pub(super) fn load_time(&mut self, base: &Base, span: Span) -> Checked<hir::Expr> {
+        let (wall, ext) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
+        Ok(whole::time(wall, ext, span))
+    }
+
+    fn in_float_register<T>(&mut self, span: Span) -> Checked<T> {
+        let problem = Problem::error(span, "this float is in a floating-point register")
+            .note("BPF programs can read the integer registers only")
+            .help("it can be read where it lies in memory: in a structure behind a pointer, in a slice");
+        self.fail(problem)
     }
 
     /// The `n`-th 8-byte word of a place.
@@ -224,7 +243,7 @@ impl Checker<'_> {
                 let kind = hir::ExprKind::Builtin(hir::Builtin::Reg(register));
                 Ok(hir::Expr::new(kind, Type::U64, span))
             }
-            Some(None) => self.load_go(&Base::Registers(Vec::new()), &GoType::Float(64), span),
+            Some(None) => self.in_float_register(span),
             None => self.fail(
                 Problem::error(span, "this value is spread over several registers").help("name its members"),
             ),
@@ -236,14 +255,14 @@ impl Checker<'_> {
         const BYTE: Type = Type::Int { bits: 8, signed: false };
         match ty {
             Type::Bool => Ok(build::nonzero(build::cast(self.register_piece(pieces, 0, 1, span)?, &BYTE))),
-            Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } => {
+            Type::Int { .. } | Type::Enum(_) | Type::Ptr { .. } | Type::Duration | Type::Float(_) => {
                 Ok(build::cast(self.register_piece(pieces, 0, ty.size(), span)?, ty))
             }
             Type::Array(of, 1) => self.load_registers(pieces, of, span),
-            _ => self.fail(
-                Problem::error(span, format!("a {ty} in registers is read member by member"))
-                    .help("name a member"),
-            ),
+            Type::Struct(s) if s.name == whole::TIME => {
+                self.load_time(&Base::Registers(pieces.to_vec()), span)
+            }
+            _ => self.whole(&Base::Registers(pieces.to_vec()), ty, span),
         }
     }
 

@@ -24,6 +24,7 @@ mod stmt;
 #[cfg(test)]
 pub(crate) mod tests;
 mod types;
+mod whole;
 
 pub(crate) use call::{Call, Outcome};
 pub(crate) use infer::is_weak;

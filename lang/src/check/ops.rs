@@ -47,6 +47,7 @@ impl Checker<'_> {
     ) -> Checked<hir::Expr> {
         let (a, b) = (build::plain(a), build::plain(b));
         match (&a.ty, &b.ty) {
+            (Type::Float(_), _) | (_, Type::Float(_)) => return self.no_float(&a, &b),
             (Type::Ptr { .. }, _) | (_, Type::Ptr { .. }) => return self.pointer_arithmetic(op, a, b, span),
             (Type::Int { .. } | Type::Bool, Type::Int { .. } | Type::Bool) => {}
             (x, y) => {
@@ -80,6 +81,16 @@ impl Checker<'_> {
         }
         let (a, b) = (build::cast(a, &ty), build::cast(b, &ty));
         Ok(build::binary(hir_op(op), a, b, ty, span))
+    }
+
+    /// An operation on floating-point numbers.
+    fn no_float<T>(&mut self, a: &hir::Expr, b: &hir::Expr) -> Checked<T> {
+        let float = if matches!(a.ty, Type::Float(_)) { a } else { b };
+        let problem = Problem::error(
+            float.span,
+            format!("this is a {}: programs cannot compute with floats", float.ty),
+        );
+        self.fail(problem.note("BPF has no floating-point instructions").help("print it: `%g`, `%f`, `%s`"))
     }
 
     /// An integer as 64 bits of its own sign.
@@ -153,6 +164,7 @@ impl Checker<'_> {
         let equality = matches!(op, BinOp::Eq | BinOp::Ne);
         let compare = |a, b| Ok(build::binary(hir_op(op), a, b, Type::Bool, span));
         match (&a.ty, &b.ty) {
+            (Type::Float(_), _) | (_, Type::Float(_)) => self.no_float(&a, &b),
             (Type::Bool, Type::Bool) | (Type::Int { .. } | Type::Bool, Type::Int { .. } | Type::Bool) => {
                 let ty = common_type(&a, &b);
                 self.warn_comparison(op, &a, &b, &ty, span);

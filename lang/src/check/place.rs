@@ -5,7 +5,7 @@
 
 use crate::ast::{Expr, ExprKind, Name, UnOp};
 use crate::check::maps::with_article;
-use crate::check::{Checked, Checker, build};
+use crate::check::{Checked, Checker, build, whole};
 use crate::diag::Problem;
 use crate::env::Piece;
 use crate::hir::{self, Attach};
@@ -424,9 +424,10 @@ impl Checker<'_> {
                 let byte = hir::Expr::new(hir::ExprKind::Load { addr: Box::new(address), space }, BYTE, span);
                 Ok(build::nonzero(byte))
             }
-            (Base::Memory(_, AddrSpace::User), None) if self.holds_go(&ty) => self.fail(
-                Problem::error(span, format!("a {ty} cannot be read as a whole")).help("name a member"),
-            ),
+            (base @ Base::Memory(_, AddrSpace::User), None) if is_time(&ty) => self.load_time(&base, span),
+            (base @ Base::Memory(_, AddrSpace::User), None) if self.holds_go(&ty) => {
+                self.whole(&base, &ty, span)
+            }
             (Base::Memory(address, space), None) => {
                 node(hir::ExprKind::Load { addr: Box::new(address), space }, ty)
             }
@@ -468,6 +469,11 @@ pub(super) fn part(value: hir::Expr, offset: u32, ty: Type, span: Span) -> hir::
         hir::ExprKind::Part { of, offset: outer } => part(*of, outer + offset, ty, span),
         _ => hir::Expr::new(hir::ExprKind::Part { of: Box::new(value), offset }, ty, span),
     }
+}
+
+/// Whether this is Go's `time.Time`, which has a form of its own.
+fn is_time(ty: &Type) -> bool {
+    matches!(ty, Type::Struct(s) if s.name == whole::TIME)
 }
 
 /// The members of a structure, for a message.

@@ -78,19 +78,19 @@ fn signature(abi: Abi) -> Signature {
     let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
     let go = Type::Go;
     let params = [
-        ("w", go(GoType::Interface)),
+        ("w", go(GoType::Interface { methods: true })),
         ("req", pointer(named("net/http.Request", 264))),
         ("name", go(GoType::Str)),
         ("n", Type::I32),
         ("ok", Type::Bool),
         ("at", named("main.Point", 8)),
-        ("f", go(GoType::Float(64))),
+        ("f", Type::Float(64)),
         ("xs", go(GoType::Slice(Box::new(Type::I64)))),
         ("m", go(GoType::Reference(GoReference::Map))),
         ("body", go(GoType::Slice(Box::new(Type::Int { bits: 8, signed: false })))),
     ];
     let place = |offset: u32, ty: &Type| match (abi, ty) {
-        (Abi::GoRegisters, Type::Go(GoType::Float(_))) => {
+        (Abi::GoRegisters, Type::Float(_)) => {
             ParamPlace::Registers(vec![Piece { register: None, offset: 0, size: 8 }])
         }
         (Abi::GoRegisters, Type::Struct(_)) => {

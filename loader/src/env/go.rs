@@ -155,11 +155,16 @@ impl Types<'_> {
         let bits = (info.size * 8) as u8;
         match info.kind {
             Kind::Bool => Type::Bool,
+            Kind::Int if info.name == "time.Duration" => Type::Duration,
             Kind::Int => Type::Int { bits, signed: true },
             Kind::Uint => Type::Int { bits, signed: false },
-            Kind::Float | Kind::Complex => Type::Go(GoType::Float(bits)),
+            Kind::Float => Type::Float(bits),
+            Kind::Complex => Type::Go(GoType::Complex(bits)),
             Kind::String => Type::Go(GoType::Str),
-            Kind::Interface => Type::Go(GoType::Interface),
+            // `runtime.iface` begins with `tab`, `runtime.eface` with `_type`.
+            Kind::Interface => {
+                Type::Go(GoType::Interface { methods: info.members.first().is_some_and(|m| m.name == "tab") })
+            }
             Kind::Slice => Type::Go(GoType::Slice(Box::new(element()))),
             Kind::Map => Type::Go(GoType::Reference(GoReference::Map)),
             Kind::Chan => Type::Go(GoType::Reference(GoReference::Chan)),

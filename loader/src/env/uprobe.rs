@@ -12,9 +12,12 @@ use inspect::glob::Glob;
 use inspect::go::prologue::NoSite;
 use inspect::go::{GoBinary, GoFunc, abi};
 use inspect::uprobe::{Treatment, is_boundary, treatment};
-use lang::env::{Abi, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, UprobeClass, UprobeMatch};
+use lang::env::{
+    Abi, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, SignatureOf, Stop, UprobeClass,
+    UprobeMatch,
+};
 use lang::probe::{UprobeSpec, Wants};
-use lang::types::{GoType, Type};
+use lang::types::Type;
 use std::collections::HashSet;
 
 /// Names spelled out in a warning about many functions.
@@ -127,13 +130,13 @@ impl<'a> Sites<'a> {
         let returns = function.returns();
         let mut class = self.go_class(function, Stop::ReturnInsn);
         if let SignatureOf::Known(signature) = &class.signature {
-            match signature.results.first().map(|result| &result.ty) {
-                None => return self.leave_out("it has no result for `retval`", function.name()),
-                Some(Type::Go(GoType::Float(_))) => {
-                    return self
-                        .leave_out("its result is a float, which BPF programs cannot read", function.name());
+            match signature.results.as_slice() {
+                [] => return self.leave_out("it has no result for `retval`", function.name()),
+                [Param { ty: Type::Float(_), place: ParamPlace::Registers(_), .. }] => {
+                    let reason = "its result is in a floating-point register, which BPF programs cannot read";
+                    return self.leave_out(reason, function.name());
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
         if self.wants.result && class.abi == Abi::GoStack {

@@ -32,7 +32,26 @@ pub fn value(v: &Value, cx: &Context) -> Json {
         Value::Struct(members) => {
             Json::Object(members.iter().map(|(name, v)| (name.to_string(), value(v, cx))).collect())
         }
+        Value::Nil => Json::Null,
+        Value::Float(f) => match Number::from_f64(f.value()) {
+            // A float32 with no more digits than it has.
+            Some(_) => {
+                text_of(v, cx).parse().map_or_else(|_| string(text_of(v, cx).as_bytes()), Json::Number)
+            }
+            None => string(text_of(v, cx).as_bytes()),
+        },
+        Value::Container { len, capacity } => {
+            let mut members = vec![("len".to_owned(), integer((*len).into()))];
+            members.extend(capacity.map(|cap| ("cap".to_owned(), integer(cap.into()))));
+            Json::Object(members.into_iter().collect())
+        }
         Value::Text(_)
+        | Value::Complex(..)
+        | Value::Duration(_)
+        | Value::Time { .. }
+        | Value::Omitted
+        | Value::Unreadable
+        | Value::Dynamic { .. }
         | Value::Stack(_)
         | Value::KernelSymbol(_)
         | Value::UserSymbol { .. }
@@ -46,6 +65,12 @@ pub fn value(v: &Value, cx: &Context) -> Json {
             string(&shown)
         }
     }
+}
+
+fn text_of(v: &Value, cx: &Context) -> String {
+    let mut shown = Vec::new();
+    text::value(&mut shown, v, cx);
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// Bytes as a string.

@@ -4,9 +4,9 @@
 //! in its own form. Arguments know their width, so `%x` of a 64-bit number needs no length modifier. Numbers narrower
 //! than 32 bits are widened first, as in C.
 
-use super::{Context, text};
+use super::{Context, goform, text};
 use crate::value::{Int, Value};
-use lang::format::{Conv, Format, Piece, Spec};
+use lang::format::{Conv, FloatForm, Format, Piece, Spec};
 
 /// Widest field: a format is part of the script, but a number in it may be a slip.
 const MAX_WIDTH: u32 = 1 << 16;
@@ -44,6 +44,7 @@ fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
         (Conv::Text | Conv::Buffer | Conv::BufferHex | Conv::BufferHexSpaced, _) => {
             own_form(out, spec, arg, cx);
         }
+        (Conv::Float(form), Value::Float(f)) => float(out, spec, f.value(), form),
         (_, arg) => match as_integer(arg) {
             Some(n) => number(out, spec, narrowed(spec, n)),
             None => own_form(out, spec, arg, cx),
@@ -71,6 +72,11 @@ fn as_integer(arg: &Value) -> Option<Int> {
             Some(Int::of_64(*value, false))
         }
         Value::Timestamp { nanos, .. } => Some(Int::of_64(*nanos, false)),
+        Value::Duration(nanos) => Some(Int::of_64(nanos.cast_unsigned(), true)),
+        Value::Time { seconds, nanos } => {
+            let nanos = seconds.saturating_mul(1_000_000_000).saturating_add((*nanos).into());
+            Some(Int::of_64(nanos.cast_unsigned(), true))
+        }
         _ => None,
     }
 }
@@ -122,6 +128,20 @@ fn number(out: &mut Vec<u8>, spec: &Spec, n: Int) {
         digits
     };
     pad(out, spec, format!("{sign}{prefix}{digits}").as_bytes());
+}
+
+/// A floating-point number in one of C's forms.
+fn float(out: &mut Vec<u8>, spec: &Spec, f: f64, form: FloatForm) {
+    let digits = goform::c_float(f, form, spec.precision);
+    let sign = match f.is_sign_negative() && !f.is_nan() {
+        true => "-",
+        false if spec.plus => "+",
+        false if spec.space => " ",
+        false => "",
+    };
+    let width = spec.width.unwrap_or(0).min(MAX_WIDTH) as usize;
+    let zeros = if spec.zero && !spec.left && f.is_finite() { width.saturating_sub(sign.len()) } else { 0 };
+    pad(out, spec, format!("{sign}{digits:0>zeros$}").as_bytes());
 }
 
 /// Appends `shown` with spaces up to the width, which counts characters.

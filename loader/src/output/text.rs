@@ -1,9 +1,9 @@
 //! Values and maps as text, in bpftrace's layout.
 
-use super::{Context, hist, names, strftime};
+use super::{Context, goform, hist, names, strftime};
 use crate::maps::{Entry, MapResult};
 use crate::symbolize::Frame;
-use crate::value::{Int, Mode, Side, Stack, Text, Value};
+use crate::value::{GoTypeAddress, Int, Mode, Side, Stack, Text, Value};
 use std::io::Write as _;
 
 /// Appends a value as `print()` and `%s` show it.
@@ -35,6 +35,22 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
         Value::Address(address) => push(out, &address.to_string()),
         Value::Hardware([a, b, c, d, e, f]) => {
             push(out, &format!("{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{f:02X}"));
+        }
+        Value::Float(f) => push(out, &goform::float(*f)),
+        Value::Complex(real, imaginary) => push(out, &goform::complex(*real, *imaginary)),
+        Value::Duration(nanos) => push(out, &goform::duration(*nanos)),
+        Value::Time { seconds, nanos } => push(out, &goform::time(*seconds, *nanos)),
+        Value::Nil => push(out, "nil"),
+        Value::Omitted => push(out, "..."),
+        Value::Unreadable => push(out, "?"),
+        Value::Container { len, capacity: None } => push(out, &format!("map[len {len}]")),
+        Value::Container { len, capacity: Some(cap) } => push(out, &format!("chan[len {len}, cap {cap}]")),
+        Value::Dynamic { ty, address } => {
+            push(out, &go_type(*ty, cx));
+            match address {
+                Some(address) => push(out, &format!("({address:#x})")),
+                None => push(out, "{...}"),
+            }
         }
         Value::Timestamp { nanos, format } => {
             out.extend(strftime::format(format, cx.clock.unix_nanos(*nanos)));
@@ -129,6 +145,18 @@ fn list(out: &mut Vec<u8>, of: &[Value], (open, comma, close): (&str, &str, &str
         value(out, v, cx);
     }
     push(out, close);
+}
+
+/// The name of a Go type as `%T` prints it; its address where it is not known.
+#[must_use]
+pub fn go_type(ty: GoTypeAddress, cx: &Context) -> String {
+    match ty.address {
+        0 => "<nil>".into(),
+        address => match cx.symbols.go_type(ty) {
+            Some(name) => name.to_string(),
+            None => format!("type {address:#x}"),
+        },
+    }
 }
 
 /// A symbol by itself is the name of the function; code inlined there does not count.

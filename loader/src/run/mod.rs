@@ -299,6 +299,7 @@ impl Run<'_> {
         fn user_code(ty: &Type) -> bool {
             match ty {
                 Type::USym | Type::Stack { kind: StackKind::User, .. } => true,
+                Type::GoCopy(copy) => copy.has_names(),
                 Type::Tuple(_) | Type::Record(_) => ty.members().into_iter().any(user_code),
                 _ => false,
             }

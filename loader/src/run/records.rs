@@ -85,7 +85,9 @@ impl Run<'_> {
         match value {
             Value::UserSymbol { pid, .. } => self.symbols.note_process(*pid),
             Value::Stack(stack) if stack.kind == Side::User => self.symbols.note_process(stack.pid),
-            Value::Tuple(of) => of.iter().for_each(|value| self.note_processes(value)),
+            Value::Dynamic { ty, .. } => self.symbols.note_process(ty.pid),
+            Value::Tuple(of) | Value::Array(of) => of.iter().for_each(|value| self.note_processes(value)),
+            Value::Struct(of) => of.iter().for_each(|(_, value)| self.note_processes(value)),
             _ => {}
         }
     }
