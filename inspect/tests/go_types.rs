@@ -53,6 +53,8 @@ fn all_types_can_be_read_and_have_unique_names() {
 fn the_goroutine_is_where_the_table_says() {
     each(|path, _, go| {
         let offsets = go.goroutine_offsets();
+        let read = inspect::go::goroutine::GoroutineOffsets::of_types(go);
+        assert_eq!(read, Some(offsets), "{path}");
         let (g, m) = (named(go, "runtime.g"), named(go, "runtime.m"));
         let member = |of: &TypeInfo, name: &str| of.members.iter().find(|m| m.name == name).map(|m| m.offset);
         assert_eq!(member(&g, "goid"), Some(offsets.goid), "{path}");
@@ -98,5 +100,20 @@ fn signatures_of_methods_are_those_of_the_debug_information() {
             compared += 1;
         }
         assert!(compared > 50 || !go.has_debug_info(), "{path}: {compared}");
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn reasons_to_wait_are_found() {
+    // Numbers that changed between releases: the sleep of a goroutine.
+    const SLEEP: [(u32, usize); 3] = [(15, 19), (25, 20), (26, 14)];
+    each(|path, _, go| {
+        let reasons = go.wait_reasons();
+        let release = u32::from(go.release().0);
+        let number =
+            SLEEP.iter().rev().find(|(since, _)| release >= *since).map(|(_, n)| *n).expect("a release");
+        assert_eq!(reasons.get(number).map(String::as_str), Some("sleep"), "{path}: {reasons:?}");
+        assert_eq!(reasons.get(1).map(String::as_str), Some("GC assist marking"), "{path}");
     });
 }

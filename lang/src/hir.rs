@@ -590,6 +590,8 @@ pub enum Builtin {
     Reg(u8),
     /// Id of the current goroutine, 0 for none (`uint64`).
     Goid,
+    /// Address of the current goroutine's `runtime.g`, 0 for none (the pointer type of the node).
+    CurrentG,
     /// The number of the current call, the same at its entry and its returns (`uint64`).
     CallId,
     /// A stack of the node's type.

@@ -227,6 +227,8 @@ pub enum Type {
     KSym,
     /// A user address that is printed as a symbol: the address, then the process id, 8 bytes each.
     USym,
+    /// The same, printed as the Go function of the source that the address belongs to.
+    GoFunc,
     /// `func`: index into [`crate::hir::Program::functions`]; 8 bytes, printed and compared as the name.
     FuncName,
     /// `probe`: index of the [`crate::hir::Probe`] in the high 32 bits, of the function (or `u32::MAX`) in the low ones;
@@ -342,7 +344,7 @@ impl Type {
             | Type::Mac
             | Type::Duration
             | Type::Time => 8,
-            Type::USym => 16,
+            Type::USym | Type::GoFunc => 16,
             Type::Inet => 24,
             Type::Array(of, n) => of.size() * n,
             Type::Struct(s) => s.size,
@@ -491,6 +493,7 @@ impl fmt::Display for Type {
             Type::Stack { kind: StackKind::Kernel, .. } => f.write_str("kstack_t"),
             Type::KSym => f.write_str("ksym_t"),
             Type::USym => f.write_str("usym_t"),
+            Type::GoFunc => f.write_str("gofunc_t"),
             Type::FuncName => f.write_str("function name"),
             Type::ProbeName => f.write_str("probe name"),
             Type::Timestamp(_) => f.write_str("timestamp"),

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 pub struct Frame {
     /// Name of the function; `None` when only the address is known.
     pub function: Option<Arc<str>>,
+    /// Name of the Go function of the source that `function` stands for, if that is another one.
+    pub source_function: Option<Arc<str>>,
     /// Bytes from the start of the function.
     pub offset: u64,
     /// The code is inlined into the next frame's function.
@@ -46,6 +48,11 @@ pub trait Resolve {
     fn go_type(&self, ty: GoTypeAddress) -> Option<Arc<str>> {
         let _ = ty;
         None
+    }
+
+    /// Name of the Go function of the source at an address; of other code, of the function as it is.
+    fn go_function(&self, pid: u32, address: u64) -> Option<Arc<str>> {
+        self.frames(Side::User, pid, address, false).last()?.function.clone()
     }
 }
 
@@ -97,7 +104,7 @@ struct Module {
 
 /// How often, and how long apart, the mappings of a process are looked at that is executing its program. The kernel maps
 /// it within some ten microseconds, unless the machine is very busy.
-const EXEC_TRIES: u32 = 50;
+const EXEC_TRIES: u32 = 250;
 const EXEC_PAUSE: Duration = Duration::from_micros(200);
 
 impl Symbolizer {
@@ -129,12 +136,14 @@ impl Symbolizer {
     }
 
     /// Learns the mappings of a process that is just executing its program: what was known is void, and the new
-    /// mappings appear in a moment.
+    /// mappings appear in a moment. Until then it is a copy of this one.
     pub fn note_started(&self, pid: u32) {
+        let own = Identity::of(&Process::new(std::process::id())).map(|own| own.program);
         for _ in 0..EXEC_TRIES {
             self.processes.borrow_mut().remove(&pid);
             self.note_process(pid);
-            let has_code = |known: &Known| known.space.has_files();
+            let is_other = |known: &Known| known.identity.map(|of| of.program) != own;
+            let has_code = |known: &Known| is_other(known) && known.space.has_files();
             if self.processes.borrow().get(&pid).is_none_or(has_code) {
                 return;
             }
@@ -242,6 +251,12 @@ impl Resolve for Symbolizer {
             Side::Kernel => self.kernel(address, caller),
         }
     }
+
+    fn go_function(&self, pid: u32, address: u64) -> Option<Arc<str>> {
+        let frames = self.frames(Side::User, pid, address, false);
+        let frame = frames.last()?;
+        frame.source_function.clone().or_else(|| frame.function.clone())
+    }
 }
 
 /// What a process is and runs; ids of processes are used again, and a process may start another program.
@@ -279,8 +294,11 @@ impl Module {
         {
             let frames = function.frames(looked_up);
             let offset = vaddr.wrapping_sub(function.entry());
+            let source_name = function.source_name();
+            let stands_for = |name: &str| (name != source_name).then(|| source_name.into());
             let frames = frames.iter().map(|frame| Frame {
                 function: Some(frame.name.into()),
+                source_function: if frame.inlined { None } else { stands_for(frame.name) },
                 offset: if frame.inlined { 0 } else { offset },
                 inlined: frame.inlined,
                 source: frame.line.map(|l| (l.file.into(), l.line)),

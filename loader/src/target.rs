@@ -137,7 +137,9 @@ fn needs_goroutine_from_tls(program: &Program) -> bool {
     program.probes.iter().any(|probe| {
         let Attach::Uprobe { class, .. } = &probe.attach else { return false };
         class.goroutine.is_some_and(|g| !g.in_register)
-            && any_expr(probe, &|e| matches!(e.kind, ExprKind::Builtin(Builtin::Goid | Builtin::CallId)))
+            && any_expr(probe, &|e| {
+                matches!(e.kind, ExprKind::Builtin(Builtin::Goid | Builtin::CallId | Builtin::CurrentG))
+            })
     })
 }
 

@@ -51,6 +51,13 @@ pub enum Value {
         /// Process whose address it is.
         pid: u32,
     },
+    /// A user address that prints as the Go function of the source.
+    GoFunction {
+        /// The address.
+        address: u64,
+        /// Process whose address it is.
+        pid: u32,
+    },
     /// Name of a function or of an attach point.
     Name(Arc<str>),
     /// A number that prints as a name.
@@ -397,6 +404,10 @@ impl Decoder {
             Type::Stack { kind, mode, limit } => Value::Stack(stack(bytes, *kind, *mode, *limit)),
             Type::KSym => Value::KernelSymbol(number(bytes)),
             Type::USym => Value::UserSymbol {
+                address: number(take(bytes, 0, 8)),
+                pid: number(take(bytes, 8, 8)) as u32,
+            },
+            Type::GoFunc => Value::GoFunction {
                 address: number(take(bytes, 0, 8)),
                 pid: number(take(bytes, 8, 8)) as u32,
             },

@@ -91,6 +91,7 @@ impl Lower<'_, '_> {
             Builtin::Retval => self.retval(e),
             Builtin::Reg(index) => self.register_at(*index).into(),
             Builtin::Goid => self.goid(e),
+            Builtin::CurrentG => self.served_g(e),
             Builtin::CallId => self.callid(e),
             Builtin::CodeBase => self.code_base(e),
             Builtin::Comm | Builtin::Stack => {
@@ -311,6 +312,28 @@ impl Lower<'_, '_> {
         self.f.push(Op::Copy { dst: result, src: served });
         self.f.push(Op::Label(end));
         self.copy_of(result)
+    }
+
+    /// The `runtime.g` of the current goroutine; on g0, whose id is 0, that of the goroutine it serves.
+    fn served_g(&mut self, e: &Expr) -> Value {
+        let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else {
+            return self.unavailable(e, "curg");
+        };
+        self.once(Once::CurrentG, |lower| {
+            let g = lower.current_g(goroutine, e);
+            let g = lower.val(g);
+            let result = lower.f.var();
+            lower.f.push(Op::Copy { dst: result, src: g });
+            let end = lower.f.label();
+            let own = lower.goroutine_word(g.into(), goroutine.goid);
+            lower.f.branch(Cond::Ne, own, Operand::Imm(0), end);
+            let m = lower.goroutine_word(g.into(), goroutine.m);
+            let served = lower.goroutine_word(m.into(), goroutine.curg);
+            lower.f.push(Op::Copy { dst: result, src: served });
+            lower.f.push(Op::Label(end));
+            lower.copy_of(result)
+        })
+        .into()
     }
 
     /// A number that is the same at entry to and return from one call and differs between calls that are under way at the

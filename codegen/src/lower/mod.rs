@@ -87,6 +87,8 @@ enum Once {
     /// The address of the current `runtime.g`.
     G,
     Goid,
+    /// The `runtime.g` that the thread serves.
+    CurrentG,
     CallId,
 }
 

@@ -3,8 +3,10 @@
 //!
 //! Measured from the DWARF of one binary per release, equal on x86-64 and AArch64; `type g struct` did not
 //! change between patch releases of a line in 1.23 to 1.27. A binary of an unknown newer release is read with
-//! the newest row, and says so.
+//! its own type data; when that cannot be read either, with the newest row, and says so.
 
+use super::GoBinary;
+use super::types::{Member, TypeRef};
 use super::version::Release;
 
 /// Offsets in bytes. Fields of `g` unless named otherwise.
@@ -107,6 +109,40 @@ impl GoroutineOffsets {
             m_curg: row.m_curg,
             m_p: row.m_p,
         }
+    }
+
+    /// What the descriptors of `runtime.g` and `runtime.m` in the binary say; `None` unless all fields are found.
+    pub fn of_types(binary: &GoBinary) -> Option<GoroutineOffsets> {
+        let members = |ty: TypeRef| Some(binary.type_info(ty).ok()??.members);
+        let find =
+            |list: &[Member], name: &str| list.iter().find(|m| m.name == name).map(|m| (m.offset, m.ty));
+        let offset = |list: &[Member], name: &str| find(list, name).map(|(offset, _)| offset);
+        let g = members(binary.runtime_type_named("runtime.g")?)?;
+        let m = members(binary.runtime_type_named("runtime.m")?)?;
+        let ((stack, stack_type), (sched, sched_type)) = (find(&g, "stack")?, find(&g, "sched")?);
+        let (stack_parts, sched_parts) = (members(stack_type)?, members(sched_type)?);
+        Some(GoroutineOffsets {
+            release: binary.release(),
+            guessed: false,
+            goid: offset(&g, "goid")?,
+            m: offset(&g, "m")?,
+            stack_lo: stack + offset(&stack_parts, "lo")?,
+            stack_hi: stack + offset(&stack_parts, "hi")?,
+            stackguard0: offset(&g, "stackguard0")?,
+            panic: offset(&g, "_panic")?,
+            status: offset(&g, "atomicstatus")?,
+            wait_since: offset(&g, "waitsince")?,
+            wait_reason: offset(&g, "waitreason")?,
+            parent_goid: offset(&g, "parentGoid"),
+            gopc: offset(&g, "gopc")?,
+            startpc: offset(&g, "startpc")?,
+            sched_sp: sched + offset(&sched_parts, "sp")?,
+            sched_pc: sched + offset(&sched_parts, "pc")?,
+            m_g0: offset(&m, "g0")?,
+            m_procid: offset(&m, "procid")?,
+            m_curg: offset(&m, "curg")?,
+            m_p: offset(&m, "p")?,
+        })
     }
 }
 

@@ -32,6 +32,7 @@ mod tests;
 pub mod tls;
 pub mod types;
 pub mod version;
+mod waitreason;
 pub mod wrapper;
 
 use std::path::{Path, PathBuf};
@@ -70,6 +71,7 @@ pub struct GoBinary {
     inlined: OnceLock<inline::Index>,
     debug_info: DebugInfo,
     runtime_types: RuntimeTypes,
+    wait_reasons: OnceLock<Vec<String>>,
     /// For error texts.
     path: PathBuf,
 }
@@ -105,6 +107,7 @@ impl GoBinary {
                     inlined: OnceLock::new(),
                     debug_info: DebugInfo::default(),
                     runtime_types: RuntimeTypes::default(),
+                    wait_reasons: OnceLock::new(),
                     path: path.to_path_buf(),
                 }));
             }
@@ -163,9 +166,11 @@ impl GoBinary {
         &self.module
     }
 
-    /// Offsets of the current goroutine's fields.
+    /// Offsets of the current goroutine's fields: those of the release; for one that is not known, what the program's own type data
+    /// says.
     pub fn goroutine_offsets(&self) -> GoroutineOffsets {
-        GoroutineOffsets::of(self.release, self.release_is_guessed)
+        let known = GoroutineOffsets::of(self.release, self.release_is_guessed);
+        if known.guessed { GoroutineOffsets::of_types(self).unwrap_or(known) } else { known }
     }
 
     pub(crate) fn image(&self) -> &Image {

@@ -79,6 +79,62 @@ pub(super) fn role(function: &GoFunc<'_>) -> Role {
     if indirect && !inlined { Role::MethodWrapper { target: None } } else { Role::Body }
 }
 
+/// Wrappers of wrappers that are followed to the function that they stand for.
+const CHAIN: usize = 4;
+
+impl<'a> GoFunc<'a> {
+    /// Name of the function of the source that it stands for: its own, or for a wrapper that of what it calls, as far as code and
+    /// tables tell. The closure of `go f(x)` stands for `f`.
+    pub fn source_name(&self) -> &'a str {
+        let mut function = *self;
+        for _ in 0..CHAIN {
+            let target = match function.role() {
+                Role::Body => break,
+                Role::AbiWrapper { target } | Role::MethodWrapper { target: Some(target) } => target,
+                Role::MethodWrapper { target: None } => break,
+                Role::GoStatementWrapper => match called_by_closure(&function) {
+                    Called::Inlined(name) => return name,
+                    Called::At(target) => target,
+                    Called::Unknown => break,
+                },
+            };
+            let Some(next) = self.binary.function_at(target).filter(|next| next.entry() == target) else {
+                break;
+            };
+            function = next;
+        }
+        function.name()
+    }
+}
+
+/// What the closure of a `go` or `defer` statement calls.
+enum Called<'a> {
+    Inlined(&'a str),
+    At(u64),
+    Unknown,
+}
+
+/// The closure loads the arguments and calls; everything else that is called from it belongs to the runtime (stack growth, write
+/// barriers). If the function is inlined, the calls are its own.
+fn called_by_closure<'a>(function: &GoFunc<'a>) -> Called<'a> {
+    if let Some(inlined) = function.insns().find_map(|insn| {
+        let frames = function.frames(insn.addr);
+        let outermost = frames.len().checked_sub(2)?;
+        frames.get(outermost).map(|frame| frame.name)
+    }) {
+        return Called::Inlined(inlined);
+    }
+    let of_runtime = function.name().starts_with("runtime.");
+    let call = function.insns().find_map(|insn| {
+        let (Flow::Call(target) | Flow::Jump(target)) = insn.flow else { return None };
+        let callee = function.binary.function_at(target).filter(|f| f.entry() == target && f != function)?;
+        let helps = callee.name().starts_with("runtime.") && !of_runtime
+            || callee.name().starts_with("runtime.morestack");
+        (!helps).then_some(target)
+    });
+    call.map_or(Called::Unknown, Called::At)
+}
+
 /// A promoted method of an embedded pointer is a bare jump to the method, and bears no mark since Go 1.19.
 fn unmarked(function: &GoFunc<'_>) -> Option<Role> {
     let mut insns = function.insns().take(UNMARKED_LENGTH + 1).skip_while(|insn| insn.flow == Flow::Next);

@@ -5,7 +5,8 @@ use crate::check::{Call, Checked, Checker, Outcome};
 use crate::diag::Problem;
 use crate::env::ProgramOf;
 use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
-use crate::types::Type;
+use crate::types::{AddrSpace, Struct, StructKind, Type};
+use std::sync::Arc;
 
 pub(super) const ENTRIES: &[Builtin] = &[
     Builtin {
@@ -22,6 +23,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         check: goid,
     },
     Builtin {
+        name: "curg",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "curg",
+        doc: "The current goroutine: a pointer to the program's own `runtime.g`, with the members that its release has \
+              (`curg.goid`, `curg.parentGoid`, `curg.startpc`, `curg.gopc`, `curg.waitreason`). Null when there is none.",
+        example: "uprobe:./web:main.* { @[gofunc(curg.startpc), curg.goid] = count(); }",
+        probes: IN_PROGRAMS,
+        elsewhere: Some("the type of a goroutine is looked up in the program that a uprobe names"),
+        check: current_g,
+    },
+    Builtin {
         name: "callid",
         form: Form::Variable,
         args: (0, 0),
@@ -33,14 +46,34 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: IN_PROGRAMS,
         elsewhere: None,
         check: |checker, call| {
-            goroutine(checker, call, Node::CallId, "use `tid` as the key: a C function returns on its thread")
+            goroutine(
+                checker,
+                call,
+                Node::CallId,
+                Type::U64,
+                "use `tid` as the key: a C function returns on its thread",
+            )
         },
     },
 ];
 
+fn current_g(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let g = Struct::named(StructKind::Struct, "runtime.g");
+    let is_known = checker.go_struct(&g).is_some();
+    let ty = Type::Ptr { to: Box::new(Type::Struct(Arc::new(g))), space: AddrSpace::User };
+    let found = goroutine(checker, call, Node::CurrentG, ty, "`tid` is the id of the thread")?;
+    if is_known {
+        return Ok(found);
+    }
+    let problem = Problem::error(call.span, "the members of `runtime.g` are not known")
+        .note("they are read from the program's type data, which is missing or not understood")
+        .help("`goid` is the goroutine's id");
+    checker.fail(problem)
+}
+
 fn goid(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     if matches!(checker.target().attach, Attach::Uprobe { .. }) {
-        return goroutine(checker, call, Node::Goid, "`tid` is the id of the thread");
+        return goroutine(checker, call, Node::Goid, Type::U64, "`tid` is the id of the thread");
     }
     find_program(checker, call)?;
     Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Goid), Type::U64, call.span)))
@@ -95,7 +128,13 @@ fn find_program(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<()> {
     }
 }
 
-fn goroutine(checker: &mut Checker<'_>, call: &Call<'_>, node: Node, otherwise: &str) -> Checked<Outcome> {
+fn goroutine(
+    checker: &mut Checker<'_>,
+    call: &Call<'_>,
+    node: Node,
+    ty: Type,
+    otherwise: &str,
+) -> Checked<Outcome> {
     let target = checker.target();
     let Attach::Uprobe { class, .. } = &target.attach else {
         return checker
@@ -108,5 +147,5 @@ fn goroutine(checker: &mut Checker<'_>, call: &Call<'_>, node: Node, otherwise: 
             .help(otherwise);
         return checker.fail(problem);
     }
-    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(node), Type::U64, call.span)))
+    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(node), ty, call.span)))
 }

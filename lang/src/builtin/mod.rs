@@ -176,8 +176,6 @@ const NOT_YET: &[&str] = &[
     "kfunc_allowed",
     "unwatch",
     "tseries",
-    "curg",
-    "gofunc",
     "gotype",
     "goerr",
 ];

@@ -20,6 +20,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         check: |checker, call| symbol(checker, call, Type::USym),
     },
     Builtin {
+        name: "gofunc",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "gofunc(ADDRESS)",
+        doc: "An address of the current program that prints as the name of its Go function. A function that the compiler made to \
+              forward a call, such as the one that a `go` statement starts, has the name of the function that it calls, as far as its code tells.",
+        example: "uprobe:./web:runtime.goexit1 { @[gofunc(curg.startpc)] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| symbol(checker, call, Type::GoFunc),
+    },
+    Builtin {
         name: "ksym",
         form: Form::Function,
         args: (1, 1),

@@ -163,7 +163,7 @@ impl Checker<'_> {
     }
 
     /// A Go structure with its members.
-    pub(super) fn go_struct(&self, s: &Struct) -> Option<Arc<Struct>> {
+    pub(crate) fn go_struct(&self, s: &Struct) -> Option<Arc<Struct>> {
         let binary = self.target().binaries.first()?;
         self.env.go_struct(binary, &s.name).map(Arc::new)
     }

@@ -7,7 +7,7 @@ use crate::env::{
     ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
-use crate::types::{AddrSpace, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
+use crate::types::{AddrSpace, Enum, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
 /// A machine with two Go programs, a C library and two tracepoints.
@@ -124,6 +124,12 @@ fn named(name: &str, size: u32) -> Type {
     Type::Struct(Arc::new(Struct { size, align: 8, ..Struct::named(StructKind::Struct, name) }))
 }
 
+/// The type of `g.waitreason`, as a program with two reasons has it.
+fn wait_reason() -> Enum {
+    let variants = vec![(String::new(), 0), ("GC assist marking".into(), 1)];
+    Enum { name: "runtime.waitReason".into(), bits: 8, signed: false, variants }
+}
+
 impl Env for TestEnv {
     fn go_struct(&self, _binary: &str, name: &str) -> Option<Struct> {
         let field = |name: &str, offset, ty| Field::new(name, offset, ty);
@@ -136,6 +142,11 @@ impl Env for TestEnv {
             "net/url.URL" => {
                 vec![field("Scheme", 0, Type::Go(GoType::Str)), field("Path", 56, Type::Go(GoType::Str))]
             }
+            "runtime.g" => vec![
+                field("goid", 152, Type::U64),
+                field("startpc", 304, Type::U64),
+                field("waitreason", 176, Type::Enum(Arc::new(wait_reason()))),
+            ],
             "main.Point" => vec![field("X", 0, Type::I32), field("Y", 4, Type::I32)],
             _ => return None,
         };

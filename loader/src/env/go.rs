@@ -6,13 +6,15 @@ use inspect::go::types::{TypeInfo, TypeRef};
 use inspect::go::version::Release;
 use inspect::go::{GoBinary, GoFunc, abi};
 use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
-use lang::types::{AddrSpace, Field, GoReference, GoType, Struct, StructKind, Type};
+use lang::types::{AddrSpace, Enum, Field, GoReference, GoType, Struct, StructKind, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Types within types that are followed to spell a type: `[][]*T`. What is deeper is `void`.
 const DEPTH: u32 = 4;
+/// The type of `g.waitreason`.
+const WAIT_REASON: &str = "runtime.waitReason";
 /// Name that Go 1.27 gives the hidden parameter of generic functions.
 const DICTIONARY: &str = ".dict";
 /// Hidden first parameter of generic functions: before the receiver up to Go 1.20, behind it since.
@@ -157,6 +159,7 @@ impl Types<'_> {
             Kind::Bool => Type::Bool,
             Kind::Int if info.name == "time.Duration" => Type::Duration,
             Kind::Int => Type::Int { bits, signed: true },
+            Kind::Uint if info.name == WAIT_REASON => self.wait_reason(bits),
             Kind::Uint => Type::Int { bits, signed: false },
             Kind::Float => Type::Float(bits),
             Kind::Complex => Type::Go(GoType::Complex(bits)),
@@ -186,10 +189,22 @@ impl Types<'_> {
         }
     }
 
-    /// A structure that was met before, with its members.
+    /// The type of `g.waitreason`, which prints as the program's own text.
+    fn wait_reason(&self, bits: u8) -> Type {
+        let texts = self.go.wait_reasons().iter().cloned().zip(0..);
+        Type::Enum(Arc::new(Enum {
+            name: WAIT_REASON.to_owned(),
+            bits,
+            signed: false,
+            variants: texts.collect(),
+        }))
+    }
+
+    /// A structure with its members: one that was met before, or that the program's type data has by this name.
     pub fn structure(&self, name: &str) -> Option<Struct> {
         let key = (self.binary.to_owned(), name.to_owned());
-        let ty = self.structures.0.borrow().get(&key).copied()?;
+        let met = self.structures.0.borrow().get(&key).copied();
+        let ty = met.or_else(|| self.go.runtime_type_named(name))?;
         let info = self.go.type_info(ty).ok()??;
         let field = |m: &inspect::go::types::Member| {
             let ty = self.ty(m.ty, 0)?;

@@ -55,6 +55,7 @@ pub fn value(v: &Value, cx: &Context) -> Json {
         | Value::Stack(_)
         | Value::KernelSymbol(_)
         | Value::UserSymbol { .. }
+        | Value::GoFunction { .. }
         | Value::Name(_)
         | Value::Named { .. }
         | Value::Address(_)

@@ -68,9 +68,10 @@ fn as_integer(arg: &Value) -> Option<Int> {
     match arg {
         Value::Int(n) | Value::Enum { value: n, .. } => Some(*n),
         Value::Bool(b) => Some(Int::Unsigned { value: u64::from(*b), bits: 8 }),
-        Value::Pointer(value) | Value::KernelSymbol(value) | Value::UserSymbol { address: value, .. } => {
-            Some(Int::of_64(*value, false))
-        }
+        Value::Pointer(value)
+        | Value::KernelSymbol(value)
+        | Value::UserSymbol { address: value, .. }
+        | Value::GoFunction { address: value, .. } => Some(Int::of_64(*value, false)),
         Value::Timestamp { nanos, .. } => Some(Int::of_64(*nanos, false)),
         Value::Duration(nanos) => Some(Int::of_64(nanos.cast_unsigned(), true)),
         Value::Time { seconds, nanos } => {

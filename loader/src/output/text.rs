@@ -30,6 +30,10 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
         Value::Stack(s) => stack(out, s, cx),
         Value::KernelSymbol(address) => symbol(out, Side::Kernel, 0, *address, cx),
         Value::UserSymbol { address, pid } => symbol(out, Side::User, *pid, *address, cx),
+        Value::GoFunction { address, pid } => match cx.symbols.go_function(*pid, *address) {
+            Some(name) => push(out, &name),
+            None => push(out, &format!("{address:#x}")),
+        },
         Value::Name(name) => push(out, name),
         Value::Named { id, of } => push(out, &names::of(*id, of)),
         Value::Address(address) => push(out, &address.to_string()),

@@ -298,7 +298,7 @@ impl Run<'_> {
     fn shows_user_code(&self) -> bool {
         fn user_code(ty: &Type) -> bool {
             match ty {
-                Type::USym | Type::Stack { kind: StackKind::User, .. } => true,
+                Type::USym | Type::GoFunc | Type::Stack { kind: StackKind::User, .. } => true,
                 Type::GoCopy(copy) => copy.has_names(),
                 Type::Tuple(_) | Type::Record(_) => ty.members().into_iter().any(user_code),
                 _ => false,

@@ -83,7 +83,7 @@ impl Run<'_> {
     /// Learns about processes whose addresses will be printed, while they are there.
     fn note_processes(&self, value: &Value) {
         match value {
-            Value::UserSymbol { pid, .. } => self.symbols.note_process(*pid),
+            Value::UserSymbol { pid, .. } | Value::GoFunction { pid, .. } => self.symbols.note_process(*pid),
             Value::Stack(stack) if stack.kind == Side::User => self.symbols.note_process(stack.pid),
             Value::Dynamic { ty, .. } => self.symbols.note_process(ty.pid),
             Value::Tuple(of) | Value::Array(of) => of.iter().for_each(|value| self.note_processes(value)),
