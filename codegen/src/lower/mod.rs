@@ -18,6 +18,7 @@ mod loops;
 mod map;
 mod memory;
 mod record;
+mod stack;
 mod stmt;
 mod string;
 mod task;

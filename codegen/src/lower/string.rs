@@ -6,7 +6,7 @@ use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Op, Operand, Place, Val};
 use crate::object::CounterKind;
 use lang::hir::{Builtin, Expr, ExprKind};
-use lang::types::{AddrSpace, StackKind, Type};
+use lang::types::{AddrSpace, Type};
 
 /// Whether the bytes after a value's end matter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -306,28 +306,6 @@ impl Lower<'_, '_> {
                 self.read_sized(to.at(4), Arg::Val(len), addr, space);
             }
         }
-    }
-
-    /// A stack. The helper clears the room that it does not fill, so equal stacks are equal bytes.
-    fn store_stack(&mut self, e: &Expr, to: Place) {
-        let Type::Stack { kind, limit, .. } = e.ty else { return };
-        // Kernel addresses mean the same in every process; equal stacks must be equal keys.
-        let owner = if kind == StackKind::User { Operand::Val(self.tgid()) } else { Operand::Imm(0) };
-        self.f.store(Width::W, to, owner);
-        // BPF_F_USER_STACK
-        let flags = if kind == StackKind::User { 256 } else { 0 };
-        let ctx = Arg::Val(crate::ir::Func::CTX);
-        let args = [ctx, Arg::Addr(to.at(8)), Arg::Imm(8 * i64::from(limit)), Arg::Imm(flags)];
-        let got = self.f.call(Helper::GetStack, &args);
-        let frames = self.f.var();
-        self.f.push(Op::Copy { dst: frames, src: got });
-        let ok = self.f.label();
-        self.f.branch(Cond::Sgt, frames, Operand::Imm(0), ok);
-        self.count_error(CounterKind::StackFailed);
-        self.f.push(Op::Const { dst: frames, value: 0 });
-        self.f.push(Op::Label(ok));
-        let count = self.f.alu(AluOp::Rsh, frames, Operand::Imm(3));
-        self.f.store(Width::W, to.at(4), Operand::Val(count));
     }
 
     /// Reads `size` bytes of traced memory; zeros when it cannot be read.

@@ -2,10 +2,12 @@
 //! detached when [`Attached`] is dropped, and by the kernel when gotrace dies, however it dies.
 
 mod event;
+pub mod progress;
 pub mod uprobe;
 
 use crate::load::Loaded;
 use crate::sys::probe::Feature;
+use lang::env::Site;
 use lang::hir::{Attach, Program};
 use lang::span::Span;
 use std::io;
@@ -40,6 +42,16 @@ pub struct Attached {
     /// Descriptors whose closing detaches, each pair or link on its own.
     links: Vec<OwnedFd>,
     sites: usize,
+    left_out: Vec<LeftOut>,
+}
+
+/// A place that the kernel accepts no probe at, although nothing spoke against it.
+#[derive(Debug)]
+pub struct LeftOut {
+    /// The place.
+    pub site: Site,
+    /// What the kernel said.
+    pub why: String,
 }
 
 impl Attached {
@@ -47,6 +59,12 @@ impl Attached {
     #[must_use]
     pub fn sites(&self) -> usize {
         self.sites
+    }
+
+    /// The places that the kernel refused while it accepted others of the same probe.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 }
 

@@ -16,7 +16,7 @@ use codegen::Object;
 use lang::diag::Problem;
 use lang::hir::{Attach, Probe, Program};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -66,14 +66,16 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     }
     let loaded =
         load::load(&elf, &object, target.uprobe_multi).map_err(|e| source.error(e.problem(args.verbose)))?;
+    let places = program.probes.iter().map(places).sum();
     let options = Options {
         scope: Scope { pid, uprobe_multi: target.uprobe_multi },
         dry_run: args.dry_run,
         max_events: args.max_events,
         timeout: args.timeout.map(timeout).transpose()?,
         all_errors: args.runtime_errors,
+        warnings: !args.no_warnings,
+        progress: (!args.quiet && std::io::stderr().is_terminal()).then_some(places),
     };
-    let places = program.probes.iter().map(places).sum();
     if let Some(warning) = attach::uprobe::warning(places, options.scope).filter(|_| !args.no_warnings) {
         message(&format!("warning: {warning}"));
     }

@@ -10,7 +10,8 @@ mod records;
 
 pub use error::RunError;
 
-use crate::attach::{self, Attached, Scope};
+use crate::attach::progress::Progress;
+use crate::attach::{self, Attached, LeftOut, Scope};
 use crate::events::Events;
 use crate::load::Loaded;
 use crate::maps::{self, ScriptMap};
@@ -29,7 +30,7 @@ use error::during;
 use lang::hir::{Attach, MapValue, Program};
 use lang::types::{StackKind, Type};
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -47,6 +48,10 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// Report reads that failed too (`-k`).
     pub all_errors: bool,
+    /// Print warnings.
+    pub warnings: bool,
+    /// Show on the terminal that so many places are being attached, if it takes long.
+    pub progress: Option<usize>,
 }
 
 /// The process that a run ends with.
@@ -171,9 +176,12 @@ impl Run<'_> {
             self.run_once(|attach| matches!(attach, Attach::Begin))?;
         }
         self.note_binaries();
-        let attached = attach::attach(self.loaded, self.program, self.options.scope, &mut || {
-            events.signal_is_waiting()
-        })?;
+        let progress = self.options.progress.map(|places| Progress::start(places, io::stderr()));
+        let attached =
+            attach::attach(self.loaded, self.program, self.options.scope, &mut || events.signal_is_waiting());
+        drop(progress);
+        let attached = attached?;
+        self.tell_left_out(attached.left_out());
         self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
         if self.options.dry_run {
             return Ok(attached);
@@ -190,6 +198,20 @@ impl Run<'_> {
             }
         }
         Ok(attached)
+    }
+
+    /// Names the places that the kernel refused; the others are attached.
+    fn tell_left_out(&self, left_out: &[LeftOut]) {
+        for LeftOut { site, why } in left_out.iter().filter(|_| self.options.warnings) {
+            let function = self.program.functions.get(site.function as usize);
+            let name = function.map_or("a place", |f| f.name.as_str());
+            // Nothing can be done if that fails.
+            let _ = writeln!(
+                io::stderr(),
+                "warning: left out {name}: the kernel accepts no probe at offset {:#x} of its file: {why}",
+                site.offset
+            );
+        }
     }
 
     /// Tells the symbolizer what is traced, if it will be asked.
