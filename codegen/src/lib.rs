@@ -122,8 +122,10 @@ pub fn lower_only(program: &hir::Program, target: &Target) -> Result<Vec<(ir::Fu
 
 fn section(attach: &Attach) -> (&'static str, ProgramKind) {
     match attach {
-        Attach::Begin | Attach::End => ("raw_tp", ProgramKind::RunOnce),
-        Attach::Interval(_) | Attach::Profile(_) => ("perf_event", ProgramKind::PerfEvent),
+        Attach::Begin | Attach::End | Attach::Signal => ("raw_tp", ProgramKind::RunOnce),
+        Attach::Interval(_) | Attach::Profile(_) | Attach::Perf { .. } => {
+            ("perf_event", ProgramKind::PerfEvent)
+        }
         Attach::Tracepoint(_) => ("tracepoint", ProgramKind::Tracepoint),
         Attach::Uprobe { .. } => ("uprobe", ProgramKind::Uprobe),
     }
@@ -136,6 +138,9 @@ fn kind_name(attach: &Attach) -> &'static str {
         Attach::Interval(_) => "interval",
         Attach::Profile(_) => "profile",
         Attach::Tracepoint(_) => "tracepoint",
+        Attach::Signal => "signal",
+        Attach::Perf { event, .. } if event.hardware => "hardware",
+        Attach::Perf { .. } => "software",
         Attach::Uprobe { ret: false, .. } => "uprobe",
         Attach::Uprobe { ret: true, .. } => "uretprobe",
     }

@@ -368,6 +368,23 @@ impl Btf {
         })
     }
 
+    /// The enumerators of an enumeration in order: names and values. Empty for other types.
+    pub fn enumerators(&self, id: TypeId) -> impl Iterator<Item = (&str, i64)> {
+        let raw = self.raw(id).filter(|raw| matches!(raw.kind, kind::ENUM | kind::ENUM64));
+        let items = raw.map_or(0, |raw| raw.items);
+        (0..items).filter_map(move |i| {
+            let raw = raw?;
+            let at = raw.rest + i * if raw.kind == kind::ENUM { 8 } else { 12 };
+            let low = self.word(at + 4)?;
+            let value = match (raw.kind, raw.flag) {
+                (kind::ENUM, true) => i64::from(low.cast_signed()),
+                (kind::ENUM, false) => i64::from(low),
+                _ => (u64::from(self.word(at + 8)?) << 32 | u64::from(low)).cast_signed(),
+            };
+            Some((self.string(self.word(at)?)?, value))
+        })
+    }
+
     /// All functions: numbers and names.
     pub fn functions(&self) -> impl Iterator<Item = (TypeId, &str)> {
         let functions = self.walk().filter(|(_, raw)| raw.kind == kind::FUNC);

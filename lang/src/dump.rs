@@ -110,7 +110,8 @@ impl Dump<'_> {
                 Period::Hertz(n) => write!(self.text, "every 1/{n} s ")?,
                 Period::Nanos(n) => write!(self.text, "every {n} ns ")?,
             },
-            Attach::Tracepoint(_) => {}
+            Attach::Tracepoint(_) | Attach::Signal => {}
+            Attach::Perf { count, .. } => write!(self.text, "every {count} ")?,
             Attach::Uprobe { class, targets, .. } => {
                 let sites: usize = targets.iter().map(|t| t.sites.len()).sum();
                 write!(

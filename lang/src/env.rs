@@ -54,6 +54,13 @@ pub trait Env {
         Err(EnvError { message: format!("`{path}` is no control group"), ..EnvError::default() })
     }
 
+    /// A structure or union of the running kernel with its members, by its tag. Structures in it that have a name come without
+    /// their members.
+    fn kernel_struct(&self, name: &str) -> Option<Struct> {
+        let _ = name;
+        None
+    }
+
     /// Process id of the child started by `-c` or given by `-p`; `None` without either.
     fn child(&self) -> Option<u32>;
 

@@ -17,6 +17,7 @@
 
 use crate::env::{Site, Tracepoint, UprobeClass};
 use crate::format::Format;
+use crate::probe::PerfEvent;
 use crate::span::Span;
 use crate::types::{AddrSpace, Type};
 use std::sync::Arc;
@@ -98,6 +99,15 @@ pub enum Attach {
     Profile(Period),
     /// A kernel tracepoint.
     Tracepoint(Arc<Tracepoint>),
+    /// Each time gotrace itself gets SIGUSR1.
+    Signal,
+    /// A counted event, on every CPU, or in the traced process.
+    Perf {
+        /// What is counted.
+        event: &'static PerfEvent,
+        /// The program runs after so many of it.
+        count: u64,
+    },
     /// User-space code.
     Uprobe {
         /// What code generation must know about all the sites.
@@ -564,6 +574,8 @@ pub enum Builtin {
     Elapsed,
     /// CPU number (`uint32`).
     Cpu,
+    /// Address of the kernel's `task_struct` of the current thread.
+    CurTask,
     /// A pseudo-random number (`uint32`).
     Rand,
     /// Number of CPUs that the machine can have (`uint64`).

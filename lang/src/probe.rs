@@ -1,9 +1,14 @@
 //! Attach points: what stands before the block of a probe, and how its text is taken apart. What it matches is a matter of
 //! [`crate::env::Env`].
 
+mod event;
+mod kernel;
+mod user;
+
+pub use event::{EVENTS, PerfEvent};
+
 use crate::diag::{self, Problem};
 use crate::hir::Period;
-use crate::literal;
 use crate::span::Span;
 
 /// A parsed attach point.
@@ -56,6 +61,91 @@ pub enum AttachKind {
         /// `uretprobe`.
         ret: bool,
     },
+    /// `self:signal:SIGUSR1`: gotrace itself gets that signal.
+    Signal,
+    /// `software:page-faults:100`, `hardware:cycles:1000000`
+    Perf {
+        /// What is counted.
+        event: &'static PerfEvent,
+        /// The program runs after so many of it.
+        count: u64,
+    },
+    /// `rawtracepoint:sched_switch`
+    RawTracepoint {
+        /// The module that defines it; any if absent.
+        module: Option<String>,
+        /// Its name; may have wildcards.
+        event: String,
+    },
+    /// `kprobe:vfs_read`, `kprobe:vfs_read+8`, `kretprobe:…`
+    Kprobe {
+        /// The module of the function; any if absent.
+        module: Option<String>,
+        /// The place.
+        target: KprobeSpec,
+        /// `kretprobe`.
+        ret: bool,
+    },
+    /// `fentry:vfs_read`, `fexit:…`
+    Fentry {
+        /// The module of the function; any if absent.
+        module: Option<String>,
+        /// Its name; may have wildcards.
+        function: String,
+        /// `fexit`.
+        ret: bool,
+    },
+    /// `usdt:./server:provider:request`
+    Usdt {
+        /// Path, program name or library name.
+        binary: String,
+        /// Its provider; any if absent.
+        provider: Option<String>,
+        /// Its name; may have wildcards.
+        name: String,
+    },
+    /// `watchpoint:0x10000000:8:w`
+    Watchpoint(Watchpoint),
+    /// `iter:task`
+    Iter {
+        /// What is walked over.
+        object: String,
+    },
+    /// `test:name`
+    Test,
+    /// `bench:name`
+    Bench,
+}
+
+/// The place in the kernel that a kprobe names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KprobeSpec {
+    /// A function, or a pattern with `*`.
+    Function(String),
+    /// An instruction at a byte offset in a function.
+    Offset(String, u64),
+    /// A kernel address.
+    Address(u64),
+}
+
+/// Memory that the processor watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Watchpoint {
+    /// Address, a multiple of the length.
+    pub address: u64,
+    /// 1, 2, 4 or 8 bytes.
+    pub len: u8,
+    /// What makes it fire.
+    pub access: Watch,
+}
+
+/// Accesses to memory: bits of `HW_BREAKPOINT_R`, `_W` and `_X` (`include/uapi/linux/hw_breakpoint.h`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Watch(pub u32);
+
+impl Watch {
+    /// Execution of the instruction there.
+    pub const EXECUTE: Watch = Watch(4);
 }
 
 /// The place in a binary that a uprobe names.
@@ -85,6 +175,9 @@ pub const KINDS: &[KindInfo] = &[
     KindInfo { name: "tracepoint", short: Some("t"), form: "tracepoint:CATEGORY:EVENT" },
     KindInfo { name: "uprobe", short: Some("u"), form: "uprobe:BINARY:FUNCTION" },
     KindInfo { name: "uretprobe", short: Some("ur"), form: "uretprobe:BINARY:FUNCTION" },
+    KindInfo { name: "software", short: Some("s"), form: "software:EVENT:COUNT" },
+    KindInfo { name: "hardware", short: Some("h"), form: "hardware:EVENT:COUNT" },
+    KindInfo { name: "self", short: None, form: "self:signal:SIGUSR1" },
 ];
 
 /// A kind of probe in [`KINDS`].
@@ -100,7 +193,6 @@ pub struct KindInfo {
 
 /// Kinds that bpftrace has and gotrace does not have yet.
 const NOT_YET: &[&str] = &[
-    "self",
     "rawtracepoint",
     "rt",
     "usdt",
@@ -117,10 +209,6 @@ const NOT_YET: &[&str] = &[
     "kretfunc",
     "iter",
     "it",
-    "software",
-    "s",
-    "hardware",
-    "h",
     "watchpoint",
     "w",
     "asyncwatchpoint",
@@ -146,15 +234,30 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
         )
     };
     let kind = match (info.name, rest) {
-        ("begin", []) => AttachKind::Begin,
-        ("end", []) => AttachKind::End,
-        ("begin" | "end", _) => return Err(malformed(format!("`{}` takes nothing behind it", info.name))),
-        ("interval", rest) => AttachKind::Interval(period(rest).map_err(malformed)?),
-        ("profile", rest) => AttachKind::Profile(period(rest).map_err(malformed)?),
-        ("tracepoint", [category, event]) if !category.text.is_empty() && !event.text.is_empty() => {
-            AttachKind::Tracepoint { category: category.text.clone(), event: event.text.clone() }
+        ("begin", []) => Ok(AttachKind::Begin),
+        ("end", []) => Ok(AttachKind::End),
+        ("begin" | "end", _) => Err(format!("`{}` takes nothing behind it", info.name)),
+        ("interval", rest) => event::period(rest).map(AttachKind::Interval),
+        ("profile", rest) => event::period(rest).map(AttachKind::Profile),
+        ("software" | "hardware", rest) => {
+            event::perf(rest, info.name == "hardware").map(|(event, count)| AttachKind::Perf { event, count })
         }
-        ("tracepoint", _) => return Err(malformed("a tracepoint needs a category and an event".into())),
+        ("self", [kind, name]) if kind.text == "signal" && name.text == "SIGUSR1" => Ok(AttachKind::Signal),
+        ("self", [kind, _]) if kind.text == "signal" => Err("only SIGUSR1 can be waited for".into()),
+        ("self", _) => Err("the only event of gotrace itself is a signal".into()),
+        ("tracepoint", [category, event]) if !category.text.is_empty() && !event.text.is_empty() => {
+            Ok(AttachKind::Tracepoint { category: category.text.clone(), event: event.text.clone() })
+        }
+        ("tracepoint", _) => Err("a tracepoint needs a category and an event".into()),
+        ("rawtracepoint", rest) => kernel::raw_tracepoint(rest),
+        ("kprobe" | "kretprobe", rest) => kernel::kprobe(rest, info.name == "kretprobe"),
+        ("fentry" | "fexit", rest) => kernel::fentry(rest, info.name == "fexit"),
+        ("watchpoint", rest) => kernel::watchpoint(rest),
+        ("iter", rest) => kernel::iter(rest),
+        ("usdt", rest) => user::usdt(rest),
+        ("test", [name]) if !name.text.is_empty() => Ok(AttachKind::Test),
+        ("bench", [name]) if !name.text.is_empty() => Ok(AttachKind::Bench),
+        ("test" | "bench", _) => Err("a name is missing".into()),
         (_, [binary, target @ ..]) if !target.is_empty() => {
             if binary.text.is_empty() {
                 return Err(malformed("the binary is missing".into()));
@@ -171,19 +274,11 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
                 let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
                 return Ok(AttachPoint { kind, text, span, wants: Wants::default() });
             }
-            let quoted = target.iter().any(|t| t.quoted);
-            let target = target.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(":");
-            let target = uprobe_target(&target, quoted).map_err(malformed)?;
-            let ret = info.name == "uretprobe";
-            if ret && !matches!(target, UprobeSpec::Function(_)) {
-                return Err(malformed(
-                    "a return probe is placed on a whole function, not on an address".into(),
-                ));
-            }
-            AttachKind::Uprobe { binary: binary.text.clone(), target, ret }
+            user::uprobe(binary, target, info.name == "uretprobe")
         }
-        (name, _) => return Err(malformed(format!("a {name} needs a binary and a function"))),
+        (name, _) => Err(format!("a {name} needs a binary and a function")),
     };
+    let kind = kind.map_err(malformed)?;
     let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
     Ok(AttachPoint { kind, text, span, wants: Wants::default() })
 }
@@ -271,44 +366,6 @@ fn known_kinds() -> String {
     format!("it has {}", names.join(", "))
 }
 
-/// Shortest period that the kernel's timers are asked for.
-const MIN_PERIOD_NS: u64 = 1_000;
-
-/// `s:1`, `ms:10`, `us:100`, `hz:99`, `1s`, `1000000` (nanoseconds).
-fn period(parts: &[Part]) -> Result<Period, String> {
-    let number =
-        |text: &str| literal::number(text).ok().filter(|_| text.starts_with(|c: char| c.is_ascii_digit()));
-    let period = match parts {
-        [one] => {
-            let nanos = number(&one.text)
-                .ok_or_else(|| format!("`{}` is no time, such as `1s` or `100ms`", one.text))?;
-            Period::Nanos(nanos)
-        }
-        [unit, count] => {
-            let n = number(&count.text).ok_or_else(|| format!("`{}` is not a number", count.text))?;
-            let nanos = |factor: u64| {
-                n.checked_mul(factor).map(Period::Nanos).ok_or_else(|| format!("{n} is too long a time"))
-            };
-            match unit.text.as_str() {
-                "s" => nanos(1_000_000_000)?,
-                "ms" => nanos(1_000_000)?,
-                "us" => nanos(1_000)?,
-                "hz" => Period::Hertz(n),
-                other => return Err(format!("unknown unit `{other}`; units are s, ms, us and hz")),
-            }
-        }
-        _ => return Err("a unit and a number are missing".into()),
-    };
-    match period {
-        Period::Hertz(0) | Period::Nanos(0) => Err("a period of zero never ends".into()),
-        Period::Nanos(n) if n < MIN_PERIOD_NS => Err("the shortest period is 1 microsecond".into()),
-        Period::Hertz(n) if n > 1_000_000_000 / MIN_PERIOD_NS => {
-            Err("the shortest period is 1 microsecond".into())
-        }
-        p => Ok(p),
-    }
-}
-
 /// Endings of the files that `binary@file` may name; other texts with an `@` are paths of binaries.
 const SOURCES: &[&str] = &["go", "s", "S", "c", "h", "cc", "cpp", "cxx", "hpp", "rs"];
 
@@ -324,33 +381,6 @@ fn line_number(target: &[Part]) -> Result<u32, String> {
     match text.parse() {
         Ok(line) if line > 0 => Ok(line),
         _ => Err(format!("`{text}` is no line number, such as `uprobe:./web@main.go:41`")),
-    }
-}
-
-/// `main.f`, `main.f+12`, `0x401000`.
-fn uprobe_target(text: &str, quoted: bool) -> Result<UprobeSpec, String> {
-    if text.is_empty() {
-        return Err("the function is missing".into());
-    }
-    if quoted {
-        return Ok(UprobeSpec::Function(text.into()));
-    }
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        return literal::number(text)
-            .map(UprobeSpec::Address)
-            .map_err(|e| format!("`{text}` is no address: {e}"));
-    }
-    // `+` is in no Go or C name; a C++ operator stands in quotes.
-    match text.rsplit_once('+') {
-        Some((function, offset)) if !function.is_empty() && !offset.is_empty() => {
-            match literal::number(offset) {
-                Ok(n) if offset.starts_with(|c: char| c.is_ascii_digit()) => {
-                    Ok(UprobeSpec::Offset(function.into(), n))
-                }
-                _ => Err(format!("`{offset}` is no offset")),
-            }
-        }
-        _ => Ok(UprobeSpec::Function(text.into())),
     }
 }
 
@@ -389,6 +419,14 @@ mod tests {
         assert_eq!(parsed("uprobe:./a:f+12"), uprobe("./a", UprobeSpec::Offset("f".into(), 12), false));
         assert_eq!(parsed("uprobe:./a:0x401000"), uprobe("./a", UprobeSpec::Address(0x40_1000), false));
         assert_eq!(parsed("uprobe:$1:$2"), uprobe("./web", function("main.f"), false));
+        let perf = |name: &str, count| {
+            let event = EVENTS.iter().find(|e| e.name == name).ok_or_else(|| name.to_owned())?;
+            Ok(AttachKind::Perf { event, count })
+        };
+        assert_eq!(parsed("software:page-faults"), perf("page-faults", 100));
+        assert_eq!(parsed("s:cs:7"), perf("context-switches", 7));
+        assert_eq!(parsed("h:branches:5000"), perf("branch-instructions", 5000));
+        assert_eq!(parsed("self:signal:SIGUSR1"), Ok(AttachKind::Signal));
         assert_eq!(parsed("uprobe:\"$1\":f"), uprobe("$1", function("f"), false));
         let line = |file: &str, line| UprobeSpec::Line { file: file.into(), line };
         assert_eq!(parsed("u:./a@main.go:41"), uprobe("./a", line("main.go", 41), false));
@@ -423,6 +461,12 @@ mod tests {
             "uretprobe:./a:f+4",
             "uprobe:\"./a:f",
             "uprobe:$3:f",
+            "software:cpu-clok",
+            "software:cs:0",
+            "software:cycles",
+            "hardware:cycles:x",
+            "self:signal:SIGINT",
+            "self:time",
         ]
         .iter()
         .map(|text| {

@@ -26,6 +26,7 @@ const BURST: usize = 1 << 14;
 const RING: u64 = 0;
 const SIGNALS: u64 = 1;
 const PROCESS: u64 = 2;
+const SELF: u64 = 3;
 
 /// Sources of events.
 pub struct Events {
@@ -33,6 +34,8 @@ pub struct Events {
     /// `None` for scripts that send no records.
     ring: Option<RingBuf<MapData>>,
     signals: Option<Signals>,
+    /// Signals that the script waits for.
+    own: Option<Signals>,
     deadline: Option<Instant>,
     /// The last drain ended before the ring buffer was empty.
     more: bool,
@@ -43,6 +46,8 @@ pub struct Events {
 pub struct Wake {
     /// A signal came.
     pub signal: Option<i32>,
+    /// So many signals came that the script waits for.
+    pub own_signals: u32,
     /// The watched process has ended.
     pub process_ended: bool,
     /// The deadline has passed.
@@ -62,7 +67,7 @@ impl Events {
         if let Some(signals) = &signals {
             set.add(signals.as_fd(), SIGNALS)?;
         }
-        Ok(Events { set, ring, signals, deadline: None, more: false })
+        Ok(Events { set, ring, signals, own: None, deadline: None, more: false })
     }
 
     /// Waits for the end of a process too: `fd` is its pidfd.
@@ -71,6 +76,16 @@ impl Events {
     /// As the system calls of epoll.
     pub fn watch_process(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.set.add(fd, PROCESS)
+    }
+
+    /// Waits for signals too that do not end the run.
+    ///
+    /// # Errors
+    /// As the system calls of epoll.
+    pub fn watch_signals(&mut self, signals: Signals) -> io::Result<()> {
+        self.set.add(signals.as_fd(), SELF)?;
+        self.own = Some(signals);
+        Ok(())
     }
 
     /// Sets when [`Wake::timed_out`] is to be reported.
@@ -91,6 +106,11 @@ impl Events {
                 SIGNALS => {
                     if let Some(signals) = &mut self.signals {
                         wake.signal = signals.read()?;
+                    }
+                }
+                SELF => {
+                    while self.own.as_mut().map_or(Ok(None), Signals::read)?.is_some() {
+                        wake.own_signals += 1;
                     }
                 }
                 PROCESS => wake.process_ended = true,

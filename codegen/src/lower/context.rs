@@ -62,6 +62,7 @@ impl Lower<'_, '_> {
                 self.f.alu(AluOp::Sub, now, start).into()
             }
             Builtin::Cpu => self.f.call(Helper::CpuId, &[]).into(),
+            Builtin::CurTask => self.f.call(Helper::CurrentTask, &[]).into(),
             Builtin::Rand => {
                 let random = self.f.call(Helper::Random, &[]);
                 self.low(random).into()

@@ -248,7 +248,9 @@ fn ring_size(program: &hir::Program) -> u32 {
     const FEW: u32 = 64;
     const MOST: u32 = 1 << 18;
     const RECORDS: u32 = 8;
-    let rare = |p: &hir::Probe| matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_));
+    let rare = |p: &hir::Probe| {
+        matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_) | Attach::Signal)
+    };
     let pages = program.config.ring_pages.unwrap_or_else(|| {
         let largest = program.probes.iter().map(|p| record::largest(&p.body)).max().unwrap_or(0);
         let usual =
@@ -341,7 +343,7 @@ impl<'a> Lower<'_, 'a> {
                 let flags = self.register("flags");
                 self.f.branch(Cond::Set, flags, Operand::Imm(0x41), self.quit);
             }
-            Attach::Tracepoint(_) | Attach::Profile(_) => {
+            Attach::Tracepoint(_) | Attach::Profile(_) | Attach::Perf { .. } => {
                 if let Some(pid) = self.unit.target.pid {
                     let tgid = self.tgid();
                     let pid = self.f.operand(u64::from(pid));

@@ -7,6 +7,7 @@ mod aggregation;
 mod cgroup;
 mod go;
 mod goroutine;
+mod kernel;
 mod machine;
 mod map;
 mod memory;
@@ -74,12 +75,30 @@ const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Tracepoint,
     ProbeKind::Uprobe,
     ProbeKind::Uretprobe,
+    ProbeKind::Signal,
+    ProbeKind::Software,
+    ProbeKind::Hardware,
 ];
 /// Probes in a traced program.
 const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe];
 /// Probes that fire while some thread runs: what belongs to the thread can be asked for.
-const IN_THREADS: &[ProbeKind] =
-    &[ProbeKind::Profile, ProbeKind::Tracepoint, ProbeKind::Uprobe, ProbeKind::Uretprobe];
+const IN_THREADS: &[ProbeKind] = &[
+    ProbeKind::Profile,
+    ProbeKind::Tracepoint,
+    ProbeKind::Uprobe,
+    ProbeKind::Uretprobe,
+    ProbeKind::Software,
+    ProbeKind::Hardware,
+];
+/// Probes that interrupt code whose registers are known.
+const WITH_REGISTERS: &[ProbeKind] = &[
+    ProbeKind::Uprobe,
+    ProbeKind::Uretprobe,
+    ProbeKind::Interval,
+    ProbeKind::Profile,
+    ProbeKind::Software,
+    ProbeKind::Hardware,
+];
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.
@@ -93,6 +112,7 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("The traced function", site::ENTRIES),
     ("Go programs", go::ENTRIES),
     ("Goroutines", goroutine::ENTRIES),
+    ("Kernel", kernel::ENTRIES),
     ("Stacks", stack::ENTRIES),
     ("Memory", memory::ENTRIES),
     ("Symbols", symbol::ENTRIES),
@@ -131,7 +151,6 @@ fn numbered(call: &Call<'_>) -> Option<u32> {
 
 /// Names that bpftrace has and gotrace does not have yet.
 const NOT_YET: &[&str] = &[
-    "curtask",
     "dw_ustack",
     "ctx",
     "config",

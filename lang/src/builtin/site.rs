@@ -1,6 +1,6 @@
 //! The traced function: its name, arguments, results and registers.
 
-use super::{AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_PROGRAMS, numbered};
+use super::{AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_PROGRAMS, WITH_REGISTERS, numbered};
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
 use crate::env::{Abi, Stop};
@@ -105,7 +105,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "reg(NAME)",
         doc: "A register of the traced program, as `uint64`: \"sp\", \"ip\", \"ax\" and so on.",
         example: "uprobe:./web:main.f { printf(\"%p\\n\", reg(\"sp\")); }",
-        probes: IN_PROGRAMS,
+        probes: WITH_REGISTERS,
         elsewhere: None,
         check: register,
     },

@@ -164,9 +164,10 @@ impl Checker<'_> {
         }
     }
 
-    /// A structure with its members: of the script, or of the traced Go program.
+    /// A structure with its members: of the script, of the traced Go program, or of the kernel.
     fn complete_struct(&self, s: &Arc<Struct>) -> Option<Arc<Struct>> {
-        self.types.complete(s).or_else(|| self.go_struct(s))
+        let kernel = || self.env.kernel_struct(&s.name).map(Arc::new);
+        self.types.complete(s).or_else(|| self.go_struct(s)).or_else(kernel)
     }
 
     pub(super) fn known_struct(&mut self, ty: Type, span: Span) -> Checked<Type> {

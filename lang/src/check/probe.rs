@@ -43,6 +43,12 @@ pub enum ProbeKind {
     Uprobe,
     /// `uretprobe`
     Uretprobe,
+    /// `self`
+    Signal,
+    /// `software`
+    Software,
+    /// `hardware`
+    Hardware,
 }
 
 impl ProbeKind {
@@ -57,6 +63,9 @@ impl ProbeKind {
             ProbeKind::Tracepoint => "tracepoint",
             ProbeKind::Uprobe => "uprobe",
             ProbeKind::Uretprobe => "uretprobe",
+            ProbeKind::Signal => "self",
+            ProbeKind::Software => "software",
+            ProbeKind::Hardware => "hardware",
         }
     }
 }
@@ -71,6 +80,9 @@ impl Target<'_> {
             Attach::Tracepoint(_) => ProbeKind::Tracepoint,
             Attach::Uprobe { ret: false, .. } => ProbeKind::Uprobe,
             Attach::Uprobe { ret: true, .. } => ProbeKind::Uretprobe,
+            Attach::Signal => ProbeKind::Signal,
+            Attach::Perf { event, .. } if event.hardware => ProbeKind::Hardware,
+            Attach::Perf { .. } => ProbeKind::Software,
         }
     }
 
@@ -170,7 +182,9 @@ impl<'a> Resolver<'a, '_> {
             AttachKind::End => Attach::End,
             AttachKind::Interval(period) => Attach::Interval(period),
             AttachKind::Profile(period) => Attach::Profile(period),
-            AttachKind::Tracepoint { .. } | AttachKind::Uprobe { .. } => {
+            AttachKind::Signal => Attach::Signal,
+            AttachKind::Perf { event, count } => Attach::Perf { event, count },
+            _ => {
                 match self.env.resolve(point) {
                     Ok(matches) if matches.is_empty() => {
                         let message = format!("nothing matches `{}`", point.text);

@@ -1,6 +1,6 @@
 //! Statements.
 
-use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr};
+use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr, TypeKind};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::with_article;
 use crate::check::types::{ANY_BUFFER, ANY_STRING};
@@ -9,6 +9,7 @@ use crate::diag::Problem;
 use crate::hir::{self, Agg, Stmt, UnOp, VarId};
 use crate::span::Span;
 use crate::types::{AddrSpace, Type};
+use std::sync::Arc;
 
 /// Most copies of an unrolled block.
 const MAX_UNROLL: u64 = 100;
@@ -483,7 +484,14 @@ impl Checker<'_> {
     pub(super) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
         match self.types.resolve(ty, space) {
             Ok(ty) => Ok(ty),
-            Err(problem) => self.fail(*problem),
+            Err(problem) => {
+                if let TypeKind::Record(_, name) = &ty.kind
+                    && let Some(known) = self.env.kernel_struct(&name.text)
+                {
+                    return Ok(Type::Struct(Arc::new(known)));
+                }
+                self.fail(*problem)
+            }
         }
     }
 }

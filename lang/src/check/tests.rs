@@ -131,6 +131,24 @@ fn wait_reason() -> Enum {
 }
 
 impl Env for TestEnv {
+    fn kernel_struct(&self, name: &str) -> Option<Struct> {
+        let field = |name: &str, offset, ty| Field { name: name.into(), offset, ty, form: FieldForm::Plain };
+        let pointer = |name| Type::Ptr { to: Box::new(named(name, 0)), space: AddrSpace::Kernel };
+        let char_array = Type::Array(Box::new(Type::Int { bits: 8, signed: true }), 16);
+        let fields = match name {
+            "task_struct" => vec![
+                field("prio", 8, Type::I32),
+                field("mm", 16, pointer("mm_struct")),
+                field("comm", 24, char_array),
+                field("se", 40, named("sched_entity", 16)),
+            ],
+            "mm_struct" => vec![field("total_vm", 64, Type::U64)],
+            "sched_entity" => vec![field("exec_start", 8, Type::U64)],
+            _ => return None,
+        };
+        Some(Struct { name: name.into(), size: 128, align: 8, fields, kind: StructKind::Struct })
+    }
+
     fn go_struct(&self, _binary: &str, name: &str) -> Option<Struct> {
         let field = |name: &str, offset, ty| Field::new(name, offset, ty);
         let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
@@ -814,6 +832,16 @@ fn missing_probes_may_be_warnings() {
 }
 
 #[test]
+fn structures_of_the_kernel() {
+    assert_text!(outcomes(&[
+        "profile:hz:9 { @[curtask.comm, curtask->prio] = sum(curtask.mm.total_vm); }",
+        "software:cs:1 { print(curtask.se.exec_start); print(sizeof(struct task_struct)); }",
+        "t:sched:sched_process_exec { print(((struct mm_struct *)args.func).total_vm); }",
+        "self:signal:SIGUSR1 { print(curtask.nothing); }",
+    ]));
+}
+
+#[test]
 fn every_example_of_the_manual_is_accepted() {
     // Examples name functions and tracepoints that the table does not have.
     struct Anything(TestEnv);
@@ -847,6 +875,9 @@ fn every_example_of_the_manual_is_accepted() {
         }
         fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
             self.0.go_struct(binary, name)
+        }
+        fn kernel_struct(&self, name: &str) -> Option<Struct> {
+            self.0.kernel_struct(name)
         }
         fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError> {
             self.0.symbol_address(binary, symbol)

@@ -1,12 +1,13 @@
-//! Probes on perf events: `interval` and `profile` (the `cpu-clock` software event) and tracepoints. Links with perf events need
+//! Probes on perf events: `interval` and `profile` (the `cpu-clock` software event), `software` and `hardware`, and tracepoints. Links with perf events need
 //! Linux 5.15.
 
 use super::{Attached, Failure};
-use crate::sys::perf::{self, Rate};
-use crate::sys::{clock, link};
+use crate::sys::perf::{self, Rate, Scope};
+use crate::sys::{clock, link, process};
 use crate::tracefs;
 use lang::env::Tracepoint;
 use lang::hir::Period;
+use lang::probe::PerfEvent;
 use std::os::fd::BorrowedFd;
 
 fn rate(period: Period) -> Rate {
@@ -59,6 +60,48 @@ fn timer(program: BorrowedFd<'_>, cpu: u32, rate: Rate, attached: &mut Attached)
         failure
     })?;
     add(program, event, attached)
+}
+
+/// A counted event: in the threads of one process and those that they start from now on, else on every CPU.
+pub(super) fn counter(
+    program: BorrowedFd<'_>,
+    event: &PerfEvent,
+    count: u64,
+    pid: Option<u32>,
+    attached: &mut Attached,
+) -> Result<(), Failure> {
+    let refused = |e: std::io::Error| not_counted(event, &e);
+    match pid {
+        Some(pid) => {
+            for thread in process::threads(pid) {
+                let opened = perf::counter(event, count, Scope::Thread(thread)).map_err(refused)?;
+                add(program, opened, attached)?;
+            }
+        }
+        None => {
+            for cpu in online()? {
+                let opened = perf::counter(event, count, Scope::Cpu(cpu)).map_err(refused)?;
+                add(program, opened, attached)?;
+            }
+        }
+    }
+    attached.sites += 1;
+    Ok(())
+}
+
+/// Why an event cannot be counted.
+fn not_counted(event: &PerfEvent, error: &std::io::Error) -> Failure {
+    let absent = matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP));
+    if absent && event.hardware {
+        return Failure {
+            what: format!("this machine's processor does not count {}", event.name),
+            help: Some(
+                "virtual machines mostly have no such counters; `profile:hz:99` and `software:cpu-clock` work everywhere"
+                    .into(),
+            ),
+        };
+    }
+    Failure::new(&format!("the event {} was refused", event.name), error)
 }
 
 /// A kernel tracepoint.

@@ -83,8 +83,16 @@ pub fn attach(
     for (probe, bpf) in program.probes.iter().zip(&loaded.programs) {
         let result = match &probe.attach {
             Attach::Begin | Attach::End => Ok(()),
+            // The event loop runs it; it counts, because the run goes on for it.
+            Attach::Signal => {
+                attached.sites += 1;
+                Ok(())
+            }
             Attach::Interval(period) => event::interval(bpf.as_fd(), *period, &mut attached),
             Attach::Profile(period) => event::profile(bpf.as_fd(), *period, &mut attached),
+            Attach::Perf { event, count } => {
+                event::counter(bpf.as_fd(), event, *count, scope.pid, &mut attached)
+            }
             Attach::Tracepoint(tracepoint) => event::tracepoint(bpf.as_fd(), tracepoint, &mut attached),
             Attach::Uprobe { class, targets, .. } => targets.iter().try_for_each(|target| {
                 uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached, stop)

@@ -1,5 +1,6 @@
 //! Answers the checker's questions about this machine ([`lang::env::Env`]) from real binaries and the kernel's files.
 
+mod btf;
 mod go;
 mod kernel;
 mod library;
@@ -31,6 +32,8 @@ pub struct Host {
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
     /// Go structures that signatures mentioned.
     structures: go::Structures,
+    /// The kernel's types.
+    kernel: btf::Kernel,
 }
 
 impl Host {
@@ -89,9 +92,7 @@ impl Env for Host {
                 let file = self.binary(binary)?;
                 uprobe::resolve(binary, &file, target, *ret, point.wants, &self.structures)
             }
-            AttachKind::Begin | AttachKind::End | AttachKind::Interval(_) | AttachKind::Profile(_) => {
-                Ok(Vec::new())
-            }
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -138,6 +139,10 @@ impl Env for Host {
 
     fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
         kernel::cgroup_id(path)
+    }
+
+    fn kernel_struct(&self, name: &str) -> Option<Struct> {
+        self.kernel.structure(name)
     }
 
     fn child(&self) -> Option<u32> {

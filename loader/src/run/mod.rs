@@ -148,6 +148,10 @@ impl Run<'_> {
         if let Some(timeout) = self.options.timeout {
             events.set_deadline(Instant::now() + timeout);
         }
+        if self.program.probes.iter().any(|p| matches!(p.attach, Attach::Signal)) {
+            let signals = Signals::block(&[libc::SIGUSR1]).map_err(during("waiting for SIGUSR1"))?;
+            events.watch_signals(signals).map_err(during("waiting for SIGUSR1"))?;
+        }
         let attached = match self.start(traced, events) {
             Ok(attached) => attached,
             Err(error) => {
@@ -266,6 +270,9 @@ impl Run<'_> {
                 return Ok(());
             }
             let wake = events.wait().map_err(during("waiting for events"))?;
+            for _ in 0..wake.own_signals {
+                self.run_once(|attach| matches!(attach, Attach::Signal))?;
+            }
             if wake.signal.is_some() || wake.process_ended || wake.timed_out {
                 return Ok(());
             }

@@ -4,15 +4,19 @@
 //! version (112 bytes), which every supported kernel knows.
 
 use super::new_fd;
+use lang::probe::PerfEvent;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
 
 const ATTR_SIZE: usize = 112;
+const TYPE_HARDWARE: u32 = 0;
 const TYPE_SOFTWARE: u32 = 1;
 const TYPE_TRACEPOINT: u32 = 2;
 /// `PERF_COUNT_SW_CPU_CLOCK`
 const CPU_CLOCK: u64 = 0;
+/// Bit `inherit` of the flags: threads and processes that are started later count too.
+const FLAG_INHERIT: u64 = 1 << 1;
 /// Bit `freq` of the flags: the period is a frequency.
 const FLAG_FREQ: u64 = 1 << 10;
 /// `PERF_FLAG_FD_CLOEXEC`
@@ -80,6 +84,30 @@ pub fn cpu_clock(cpu: u32, rate: Rate) -> io::Result<OwnedFd> {
     };
     // SAFETY: there are no addresses in the attributes.
     unsafe { attr.open(None, Some(cpu)) }
+}
+
+/// What a counter counts in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// All that runs on a CPU.
+    Cpu(u32),
+    /// A thread, on any CPU, and the threads and processes that it starts from now on.
+    Thread(u32),
+}
+
+/// A counter that overflows every `count` events.
+///
+/// # Errors
+/// As the system call; `ENOENT` for what this machine does not count.
+pub fn counter(event: &PerfEvent, count: u64, scope: Scope) -> io::Result<OwnedFd> {
+    let kind = if event.hardware { TYPE_HARDWARE } else { TYPE_SOFTWARE };
+    let attr = Attr::new(kind, event.config).period(count);
+    let (attr, pid, cpu) = match scope {
+        Scope::Cpu(cpu) => (attr, None, Some(cpu)),
+        Scope::Thread(thread) => (attr.flags(FLAG_INHERIT), Some(thread), None),
+    };
+    // SAFETY: there are no addresses in the attributes.
+    unsafe { attr.open(pid, cpu) }
 }
 
 /// The tracepoint with that id (`events/CATEGORY/NAME/id` in tracefs). A BPF program that is linked to it runs on all

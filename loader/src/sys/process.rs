@@ -213,6 +213,15 @@ fn find(name: &OsStr) -> io::Result<PathBuf> {
     Err(error)
 }
 
+/// The threads that a process has now; the process itself if they cannot be listed.
+pub fn threads(pid: u32) -> Vec<u32> {
+    let listed = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let ids: Vec<u32> = listed
+        .map(|dir| dir.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect())
+        .unwrap_or_default();
+    if ids.is_empty() { vec![pid] } else { ids }
+}
+
 /// The process that `-p` names: becomes readable when it ends.
 ///
 /// # Errors

@@ -1,0 +1,139 @@
+//! The kernel's types for the checker, from its BTF: structures when they are asked for, one at a time.
+//!
+//! A structure that another one has or points to comes with its name only, if it has one: the kernel's structures reach each
+//! other in circles, and all of them together are tens of thousands.
+
+use crate::sys::probe::Feature;
+use inspect::btf::{Btf, Member, Type as Raw, TypeId};
+use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Anonymous members and types behind pointers that are followed: far above what the kernel has, and an end for damaged data.
+const DEPTH: usize = 16;
+
+/// What is known of the running kernel's types.
+#[derive(Default)]
+pub(super) struct Kernel {
+    btf: OnceCell<Option<Btf>>,
+    /// Structures that were asked for, by tag.
+    structs: RefCell<HashMap<String, Option<Struct>>>,
+}
+
+impl Kernel {
+    /// The kernel's type information, if it has some.
+    pub(super) fn btf(&self) -> Option<&Btf> {
+        let open = || {
+            Feature::Btf.check().ok()?;
+            Btf::vmlinux().ok()
+        };
+        self.btf.get_or_init(open).as_ref()
+    }
+
+    /// A structure or union by its tag.
+    pub(super) fn structure(&self, name: &str) -> Option<Struct> {
+        if let Some(known) = self.structs.borrow().get(name) {
+            return known.clone();
+        }
+        let found = self.btf().and_then(|btf| {
+            let id = btf.find_struct(name).or_else(|| btf.find_union(name))?;
+            composite(btf, id, name, 0)
+        });
+        self.structs.borrow_mut().insert(name.to_owned(), found.clone());
+        found
+    }
+}
+
+/// The layout of a structure or union.
+fn composite(btf: &Btf, id: TypeId, name: &str, depth: usize) -> Option<Struct> {
+    if depth > DEPTH {
+        return None;
+    }
+    let size = btf.size_of(id)?;
+    let mut fields: Vec<Field> = Vec::new();
+    for member in btf.members(id) {
+        add(btf, &member, depth, &mut fields);
+    }
+    let kind = if matches!(btf.ty(id)?, Raw::Union { .. }) { StructKind::Union } else { StructKind::Struct };
+    Some(Struct { kind, name: name.to_owned(), size, align: alignment(size), fields })
+}
+
+/// Adds a member; the members of an anonymous structure or union are members of the one around it.
+fn add(btf: &Btf, member: &Member<'_>, depth: usize, fields: &mut Vec<Field>) {
+    let Some(ty) = convert(btf, member.ty, depth + 1) else { return };
+    // Bits are counted from the lowest of the byte that the member starts in, on the machines that gotrace runs on.
+    let offset = member.bit_offset / 8;
+    let form = match member.bit_width.map(u8::try_from) {
+        None => FieldForm::Plain,
+        Some(Ok(width)) => FieldForm::Bits(BitRange { shift: (member.bit_offset % 8) as u8, width }),
+        Some(Err(_)) => return,
+    };
+    match (&ty, member.name) {
+        (Type::Struct(inner), "") => {
+            let moved = inner.fields.iter().map(|f| Field { offset: f.offset + offset, ..f.clone() });
+            fields.extend(moved);
+        }
+        (_, "") => {}
+        (_, name) => fields.push(Field { name: name.to_owned(), offset, ty, form }),
+    }
+}
+
+/// BTF does not tell alignments. They matter where a structure is kept as a whole, and any that divides the size serves there.
+fn alignment(size: u32) -> u32 {
+    [8, 4, 2].into_iter().find(|align| size.is_multiple_of(*align)).unwrap_or(1)
+}
+
+/// The language's counterpart of a type; `None` for what has no size.
+pub(super) fn convert(btf: &Btf, id: TypeId, depth: usize) -> Option<Type> {
+    if depth > DEPTH {
+        return None;
+    }
+    let id = btf.resolve(id)?;
+    Some(match btf.ty(id)? {
+        Raw::Int { name: "_Bool", .. } => Type::Bool,
+        // Kernels are compiled with unsigned chars since 6.2; what is text is told by `char` being signed.
+        Raw::Int { name: "char", .. } => Type::Int { bits: 8, signed: true },
+        Raw::Int { size, signed, .. } => integer(size, signed)?,
+        Raw::Enum { name, size, signed } => enumeration(btf, id, name, size, signed)?,
+        Raw::Pointer(to) => Type::Ptr { to: Box::new(pointee(btf, to, depth + 1)), space: AddrSpace::Kernel },
+        Raw::Array { element, count } => Type::Array(Box::new(convert(btf, element, depth + 1)?), count),
+        Raw::Struct { name: "", .. } | Raw::Union { name: "", .. } => {
+            Type::Struct(Arc::new(composite(btf, id, "(anonymous)", depth + 1)?))
+        }
+        Raw::Struct { name, size } => named(StructKind::Struct, name, size),
+        Raw::Union { name, size } => named(StructKind::Union, name, size),
+        _ => return None,
+    })
+}
+
+/// What a pointer points to; `void` where the language has nothing for it.
+fn pointee(btf: &Btf, id: TypeId, depth: usize) -> Type {
+    let resolved = btf.resolve(id).and_then(|id| btf.ty(id));
+    match resolved {
+        Some(Raw::Forward { name }) => named(StructKind::Struct, name, 0),
+        _ => convert(btf, id, depth).unwrap_or(Type::Void),
+    }
+}
+
+/// A structure without its members.
+fn named(kind: StructKind, name: &str, size: u32) -> Type {
+    let (name, align) = (name.to_owned(), alignment(size));
+    Type::Struct(Arc::new(Struct { kind, name, size, align, fields: Vec::new() }))
+}
+
+/// An enumeration; an integer where its width is none that the language has.
+fn enumeration(btf: &Btf, id: TypeId, name: &str, size: u32, signed: bool) -> Option<Type> {
+    let bits = u8::try_from(size.checked_mul(8)?).ok().filter(|bits| matches!(bits, 8 | 16 | 32 | 64));
+    let Some(bits) = bits else { return integer(size, signed) };
+    let variants = btf.enumerators(id).map(|(name, value)| (name.to_owned(), value)).collect();
+    Some(Type::Enum(Arc::new(Enum { name: name.to_owned(), bits, signed, variants })))
+}
+
+fn integer(bytes: u32, signed: bool) -> Option<Type> {
+    match bytes {
+        1 | 2 | 4 | 8 => Some(Type::Int { bits: bytes as u8 * 8, signed }),
+        16 => Some(Type::Array(Box::new(Type::U64), 2)),
+        _ => None,
+    }
+}
