@@ -98,6 +98,11 @@ impl Btf {
         self.add(name, KIND_FUNC, GLOBAL, prototype.0, &[])
     }
 
+    /// A function that only its own program calls.
+    pub fn static_function(&mut self, name: &str, prototype: TypeId) -> TypeId {
+        self.add(name, KIND_FUNC, 0, prototype.0, &[])
+    }
+
     /// A global variable.
     pub fn variable(&mut self, name: &str, ty: TypeId) -> TypeId {
         const GLOBAL: u32 = 1;

@@ -2,16 +2,34 @@
 
 use crate::helper::Helper;
 use crate::insn::Insn;
-use crate::object::{Object, Program};
+use crate::object::{FuncRef, MapRef, Object, Program};
+use lang::span::Span;
 use std::fmt::Write;
 
 /// The instructions of a program, one a line, with the script line that they come from.
 #[must_use]
 pub fn listing(object: &Object, program: &Program) -> String {
+    let mut out =
+        code(object, program, &program.insns, &program.map_refs, &program.func_refs, &program.lines);
+    for sub in &program.subs {
+        let _ = writeln!(out, "{}:", sub.name);
+        out.push_str(&code(object, program, &sub.insns, &sub.map_refs, &sub.func_refs, &sub.lines));
+    }
+    out
+}
+
+fn code(
+    object: &Object,
+    program: &Program,
+    insns: &[Insn],
+    map_refs: &[MapRef],
+    func_refs: &[FuncRef],
+    lines: &[(usize, Span)],
+) -> String {
     let mut out = String::new();
-    let mut lines = program.lines.iter().peekable();
+    let mut lines = lines.iter().peekable();
     let mut wide = false;
-    for (at, insn) in program.insns.iter().enumerate() {
+    for (at, insn) in insns.iter().enumerate() {
         while let Some((_, span)) = lines.next_if(|(from, _)| *from <= at) {
             let text = object.source.get(span.range()).unwrap_or_default();
             let _ = writeln!(out, "; {}", text.lines().next().unwrap_or_default());
@@ -20,11 +38,13 @@ pub fn listing(object: &Object, program: &Program) -> String {
             continue;
         }
         wide = insn.is_wide();
-        let map = program.map_refs.iter().find(|m| m.insn == at).map(|m| {
+        let map = map_refs.iter().find(|m| m.insn == at).map(|m| {
             let name = &object.maps[m.map].name;
             m.value_offset.map_or_else(|| format!("map[{name}]"), |o| format!("&map[{name}]+{o}"))
         });
-        let high = program.insns.get(at + 1).map_or(0, |i| i.imm);
+        let func = func_refs.iter().find(|f| f.insn == at).and_then(|f| program.subs.get(f.sub));
+        let map = map.or_else(|| Some(format!("&{}", func?.name)));
+        let high = insns.get(at + 1).map_or(0, |i| i.imm);
         let _ = writeln!(out, "{at:5}: {}", show(*insn, high, map, at));
     }
     out

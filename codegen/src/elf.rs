@@ -1,7 +1,9 @@
 //! Writes an [`Object`] as a relocatable BPF ELF file: what libbpf, bpftool and aya load.
 
 use crate::btf::{Btf, BtfExt, LineInfo, TypeId};
-use crate::object::{MapDef, Object, Program};
+use crate::insn::Insn;
+use crate::object::{FuncRef, MapDef, MapRef, Object};
+use lang::span::Span;
 use object::write::{self, Relocation, SectionId, StandardSegment, Symbol, SymbolId, SymbolSection};
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
@@ -138,9 +140,12 @@ impl Writer<'_> {
         let file = self.btf.string(&self.source.source_name);
         let lines: Vec<u32> = self.source.source.lines().map(|l| self.btf.string(l)).collect();
         let starts = LineStarts::new(&self.source.source);
+        let script = Script { file, lines, starts };
+        let callback = self.btf.prototype(int, ("data", context));
+        let text = self.subprograms(&script, callback)?;
         // Programs of one kind share a section: libbpf wants the bare name for some kinds.
         let mut sections: HashMap<&str, (SectionId, u32)> = HashMap::new();
-        for program in &self.source.programs {
+        for (program, subs) in self.source.programs.iter().zip(&text) {
             let (section, name) = match sections.get(program.section) {
                 Some(known) => *known,
                 None => {
@@ -151,38 +156,119 @@ impl Writer<'_> {
                     known
                 }
             };
-            let base = self.code(program, section)?;
+            let code = Code {
+                name: &program.name,
+                scope: SymbolScope::Dynamic,
+                insns: &program.insns,
+                map_refs: &program.map_refs,
+                func_refs: &program.func_refs,
+            };
+            let base = self.code(&code, section, subs)?;
             let function = self.btf.function(&program.name, prototype);
             self.ext.function(name, base as u32, function);
-            for (insn, span) in &program.lines {
-                let (line, column) = starts.position(span.start);
-                let Some(text) = lines.get(line as usize - 1) else { continue };
-                let offset = base as u32 + 8 * *insn as u32;
-                self.ext.line(name, LineInfo { offset, file, text: *text, line, column });
-            }
+            self.lines(name, base, &program.lines, &script);
         }
         Ok(())
     }
 
-    /// Appends the instructions of a program and gives their offset in the section.
-    fn code(&mut self, program: &Program, section: SectionId) -> Result<u64, write::Error> {
-        let mut insns = program.insns.clone();
-        for map_ref in &program.map_refs {
+    /// The functions that helpers call back, in the section that linkers look for them in. Gives their offsets, by program.
+    fn subprograms(
+        &mut self,
+        script: &Script,
+        prototype: TypeId,
+    ) -> Result<Vec<Vec<(SectionId, u64)>>, write::Error> {
+        let mut out = Vec::new();
+        let mut text = None;
+        for program in &self.source.programs {
+            let mut offsets = Vec::new();
+            // A function comes behind those that it refers to.
+            for sub in &program.subs {
+                let (section, name) = *text.get_or_insert_with(|| {
+                    let section = self.out.add_section(Vec::new(), b".text".to_vec(), SectionKind::Text);
+                    (section, self.btf.string(".text"))
+                });
+                let code = Code {
+                    name: &sub.name,
+                    scope: SymbolScope::Compilation,
+                    insns: &sub.insns,
+                    map_refs: &sub.map_refs,
+                    func_refs: &sub.func_refs,
+                };
+                let base = self.code(&code, section, &offsets)?;
+                let function = self.btf.static_function(&sub.name, prototype);
+                self.ext.function(name, base as u32, function);
+                self.lines(name, base, &sub.lines, script);
+                offsets.push((section, base));
+            }
+            out.push(offsets);
+        }
+        Ok(out)
+    }
+
+    /// Line information of the instructions at an offset of a section.
+    fn lines(&mut self, section: u32, base: u64, lines: &[(usize, Span)], script: &Script) {
+        for (insn, span) in lines {
+            let (line, column) = script.starts.position(span.start);
+            let Some(text) = script.lines.get(line as usize - 1) else { continue };
+            let offset = base as u32 + 8 * *insn as u32;
+            self.ext.line(section, LineInfo { offset, file: script.file, text: *text, line, column });
+        }
+    }
+
+    /// Appends the instructions of a function and gives their offset in the section. `subs` is where the functions are that it
+    /// refers to.
+    fn code(
+        &mut self,
+        code: &Code<'_>,
+        section: SectionId,
+        subs: &[(SectionId, u64)],
+    ) -> Result<u64, write::Error> {
+        let mut insns = code.insns.to_vec();
+        for map_ref in code.map_refs {
             if let (Some(insn), Some(offset)) = (insns.get_mut(map_ref.insn), map_ref.value_offset) {
                 insn.imm = offset as i32;
             }
         }
+        for func_ref in code.func_refs {
+            if let (Some(insn), Some((_, offset))) = (insns.get_mut(func_ref.insn), subs.get(func_ref.sub)) {
+                insn.imm = *offset as i32;
+            }
+        }
         let bytes: Vec<u8> = insns.iter().flat_map(|i| i.bytes()).collect();
         let base = self.out.append_section_data(section, &bytes, 8);
-        self.symbol(&program.name, base, bytes.len() as u64, SymbolKind::Text, section);
-        for map_ref in &program.map_refs {
+        let scope = code.scope;
+        let symbol = self.symbol(code.name, base, bytes.len() as u64, SymbolKind::Text, section);
+        self.out.symbol_mut(symbol).scope = scope;
+        let mut relocations: Vec<(usize, SymbolId)> = Vec::new();
+        relocations.extend(code.map_refs.iter().map(|map_ref| (map_ref.insn, self.symbols[map_ref.map])));
+        for func_ref in code.func_refs {
+            if let Some((text, _)) = subs.get(func_ref.sub) {
+                relocations.push((func_ref.insn, self.out.section_symbol(*text)));
+            }
+        }
+        for (insn, symbol) in relocations {
             let flags = RelocationFlags::Elf { r_type: object::elf::R_BPF_64_64 };
-            let offset = base + 8 * map_ref.insn as u64;
-            let symbol = self.symbols[map_ref.map];
+            let offset = base + 8 * insn as u64;
             self.out.add_relocation(section, Relocation { offset, symbol, addend: 0, flags })?;
         }
         Ok(base)
     }
+}
+
+/// The script for line information: string offsets of its name and its lines.
+struct Script {
+    file: u32,
+    lines: Vec<u32>,
+    starts: LineStarts,
+}
+
+/// A function to be appended to a section.
+struct Code<'a> {
+    name: &'a str,
+    scope: SymbolScope,
+    insns: &'a [Insn],
+    map_refs: &'a [MapRef],
+    func_refs: &'a [FuncRef],
 }
 
 /// Finds line and column of byte offsets.

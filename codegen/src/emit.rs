@@ -1,9 +1,9 @@
 //! Instruction selection: allocated IR to instructions.
 
 use crate::helper::Callee;
-use crate::insn::{AluOp, AtomicOp, Cond, Insn, R0, R1, R10, Reg, Width};
+use crate::insn::{AluOp, AtomicOp, Cond, Insn, R0, R1, R2, R3, R4, R10, Reg, Width};
 use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Val};
-use crate::object::MapRef;
+use crate::object::{FuncRef, MapRef};
 use crate::regalloc::{Allocation, Home, TEMPORARIES};
 use lang::span::Span;
 use std::collections::VecDeque;
@@ -15,6 +15,8 @@ pub struct Code {
     pub insns: Vec<Insn>,
     /// References to maps.
     pub map_refs: Vec<MapRef>,
+    /// References to functions, by their index in [`Func::subs`].
+    pub func_refs: Vec<FuncRef>,
     /// From which instruction on which place of the script.
     pub lines: Vec<(usize, Span)>,
 }
@@ -48,6 +50,12 @@ pub fn emit(f: &Func, allocation: &Allocation) -> Code {
         e.code.lines.push((0, *span));
     }
     match allocation.homes[Func::CTX.0 as usize] {
+        _ if f.entry.is_some() => {
+            let at = f.entry.map_or(0, |slot| allocation.slots[slot.0 as usize]);
+            for (n, reg) in [R2, R3, R4].into_iter().enumerate() {
+                e.push(Insn::store(Width::D, R10, at + 8 * n as i16, reg));
+            }
+        }
         Home::Reg(reg) if reg != R1 => e.push(Insn::mov(reg, R1)),
         Home::Spill(at) => e.push(Insn::store(Width::D, R10, at, R1)),
         _ => {}
@@ -336,6 +344,10 @@ impl Emit<'_> {
                 Arg::Val(v) => self.reload(reg, *v),
                 Arg::Imm(imm) => self.constant(reg, *imm as u64),
                 Arg::Map(map) => self.map(reg, map.0 as usize, None),
+                Arg::Func(sub) => {
+                    self.code.func_refs.push(FuncRef { insn: self.code.insns.len(), sub: *sub });
+                    self.code.insns.extend(Insn::ld_func(reg));
+                }
                 Arg::Addr(Place { base: Base::Val(v), off }) => {
                     self.reload(reg, *v);
                     self.add_offset(reg, *off);

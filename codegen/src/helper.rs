@@ -74,6 +74,8 @@ helpers! {
     AttachCookie = 174 "get_attach_cookie",
     /// Value of another CPU (Linux 5.19).
     MapLookupPercpu = 195 "map_lookup_percpu_elem",
+    /// Calls a function for each entry of a map (Linux 5.13).
+    ForEachMapElem = 164 "for_each_map_elem",
     /// `CLOCK_TAI` (Linux 6.1).
     KtimeTaiNs = 208 "ktime_get_tai_ns",
 }

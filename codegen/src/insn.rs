@@ -245,6 +245,12 @@ impl Insn {
         [Insn::new(0x18, dst, R0, 0, value as u32 as i32), Insn::new(0, R0, R0, 0, (value >> 32) as i32)]
     }
 
+    /// The two halves of `dst =` the address of a function (`BPF_PSEUDO_FUNC`), which a relocation names.
+    #[must_use]
+    pub const fn ld_func(dst: Reg) -> [Insn; 2] {
+        [Insn::new(0x18, dst, Reg(4), 0, 0), Insn::new(0, R0, R0, 0, 0)]
+    }
+
     /// `dst = dst op src`
     #[must_use]
     pub const fn alu(op: AluOp, dst: Reg, src: Reg) -> Insn {

@@ -31,12 +31,14 @@ pub use object::Object;
 pub use target::Target;
 
 use lang::hir::{self, Attach};
-use object::{Program, ProgramKind};
+use object::{Program, ProgramKind, Subprogram};
 
 /// Bytes of stack that the kernel gives a program (`MAX_BPF_STACK`).
 const STACK_LIMIT: u32 = 512;
 /// Bytes of it in which the kernel counts the rounds of loops with `may_goto` (a time stamp and a count, since Linux 6.15).
 const ROUND_COUNTER: u32 = 16;
+/// Frames of functions that call each other are multiples of this.
+const FRAME_UNIT: u32 = 32;
 
 /// Compiles a script for a machine.
 ///
@@ -72,23 +74,22 @@ fn compile_with<'a>(
     for (index, probe) in program.probes.iter().enumerate() {
         let mut f = lower::lower(&mut unit, probe, index)?;
         opt::optimize(&mut f);
-        if let Some(scratch) = f.scratch {
-            unit.reserve_scratch(scratch.size);
-        }
-        let allocation = regalloc::allocate(&f);
-        let counted = f.ops.iter().any(|op| matches!(op, ir::Op::MayGoto(_)));
-        if allocation.stack > STACK_LIMIT - if counted { ROUND_COUNTER } else { 0 } {
+        let name = format!("{}_{index}", kind_name(&probe.attach));
+        let mut subs = Vec::new();
+        let (code, stack) = emit_all(&mut unit, &f, &format!("{name}_"), &mut subs);
+        if stack > STACK_LIMIT {
             return Ok(Err(probe));
         }
-        let code = emit::emit(&f, &allocation);
         let (section, kind) = section(&probe.attach);
         programs.push(Program {
-            name: format!("{}_{index}", kind_name(&probe.attach)),
+            name,
             section,
             kind,
             insns: code.insns,
             map_refs: code.map_refs,
             lines: code.lines,
+            func_refs: code.func_refs,
+            subs,
         });
     }
     unit.finish();
@@ -101,6 +102,40 @@ fn compile_with<'a>(
         records: unit.records,
         counters: unit.counters,
     }))
+}
+
+/// Emits a function and those that are called back for it, which are added to `subs`. Gives its code, and the bytes of stack that
+/// it and the deepest of them need together.
+fn emit_all(
+    unit: &mut lower::Unit<'_>,
+    f: &ir::Func,
+    name: &str,
+    subs: &mut Vec<Subprogram>,
+) -> (emit::Code, u32) {
+    if let Some(scratch) = f.scratch {
+        unit.reserve_scratch(scratch.size);
+    }
+    let allocation = regalloc::allocate(f);
+    let mut code = emit::emit(f, &allocation);
+    let counted = f.ops.iter().any(|op| matches!(op, ir::Op::MayGoto(_)));
+    let own = allocation.stack + if counted { ROUND_COUNTER } else { 0 };
+    let mut deepest = 0;
+    let mut places = Vec::new();
+    for sub in &f.subs {
+        let (code, stack) = emit_all(unit, sub, name, subs);
+        deepest = deepest.max(stack);
+        places.push(subs.len());
+        let name = format!("{name}{}", subs.len());
+        let emit::Code { insns, map_refs, func_refs, lines } = code;
+        subs.push(Subprogram { name, insns, map_refs, func_refs, lines });
+    }
+    for reference in &mut code.func_refs {
+        reference.sub = places[reference.sub];
+    }
+    // The kernel rounds the frames of a program of several functions.
+    let own =
+        if f.subs.is_empty() && f.entry.is_none() { own } else { own.max(1).next_multiple_of(FRAME_UNIT) };
+    (code, own + deepest)
 }
 
 /// The IR of each probe, before and after optimization; for `-d ir` and tests.

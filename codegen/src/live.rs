@@ -59,8 +59,10 @@ impl Live {
             });
         }
         let ctx = &mut vals[Func::CTX.0 as usize];
-        if !ctx.is_empty() {
-            ctx.start = -1;
+        match f.entry {
+            Some(Slot(s)) => slots[s as usize].include(-1),
+            None if !ctx.is_empty() => ctx.start = -1,
+            None => {}
         }
         let loops = Loops::of(f);
         vals.iter_mut().for_each(|v| loops.extend(v));

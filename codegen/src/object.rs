@@ -63,6 +63,62 @@ pub struct Program {
     pub map_refs: Vec<MapRef>,
     /// Script places: from this instruction on, in ascending order.
     pub lines: Vec<(usize, Span)>,
+    /// Instructions that need the address of a function.
+    pub func_refs: Vec<FuncRef>,
+    /// Functions that helpers call back.
+    pub subs: Vec<Subprogram>,
+}
+
+impl Program {
+    /// The script places of the whole program as the kernel sees it, the functions behind it in the order in which they are first
+    /// referred to, as linkers append them.
+    #[must_use]
+    pub fn linked_lines(&self) -> Vec<(usize, Span)> {
+        let mut lines = self.lines.clone();
+        let mut len = self.insns.len();
+        let mut linked = vec![false; self.subs.len()];
+        self.link(&self.func_refs, &mut linked, &mut len, &mut lines);
+        lines
+    }
+
+    fn link(&self, refs: &[FuncRef], linked: &mut [bool], len: &mut usize, lines: &mut Vec<(usize, Span)>) {
+        for reference in refs {
+            let (Some(sub), Some(known)) = (self.subs.get(reference.sub), linked.get_mut(reference.sub))
+            else {
+                continue;
+            };
+            if std::mem::replace(known, true) {
+                continue;
+            }
+            lines.extend(sub.lines.iter().map(|(at, span)| (*len + at, *span)));
+            *len += sub.insns.len();
+            self.link(&sub.func_refs, linked, len, lines);
+        }
+    }
+}
+
+/// A function of a [`Program`].
+#[derive(Clone, Debug)]
+pub struct Subprogram {
+    /// Symbol name: unique, a C identifier of at most 15 bytes.
+    pub name: String,
+    /// Its instructions.
+    pub insns: Vec<Insn>,
+    /// Instructions that need the address of a map.
+    pub map_refs: Vec<MapRef>,
+    /// Instructions that need the address of a function.
+    pub func_refs: Vec<FuncRef>,
+    /// Script places.
+    pub lines: Vec<(usize, Span)>,
+}
+
+/// An `ld_imm64` that refers to a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FuncRef {
+    /// Index of the instruction.
+    pub insn: usize,
+    /// Index into [`Program::subs`].
+    pub sub: usize,
 }
 
 /// An `ld_imm64` that refers to a map.

@@ -98,7 +98,9 @@ fn hints(f: &Func, intervals: &[Interval], clobbers: &Clobbers) -> Vec<Hint> {
             _ => {}
         }
     }
-    hints[Func::CTX.0 as usize].wish = Wish::Reg(R1);
+    if f.entry.is_none() {
+        hints[Func::CTX.0 as usize].wish = Wish::Reg(R1);
+    }
     hints
 }
 

@@ -283,8 +283,9 @@ fn rejection(program: &Program, error: &io::Error, log: String) -> LoadError {
         log.lines().filter(|l| !l.starts_with("processed ") && !l.trim().is_empty()).collect();
     let reason = lines.last().map_or_else(|| error.to_string(), |l| (*l).to_owned());
     let insn = lines.iter().rev().find_map(|l| instruction_of(l)).unwrap_or(0);
-    let at = program.lines.partition_point(|(start, _)| *start <= insn).saturating_sub(1);
-    let span = program.lines.get(at).map_or_else(Span::default, |(_, span)| *span);
+    let places = program.linked_lines();
+    let at = places.partition_point(|(start, _)| *start <= insn).saturating_sub(1);
+    let span = places.get(at).map_or_else(Span::default, |(_, span)| *span);
     let tail = lines[lines.len().saturating_sub(LOG_TAIL)..].iter().map(|l| (*l).to_owned()).collect();
     LoadError::Rejected { reason, span, tail, log }
 }
@@ -308,6 +309,8 @@ mod tests {
             insns: Vec::new(),
             map_refs: Vec::new(),
             lines: vec![(0, Span::new(0, 5)), (10, Span::new(6, 20)), (30, Span::new(21, 30))],
+            func_refs: Vec::new(),
+            subs: Vec::new(),
         };
         let log = "0: (b7) r1 = 1\n; @x[1] = 2 @ t.gt:1\n12: (7b) *(u64 *)(r0 +0) = r1\nR0 invalid mem access 'map_value_or_null'\nprocessed 13 insns (limit 1000000)\n";
         let error = rejection(&program, &io::Error::from_raw_os_error(libc::EACCES), log.into());
@@ -326,6 +329,8 @@ mod tests {
             insns: Vec::new(),
             map_refs: Vec::new(),
             lines: Vec::new(),
+            func_refs: Vec::new(),
+            subs: Vec::new(),
         };
         let error = rejection(&program, &io::Error::from_raw_os_error(libc::EPERM), String::new());
         assert!(matches!(error, LoadError::Permission));

@@ -8,7 +8,7 @@ use codegen::kernel::{Fields, KernelField};
 use codegen::target::{ExecutableOf, Loops};
 use inspect::btf::Btf;
 use lang::arch::Arch;
-use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, Program, StmtKind, visit_all, visit_block};
+use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, StmtKind, visit_all, visit_block};
 use std::os::linux::fs::MetadataExt;
 
 /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -150,7 +150,14 @@ fn reads_aggregations(program: &Program) -> bool {
         }
         _ => false,
     };
-    program.probes.iter().any(|probe| any_expr(probe, &is_agg))
+    let mut loops = false;
+    for probe in &program.probes {
+        visit_all(&probe.body, &mut |stmt| {
+            loops |= matches!(&stmt.kind, StmtKind::Loop { kind: LoopKind::Map { map, .. }, .. }
+                if matches!(program.maps[map.0 as usize].value, lang::hir::MapValue::Agg(_)));
+        });
+    }
+    loops || program.probes.iter().any(|probe| any_expr(probe, &is_agg))
 }
 
 /// Whether a probe has an expression that satisfies `wanted`.

@@ -42,6 +42,7 @@ impl fmt::Display for Show<'_, Arg> {
             Arg::Imm(i) => write!(f, "{i}"),
             Arg::Addr(p) => write!(f, "&{}", Show(self.0, p)),
             Arg::Map(m) => write!(f, "map{}", m.0),
+            Arg::Func(n) => write!(f, "sub{n}"),
         }
     }
 }
@@ -55,8 +56,14 @@ impl fmt::Display for Func {
             };
             writeln!(f, "    slot{i}: {} bytes{place}", slot.size)?;
         }
+        if let Some(slot) = self.entry {
+            writeln!(f, "    slot{} = arguments 2, 3 and 4", slot.0)?;
+        }
         for op in &self.ops {
             self.fmt_op(op, f)?;
+        }
+        for (n, sub) in self.subs.iter().enumerate() {
+            write!(f, "sub{n}:\n{sub}")?;
         }
         Ok(())
     }

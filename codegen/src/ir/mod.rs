@@ -2,7 +2,7 @@
 //!
 //! # Meaning
 //!
-//! A [`Func`] is one BPF program: a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
+//! A [`Func`] is one BPF program, or a function that a helper calls back for one ([`Func::entry`]): a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
 //! [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise and ends at [`Op::Exit`]. Jumps go forward, except to
 //! labels that were made with [`Func::loop_label`]: those are the heads of loops, which are entered from above only. What is defined
 //! before a loop holds in all of its rounds; what is defined inside holds from there to the end of the round.
@@ -139,6 +139,8 @@ pub enum Arg {
     Addr(Place),
     /// A map.
     Map(MapRef),
+    /// The address of a function in [`Func::subs`], for helpers that call it.
+    Func(usize),
 }
 
 /// An operation.
@@ -308,6 +310,11 @@ pub struct Func {
     pub labels: Vec<bool>,
     /// Scratch memory, if some slot is there.
     pub scratch: Option<Scratch>,
+    /// For a function that a helper calls back: the slot in which its second, third and fourth argument are found. Such a function
+    /// has no context of its own; what stands for [`Func::CTX`] is defined like any temporary.
+    pub entry: Option<Slot>,
+    /// Functions that helpers call back for this one ([`Arg::Func`]).
+    pub subs: Vec<Func>,
 }
 
 impl Default for Func {
@@ -318,6 +325,8 @@ impl Default for Func {
             slots: Vec::new(),
             labels: Vec::new(),
             scratch: None,
+            entry: None,
+            subs: Vec::new(),
         }
     }
 }
@@ -507,7 +516,7 @@ impl Op {
                     match arg {
                         Arg::Val(v) => f(v),
                         Arg::Addr(p) => place(p, f),
-                        Arg::Imm(_) | Arg::Map(_) => {}
+                        Arg::Imm(_) | Arg::Map(_) | Arg::Func(_) => {}
                     }
                 }
             }

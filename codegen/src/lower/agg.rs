@@ -146,6 +146,11 @@ impl Lower<'_, '_> {
     /// The merged value of an aggregation over all CPUs, at this moment.
     pub(super) fn read_aggregate(&mut self, map: MapId, key: Option<&Expr>, agg: Agg) -> Value {
         let key = self.key(map, key);
+        self.read_parts(map, key, agg)
+    }
+
+    /// The merged value of the entry whose key is in memory.
+    pub(super) fn read_parts(&mut self, map: MapId, key: Place, agg: Agg) -> Value {
         let (first, second) = (self.f.var(), self.f.var());
         for dst in [first, second] {
             self.f.push(Op::Const { dst, value: 0 });

@@ -282,12 +282,21 @@ impl Lower<'_, '_> {
     }
 
     fn inc_var(&mut self, var: lang::hir::VarId, delta: i64, prefix: bool, ty: &Type) -> Value {
-        let Home::Register(home) = self.vars[var.0 as usize] else { return Value::Imm(0) };
-        let old = self.copy_of(home);
+        let home = self.vars[var.0 as usize];
+        let old = match home {
+            Home::Register(home) => self.copy_of(home),
+            Home::Memory(place) => self.load_scalar(ty, place),
+        };
         let delta = self.f.operand(delta as u64);
         let sum = self.f.alu(AluOp::Add, old, delta);
         let new = self.convert(sum.into(), &Type::I64, ty);
-        self.assign(home, new);
+        match home {
+            Home::Register(home) => self.assign(home, new),
+            Home::Memory(place) => {
+                let new = self.operand(new);
+                self.f.store(super::scalar_width(ty), place, new);
+            }
+        }
         if prefix { new } else { old.into() }
     }
 

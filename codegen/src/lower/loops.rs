@@ -6,7 +6,6 @@
 //! unknown to the verifier before it: a zero that it does not know is added.
 
 use super::{Home, Lower, Value};
-use crate::error::Error;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Label, MapRef, Op, Operand, Val};
 use crate::object::{self, CounterKind};
@@ -28,10 +27,7 @@ impl Lower<'_, '_> {
                 self.forget_changed(body, Some(cond));
                 self.looped(|l, end| l.branch(cond, false, end), body);
             }
-            LoopKind::Map { .. } => {
-                let error = Error::new(self.span, "gotrace cannot loop over a map yet");
-                self.fail(error);
-            }
+            LoopKind::Map { var, map } => self.each_entry(*var, *map, body),
         }
     }
 
@@ -52,13 +48,17 @@ impl Lower<'_, '_> {
         if let Some(zero) = self.forget_changed(body, None) {
             self.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Val(zero) });
         }
-        let Home::Register(home) = self.vars[var.0 as usize] else { return };
+        let home = self.vars[var.0 as usize];
+        let ty = from.ty.clone();
         self.assigned[var.0 as usize] = true;
         let past = if signed { Cond::Sge } else { Cond::Ge };
         self.looped(
             |l, end| {
                 l.f.branch(past, count, limit, end);
-                l.assign(home, Value::Val(count));
+                match home {
+                    Home::Register(home) => l.assign(home, Value::Val(count)),
+                    Home::Memory(place) => l.f.store(super::scalar_width(&ty), place, Operand::Val(count)),
+                }
                 l.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Imm(1) });
             },
             body,
@@ -101,10 +101,21 @@ impl Lower<'_, '_> {
         self.f.push(Op::MapAddr { dst: address, map, offset: 0 });
         let zero = self.f.load(Width::D, address.into());
         for var in changed(body, cond) {
-            if let Home::Register(home) = self.vars[var.0 as usize]
-                && self.assigned[var.0 as usize]
-            {
-                self.f.push(Op::Alu { op: AluOp::Add, dst: home, a: home, b: Operand::Val(zero) });
+            if !self.assigned[var.0 as usize] {
+                continue;
+            }
+            let ty = &self.probe.vars[var.0 as usize].ty;
+            match self.vars[var.0 as usize] {
+                Home::Register(home) => {
+                    self.f.push(Op::Alu { op: AluOp::Add, dst: home, a: home, b: Operand::Val(zero) });
+                }
+                Home::Memory(place) if ty.is_scalar() => {
+                    let width = super::scalar_width(ty);
+                    let value = self.f.load(width, place);
+                    let value = self.f.alu(AluOp::Add, value, Operand::Val(zero));
+                    self.f.store(width, place, Operand::Val(value));
+                }
+                Home::Memory(_) => {}
             }
         }
         Some(zero)

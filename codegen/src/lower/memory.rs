@@ -49,6 +49,11 @@ impl Lower<'_, '_> {
         if size <= self.unit.on_stack_limit {
             return self.f.slot(size).into();
         }
+        self.scratch(size)
+    }
+
+    /// Scratch memory for a value.
+    pub(super) fn scratch(&mut self, size: u32) -> Place {
         self.scratch_slots += 1;
         self.f.scratch_slot(size).into()
     }

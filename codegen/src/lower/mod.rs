@@ -5,9 +5,10 @@
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations),
-//! `stmt`, `loops`, `record` (messages to user space), `fun` (functions of values), `task` (threads).
+//! `stmt`, `loops`, `callback` (loops over maps), `record` (messages to user space), `fun` (functions of values), `task` (threads).
 
 mod agg;
+mod callback;
 mod compare;
 mod context;
 mod expr;
@@ -107,6 +108,11 @@ pub(crate) struct Lower<'u, 'a> {
     vars: Vec<Home>,
     /// Which variables an assignment stands before.
     assigned: Vec<bool>,
+    /// Which function of the program is being lowered.
+    context: callback::Context,
+    /// What the functions of the program share, and where it is.
+    shared: callback::Shared,
+    frame: Option<Place>,
     /// The loops around what is being lowered, the innermost last.
     rounds: Vec<loops::Round>,
     /// How many slots of scratch memory have been made.
@@ -272,6 +278,7 @@ fn sends_records(block: &[hir::Stmt]) -> bool {
 pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize) -> Result<Func, Error> {
     let mut f = Func::default();
     let (exit, quit) = (f.label(), f.label());
+    let shared = callback::Shared::of(probe, unit.on_stack_limit);
     let mut lower = Lower {
         unit,
         probe,
@@ -281,6 +288,9 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
         quit,
         vars: Vec::new(),
         assigned: vec![false; probe.vars.len()],
+        context: callback::Context::Program,
+        shared,
+        frame: None,
         rounds: Vec::new(),
         scratch_slots: 0,
         known: Vec::new(),
@@ -299,14 +309,7 @@ impl<'a> Lower<'_, 'a> {
         self.f.push(Op::Line(self.probe.span));
         self.guards();
         let probe = self.probe;
-        for var in &probe.vars {
-            let home = if var.ty.is_scalar() {
-                Home::Register(self.f.var())
-            } else {
-                Home::Memory(self.memory(var.ty.size()))
-            };
-            self.vars.push(home);
-        }
+        self.homes();
         let mut claim_at = self.f.ops.len();
         let rejected = self.f.label();
         let mut rejected_holds_scratch = false;
@@ -320,6 +323,7 @@ impl<'a> Lower<'_, 'a> {
                 claim_at = self.f.ops.len();
             }
         }
+        self.share_addresses();
         self.block(&probe.body);
         self.f.push(Op::Label(self.exit));
         if rejected_holds_scratch {

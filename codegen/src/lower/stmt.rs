@@ -29,12 +29,12 @@ impl Lower<'_, '_> {
             StmtKind::Loop { kind, body } => self.repeat(kind, body),
             StmtKind::Break => self.leave_round(|round| round.end),
             StmtKind::Continue => self.leave_round(|round| round.next),
-            StmtKind::Return => self.f.push(Op::Jump(self.exit)),
+            StmtKind::Return => self.leave_program(),
             StmtKind::Expr(e) => self.effect(e),
             StmtKind::Emit { action, args } => {
                 self.emit(action, args);
                 if *action == Action::Exit {
-                    self.f.push(Op::Jump(self.exit));
+                    self.leave_program();
                 }
             }
         }

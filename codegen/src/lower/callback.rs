@@ -1,0 +1,313 @@
+//! Loops over maps: their blocks are functions that the kernel calls for each entry (`bpf_for_each_map_elem`, Linux 5.13).
+//!
+//! Such a function has registers and a stack of its own. What it shares with the code around it lies in the **frame**, an object on the
+//! stack of the program whose address each of them is given: the program's context, whether the program is to end, and the variables
+//! that are mentioned on both sides. Large ones are in scratch memory; the frame has their addresses.
+
+use super::{Home, Lower, Once};
+use crate::helper::Helper;
+use crate::insn::{Cond, Width};
+use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
+use crate::layout;
+use lang::hir::{Expr, ExprKind, LoopKind, MapId, MapValue, Probe, Stmt, StmtKind, VarId};
+use lang::types::Type;
+use std::collections::{HashMap, HashSet};
+
+/// Offset in the frame of the address of the program's context.
+const CONTEXT: u32 = 0;
+/// Offset of the word that is 1 once the program is to end.
+const ENDED: u32 = 8;
+/// Offset of the variables.
+const VARIABLES: u32 = 16;
+
+/// What a program shares with the functions that are called back for it.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Offset in the frame of each shared variable, or of its address.
+    at: HashMap<VarId, At>,
+    /// Bytes of the frame; 0 when there is none.
+    size: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Value(u32),
+    Address(u32),
+}
+
+/// Where the code that is being lowered runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Context {
+    /// In the program itself.
+    Program,
+    /// In a function that is called back; this variable becomes 1 when it is not to be called again.
+    Callback { stop: Val },
+}
+
+/// What changes between the functions of a program.
+struct Outer {
+    f: Func,
+    exit: Label,
+    quit: Label,
+    vars: Vec<Home>,
+    rounds: Vec<super::loops::Round>,
+    scratch_slots: u32,
+    known: Vec<(Once, Val)>,
+    context: Context,
+    frame: Option<Place>,
+}
+
+impl Shared {
+    /// What the blocks of loops over maps share with the code around them.
+    pub fn of(probe: &Probe, on_stack_limit: u32) -> Shared {
+        let mut scan = Scan::default();
+        if let Some(predicate) = &probe.predicate {
+            scan.expr(predicate, 0);
+        }
+        scan.block(&probe.body, 0);
+        if scan.regions == 0 {
+            return Shared::default();
+        }
+        let mut vars: Vec<VarId> = scan.shared.into_iter().collect();
+        vars.sort_unstable();
+        let mut shared = Shared { at: HashMap::new(), size: VARIABLES };
+        for var in vars {
+            let size = probe.vars[var.0 as usize].ty.size().next_multiple_of(8).max(8);
+            if size <= on_stack_limit {
+                shared.at.insert(var, At::Value(shared.size));
+                shared.size += size;
+            } else {
+                shared.at.insert(var, At::Address(shared.size));
+                shared.size += 8;
+            }
+        }
+        shared
+    }
+}
+
+/// Finds the variables that are mentioned in several functions.
+#[derive(Default)]
+struct Scan {
+    regions: u32,
+    seen: HashMap<VarId, u32>,
+    shared: HashSet<VarId>,
+}
+
+impl Scan {
+    fn mention(&mut self, var: VarId, region: u32) {
+        if *self.seen.entry(var).or_insert(region) != region {
+            self.shared.insert(var);
+        }
+    }
+
+    fn block(&mut self, stmts: &[Stmt], region: u32) {
+        for stmt in stmts {
+            for e in stmt.exprs() {
+                self.expr(e, region);
+            }
+            match &stmt.kind {
+                StmtKind::SetVar(var, _) => self.mention(*var, region),
+                StmtKind::If { then, els, .. } => {
+                    self.block(then, region);
+                    self.block(els, region);
+                }
+                StmtKind::Loop { kind: LoopKind::Map { var, .. }, body } => {
+                    self.regions += 1;
+                    let inside = self.regions;
+                    self.mention(*var, inside);
+                    self.block(body, inside);
+                }
+                StmtKind::Loop { kind, body } => {
+                    if let LoopKind::Range { var, .. } = kind {
+                        self.mention(*var, region);
+                    }
+                    self.block(body, region);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn expr(&mut self, e: &Expr, region: u32) {
+        match &e.kind {
+            ExprKind::Var(var) | ExprKind::IncVar { var, .. } => self.mention(*var, region),
+            ExprKind::Block(stmts, value) => {
+                self.block(stmts, region);
+                return self.expr(value, region);
+            }
+            _ => {}
+        }
+        for child in e.children() {
+            self.expr(child, region);
+        }
+    }
+}
+
+impl Lower<'_, '_> {
+    /// Makes the frame of a program, if it needs one, and homes for all variables.
+    pub(super) fn homes(&mut self) {
+        let probe = self.probe;
+        if self.shared.size > 0 {
+            let frame: Place = self.f.slot(self.shared.size).into();
+            self.frame = Some(frame);
+            self.f.store(Width::D, frame.at(CONTEXT), Operand::Val(Func::CTX));
+            self.f.store(Width::D, frame.at(ENDED), Operand::Imm(0));
+        }
+        for (n, var) in probe.vars.iter().enumerate() {
+            let home = match (self.shared.at.get(&VarId(n as u32)), self.frame) {
+                (Some(At::Value(at)), Some(frame)) => Home::Memory(frame.at(*at)),
+                (Some(At::Address(_)), _) => Home::Memory(self.scratch(var.ty.size())),
+                _ => self.own_home(&var.ty),
+            };
+            self.vars.push(home);
+        }
+    }
+
+    /// Tells the frame where the shared variables in scratch memory are, which has been claimed.
+    pub(super) fn share_addresses(&mut self) {
+        let Some(frame) = self.frame else { return };
+        let mut large: Vec<(VarId, u32)> = Vec::new();
+        for (var, at) in &self.shared.at {
+            if let At::Address(at) = at {
+                large.push((*var, *at));
+            }
+        }
+        large.sort_unstable();
+        for (var, at) in large {
+            if let Home::Memory(place) = self.vars[var.0 as usize] {
+                let address = self.address(place);
+                self.f.store(Width::D, frame.at(at), Operand::Val(address));
+            }
+        }
+    }
+
+    fn own_home(&mut self, ty: &Type) -> Home {
+        if ty.is_scalar() { Home::Register(self.f.var()) } else { Home::Memory(self.memory(ty.size())) }
+    }
+
+    /// `return`: ends the program, also from within a function that is called back.
+    pub(super) fn leave_program(&mut self) {
+        if let Context::Callback { stop } = self.context {
+            if let Some(frame) = self.frame {
+                self.f.store(Width::D, frame.at(ENDED), Operand::Imm(1));
+            }
+            self.f.push(Op::Const { dst: stop, value: 1 });
+        }
+        self.f.push(Op::Jump(self.exit));
+    }
+
+    /// `for ($kv : @m) { … }`
+    pub(super) fn each_entry(&mut self, var: VarId, map: MapId, body: &[Stmt]) {
+        let Some(frame) = self.frame else { return };
+        let outer = self.enter();
+        self.callback(var, map, body);
+        let sub = self.leave(outer);
+        self.f.subs.push(sub);
+        let reference = self.map_ref(map);
+        let args = [Arg::Map(reference), Arg::Func(self.f.subs.len() - 1), Arg::Addr(frame), Arg::Imm(0)];
+        self.f.call_void(Helper::ForEachMapElem, &args);
+        let ended = self.f.load(Width::D, frame.at(ENDED));
+        let on = self.f.label();
+        self.f.branch(Cond::Eq, ended, Operand::Imm(0), on);
+        self.leave_program();
+        self.f.push(Op::Label(on));
+    }
+
+    /// Begins a function that is called back.
+    fn enter(&mut self) -> Outer {
+        let mut f = Func::default();
+        let (exit, quit) = (f.label(), f.label());
+        let stop = f.var();
+        let outer = Outer {
+            f: std::mem::replace(&mut self.f, f),
+            exit: std::mem::replace(&mut self.exit, exit),
+            quit: std::mem::replace(&mut self.quit, quit),
+            vars: std::mem::take(&mut self.vars),
+            rounds: std::mem::take(&mut self.rounds),
+            scratch_slots: std::mem::take(&mut self.scratch_slots),
+            known: std::mem::take(&mut self.known),
+            context: std::mem::replace(&mut self.context, Context::Callback { stop }),
+            frame: self.frame.take(),
+        };
+        self.f.push(Op::Line(self.span));
+        let entry = self.f.slot(24);
+        self.f.entry = Some(entry);
+        let data = self.f.load(Width::D, Place::from(entry).at(16));
+        let frame = Place::from(data);
+        self.frame = Some(frame);
+        self.f.push(Op::Const { dst: stop, value: 0 });
+        self.f.push(Op::Load { width: Width::D, dst: Func::CTX, from: frame.at(CONTEXT) });
+        outer
+    }
+
+    fn leave(&mut self, outer: Outer) -> Func {
+        self.exit = outer.exit;
+        self.quit = outer.quit;
+        self.vars = outer.vars;
+        self.rounds = outer.rounds;
+        self.scratch_slots = outer.scratch_slots;
+        self.known = outer.known;
+        self.context = outer.context;
+        self.frame = outer.frame;
+        std::mem::replace(&mut self.f, outer.f)
+    }
+
+    /// The function: its variables, the entry, the block, and whether it is to be called again.
+    fn callback(&mut self, var: VarId, map: MapId, body: &[Stmt]) {
+        let (Context::Callback { stop }, Some(frame), Some(entry)) = (self.context, self.frame, self.f.entry)
+        else {
+            return;
+        };
+        let (key, value) =
+            (self.f.load(Width::D, entry.into()), self.f.load(Width::D, Place::from(entry).at(8)));
+        let claim_at = self.f.ops.len();
+        for (n, var) in self.probe.vars.iter().enumerate() {
+            let home = match self.shared.at.get(&VarId(n as u32)) {
+                Some(At::Value(at)) => Home::Memory(frame.at(*at)),
+                Some(At::Address(at)) => {
+                    let at = *at;
+                    Home::Memory(self.f.load(Width::D, frame.at(at)).into())
+                }
+                None => self.own_home(&var.ty),
+            };
+            self.vars.push(home);
+        }
+        self.set_entry(var, map, key.into(), value.into());
+        let (next, end) = (self.exit, self.f.label());
+        self.rounds.push(super::loops::Round { next, end });
+        self.block(body);
+        self.rounds.pop();
+        self.f.push(Op::Jump(next));
+        self.f.push(Op::Label(end));
+        self.f.push(Op::Const { dst: stop, value: 1 });
+        self.f.push(Op::Label(self.exit));
+        self.finish_scratch(claim_at);
+        self.f.push(Op::Label(self.quit));
+        let on = self.f.label();
+        self.f.branch(Cond::Eq, stop, Operand::Imm(0), on);
+        self.f.push(Op::Exit(1));
+        self.f.push(Op::Label(on));
+        self.f.push(Op::Exit(0));
+    }
+
+    /// Sets the variable of the loop to the tuple of key and value.
+    fn set_entry(&mut self, var: VarId, map: MapId, key: Place, value: Place) {
+        let ty = &self.probe.vars[var.0 as usize].ty;
+        let (Type::Tuple(members), Home::Memory(to)) = (ty, self.vars[var.0 as usize]) else { return };
+        let [key_ty, value_ty] = members.as_slice() else { return };
+        let offsets = ty.member_offsets();
+        let (first, second, size) = (offsets[0], offsets[1], ty.size());
+        self.copy(key, to.at(first), key_ty.size());
+        self.clear(to.at(first + key_ty.size()), second - first - key_ty.size());
+        match self.unit.user_maps[map.0 as usize].value.clone() {
+            MapValue::Plain(_) => self.copy(value, to.at(second), value_ty.size()),
+            MapValue::Agg(agg) => {
+                let merged = self.read_parts(map, key, agg);
+                let merged = self.operand(merged);
+                self.f.store(Width::D, to.at(second), merged);
+            }
+        }
+        self.clear(to.at(second + value_ty.size()), size - second - value_ty.size());
+        debug_assert!(layout::key_size(Some(key_ty)) >= key_ty.size());
+    }
+}
