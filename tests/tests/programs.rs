@@ -54,6 +54,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ("generic", &[], "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\n", End::Code(0)),
     ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
     ("lines", &[], "calls 122 5050\n", End::Code(0)),
+    ("shapes", &[], "counter 21 halves 9 survived 10 abab\n", End::Code(0)),
     ("served", &["-goroutines", "3", "-rounds", "2"], "sleeps 12\n", End::Code(0)),
     ("crash", &[], "steps 10\n", End::Code(3)),
     ("crash", &["-how", "panic"], "steps 10\n", End::Code(2)),

@@ -4,7 +4,7 @@
 
 use super::{Lower, Value};
 use crate::helper::Helper;
-use crate::insn::{Cond, Width};
+use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Op, Operand, Place, Val};
 use crate::object::CounterKind;
 use lang::arch::Arch;
@@ -34,13 +34,16 @@ impl Lower<'_, '_> {
         let owner = if kind == StackKind::User { Operand::Val(self.tgid()) } else { Operand::Imm(0) };
         self.f.store(Width::W, to, owner);
         let caller = if kind == StackKind::User && limit > 1 { self.caller() } else { Caller::Walked };
+        if caller == Caller::Walked {
+            let count = self.walk(kind, to, limit);
+            return self.f.store(Width::W, to.at(4), Operand::Val(count));
+        }
         let frames = self.f.var();
         if caller == Caller::Missing {
             self.walk_with_caller(to, limit, frames);
         } else {
-            self.walk(kind, to, limit, frames);
-        }
-        if caller == Caller::Perhaps {
+            let count = self.walk(kind, to, limit);
+            self.f.push(Op::Copy { dst: frames, src: count });
             let there = self.f.label();
             let top = self.return_address();
             self.f.branch(Cond::Eq, top, Operand::Imm(0), there);
@@ -52,18 +55,18 @@ impl Lower<'_, '_> {
         self.f.store(Width::W, to.at(4), Operand::Val(frames));
     }
 
-    /// What the kernel finds. Sets `frames` to the number of frames.
-    fn walk(&mut self, kind: StackKind, to: Place, limit: u16, frames: Val) {
+    /// What the kernel finds; gives the number of frames.
+    fn walk(&mut self, kind: StackKind, to: Place, limit: u16) -> Val {
         let flags = if kind == StackKind::User { USER_STACK } else { 0 };
         let got = self.get_stack(frame(to, 0), limit, flags);
+        let frames = self.f.var();
         self.f.push(Op::Copy { dst: frames, src: got });
         let ok = self.f.label();
         self.f.branch(Cond::Sgt, frames, Operand::Imm(0), ok);
         self.count_error(CounterKind::StackFailed);
         self.f.push(Op::Const { dst: frames, value: 0 });
         self.f.push(Op::Label(ok));
-        let count = self.f.alu(crate::insn::AluOp::Rsh, frames, Operand::Imm(3));
-        self.f.push(Op::Copy { dst: frames, src: count });
+        self.f.alu(AluOp::Rsh, frames, Operand::Imm(3))
     }
 
     /// The instruction, the return address on top of the stack, and what the kernel finds above the instruction.
@@ -81,8 +84,8 @@ impl Lower<'_, '_> {
         let end = self.f.label();
         // Nothing more: the caller is the outermost function.
         self.f.branch(Cond::Sle, got, Operand::Imm(0), end);
-        let above = self.f.alu(crate::insn::AluOp::Rsh, got, Operand::Imm(3));
-        let count = self.f.alu(crate::insn::AluOp::Add, above, Operand::Imm(2));
+        let above = self.f.alu(AluOp::Rsh, got, Operand::Imm(3));
+        let count = self.f.alu(AluOp::Add, above, Operand::Imm(2));
         self.f.push(Op::Copy { dst: frames, src: count });
         self.f.push(Op::Label(end));
     }
