@@ -54,7 +54,7 @@ pub enum AttachKind {
     /// `uprobe:binary:function`, `uprobe:binary:function+12`, `uprobe:binary:0x1234`, `uprobe:binary@file.go:41`,
     /// `uretprobe:…`
     Uprobe {
-        /// Path, program name or library name.
+        /// Path, program name or library name; empty for the program that `-c` or `-p` names.
         binary: String,
         /// What in it.
         target: UprobeSpec,
@@ -259,9 +259,6 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
         ("bench", [name]) if !name.text.is_empty() => Ok(AttachKind::Bench),
         ("test" | "bench", _) => Err("a name is missing".into()),
         (_, [binary, target @ ..]) if !target.is_empty() => {
-            if binary.text.is_empty() {
-                return Err(malformed("the binary is missing".into()));
-            }
             if let Some((file, source)) = source_file(binary) {
                 let line = line_number(target).map_err(malformed)?;
                 if info.name == "uretprobe" {
@@ -289,6 +286,9 @@ struct Part {
     /// Some of it stood in quotes.
     quoted: bool,
 }
+
+/// Index of the part that names a binary.
+const BINARY: usize = 1;
 
 /// Cuts the text at colons outside of quotes and puts in the positional parameters.
 fn split(text: &str, span: Span, params: &[String]) -> Result<Vec<Part>, Box<Problem>> {
@@ -319,7 +319,16 @@ fn split(text: &str, span: Span, params: &[String]) -> Result<Vec<Part>, Box<Pro
                     digits.push(d);
                 }
                 let n = digits.parse::<usize>().unwrap_or(usize::MAX);
-                let Some(value) = n.checked_sub(1).and_then(|i| params.get(i)) else {
+                let value = n.checked_sub(1).and_then(|i| params.get(i));
+                // A tool's argument for the binary may be left out: then it is the program of -c or -p.
+                let is_binary = parts.len() == BINARY + 1
+                    && parts.last().is_some_and(|p| p.text.is_empty())
+                    && chars.peek() == Some(&':');
+                if value.is_none() && is_binary {
+                    continue;
+                }
+                let Some(part) = parts.last_mut() else { break };
+                let Some(value) = value else {
                     let problem = Problem::error(
                         span,
                         format!("this attach point needs the script's argument ${digits}"),
@@ -428,6 +437,9 @@ mod tests {
         assert_eq!(parsed("h:branches:5000"), perf("branch-instructions", 5000));
         assert_eq!(parsed("self:signal:SIGUSR1"), Ok(AttachKind::Signal));
         assert_eq!(parsed("uprobe:\"$1\":f"), uprobe("$1", function("f"), false));
+        assert_eq!(parsed("uprobe::main.f"), uprobe("", function("main.f"), false));
+        assert_eq!(parsed("uretprobe:$3:$2"), uprobe("", function("main.f"), true));
+        assert!(parsed("uprobe:$1:$3").is_err() && parsed("tracepoint:sched:$3").is_err());
         let line = |file: &str, line| UprobeSpec::Line { file: file.into(), line };
         assert_eq!(parsed("u:./a@main.go:41"), uprobe("./a", line("main.go", 41), false));
         assert_eq!(parsed("u:./a@b/db.go:7"), uprobe("./a", line("b/db.go", 7), false));
@@ -452,7 +464,6 @@ mod tests {
             "profile:hz:10000000",
             "tracepoint:a",
             "uprobe:main.f",
-            "uprobe::main.f",
             "uprobe:./a:",
             "uprobe:./a:f+x",
             "uprobe:./a@main.go:main.f",

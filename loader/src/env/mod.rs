@@ -15,6 +15,7 @@ use lang::probe::{AttachKind, AttachPoint};
 use lang::types::Struct;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -54,6 +55,9 @@ impl Host {
     /// # Errors
     /// It is not found, not readable or no ELF file.
     pub fn binary(&self, name: &str) -> Result<Rc<Binary>, EnvError> {
+        if name.is_empty() {
+            return self.process_binary();
+        }
         if let Some(known) = self.binaries.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
@@ -62,6 +66,36 @@ impl Host {
         self.binaries.borrow_mut().insert(name.to_owned(), Rc::clone(&binary));
         Ok(binary)
     }
+
+    /// The program of the process that `-c` or `-p` names.
+    fn process_binary(&self) -> Result<Rc<Binary>, EnvError> {
+        let Some(program) = &self.program else {
+            return Err(EnvError {
+                message: "the binary is missing, and no process is named whose program it could be".into(),
+                help: Some(
+                    "name the binary, as in `uprobe:./web:main.f`, or the process with -c or -p".into(),
+                ),
+                ..EnvError::default()
+            });
+        };
+        // By the path of the file: that of a process (/proc/PID/exe) says nothing to a reader, but it is the right one even
+        // when the file has been replaced, or when the process sees another file system.
+        let identity = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
+        let same = |path: &PathBuf| identity(path).is_some_and(|file| Some(file) == identity(program));
+        let path = program.read_link().ok().filter(same).unwrap_or_else(|| program.clone());
+        let name = path.to_string_lossy();
+        if let Some(known) = self.binaries.borrow().get(&*name) {
+            return Ok(Rc::clone(known));
+        }
+        let binary = Rc::new(Binary::open(&path).map_err(|e| open_error(&path, &e))?);
+        self.binaries.borrow_mut().insert(name.into_owned(), Rc::clone(&binary));
+        Ok(binary)
+    }
+}
+
+/// What a message and `probe` call the binary that an attach point names.
+fn shown<'a>(name: &'a str, file: &'a Binary) -> std::borrow::Cow<'a, str> {
+    if name.is_empty() { absolute(file.path()).to_string_lossy().into_owned().into() } else { name.into() }
 }
 
 fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
@@ -90,7 +124,7 @@ impl Env for Host {
             AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
             AttachKind::Uprobe { binary, target, ret } => {
                 let file = self.binary(binary)?;
-                uprobe::resolve(binary, &file, target, *ret, point.wants, &self.structures)
+                uprobe::resolve(&shown(binary, &file), &file, target, *ret, point.wants, &self.structures)
             }
             _ => Ok(Vec::new()),
         }
@@ -120,14 +154,12 @@ impl Env for Host {
     }
 
     fn go_program(&self, which: ProgramOf<'_>) -> Result<GoProgram, EnvError> {
-        let (file, name) = match (which, &self.program) {
-            (ProgramOf::Binary(name), _) => (self.binary(name)?, name.to_owned()),
-            (ProgramOf::Process, Some(path)) => {
-                let file = Binary::open(path).map_err(|e| open_error(path, &e))?;
-                (Rc::new(file), path.display().to_string())
-            }
-            (ProgramOf::Process, None) => {
-                return Err(EnvError { message: "no process is named".into(), ..EnvError::default() });
+        let (file, name) = match which {
+            ProgramOf::Binary(name) => (self.binary(name)?, name.to_owned()),
+            ProgramOf::Process => {
+                let file = self.process_binary()?;
+                let name = shown("", &file).into_owned();
+                (file, name)
             }
         };
         program::go_program(&file, &name)
