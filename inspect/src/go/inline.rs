@@ -4,13 +4,14 @@
 //! A function's inline tree is funcdata; pcdata tells the node of each instruction. Layouts:
 //! `runtime/symtabinl.go`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::GoBinary;
 use super::GoFunc;
 use super::lines::SourceLine;
 use super::pclntab::{Format, Values};
 use crate::bytes;
+use crate::glob::Glob;
 
 /// `PCDATA_InlTreeIndex`.
 pub(super) const INLINE_INDEX: Values = Values::PcData(2);
@@ -135,7 +136,19 @@ impl GoBinary {
     /// The functions into which `name` is inlined, in order of address; empty when it is inlined nowhere. The
     /// first call reads the inline trees of the whole program.
     pub fn inlined_into(&self, name: &str) -> Vec<GoFunc<'_>> {
-        let index = self.inlined.get_or_init(|| {
+        let named = self
+            .inline_index()
+            .callers
+            .iter()
+            .filter(|(offset, _)| self.table.name_is(&self.image, **offset, name));
+        let mut entries: Vec<u64> = named.flat_map(|(_, callers)| callers).copied().collect();
+        entries.sort_unstable();
+        entries.dedup();
+        entries.into_iter().filter_map(|entry| self.function_at(entry)).collect()
+    }
+
+    fn inline_index(&self) -> &Index {
+        self.inlined.get_or_init(|| {
             let mut index = Index::default();
             for function in self.functions() {
                 for offset in function.inlined_name_offsets() {
@@ -146,13 +159,25 @@ impl GoBinary {
                 }
             }
             index
-        });
-        let named =
-            index.callers.iter().filter(|(offset, _)| self.table.name_is(&self.image, **offset, name));
-        let mut entries: Vec<u64> = named.flat_map(|(_, callers)| callers).copied().collect();
-        entries.sort_unstable();
-        entries.dedup();
-        entries.into_iter().filter_map(|entry| self.function_at(entry)).collect()
+        })
+    }
+
+    /// Functions that a pattern matches and that have no code of their own because all their calls are inlined, each with the names of
+    /// its callers; by name.
+    pub fn inlined_only(&self, pattern: &Glob) -> Vec<(&str, Vec<&str>)> {
+        let with_code: HashSet<&str> = self.functions().map(|f| f.name()).collect();
+        let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (offset, callers) in &self.inline_index().callers {
+            let name = self.table.name_at(&self.image, *offset);
+            let Some(name) = name.filter(|n| pattern.matches(n) && !with_code.contains(n)) else { continue };
+            let names = callers.iter().filter_map(|entry| Some(self.function_at(*entry)?.name()));
+            found.entry(name).or_default().extend(names);
+        }
+        for callers in found.values_mut() {
+            callers.sort_unstable();
+            callers.dedup();
+        }
+        found.into_iter().collect()
     }
 
     /// Names of the callers of a function that has no code of its own because all its calls are inlined;

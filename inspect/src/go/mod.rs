@@ -26,7 +26,9 @@ mod pclntab;
 pub mod prologue;
 pub mod returns;
 mod rtype;
+mod shape;
 pub mod signature;
+mod spelling;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -43,6 +45,7 @@ pub use inline::Frame;
 pub use lines::{LineSite, SourceLine};
 pub use moduledata::{ModuleData, TypeList};
 pub use pclntab::Format;
+pub use shape::ArgumentShape;
 pub use signature::Signature;
 
 use crate::elf::Arch;

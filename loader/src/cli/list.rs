@@ -1,12 +1,14 @@
 //! `gotrace list`: the probes that match a pattern, or what a script attaches to.
 
+mod details;
+
 use super::script::Source;
 use super::{CliError, RunArgs, answer};
 use crate::env::Host;
 use inspect::glob::Glob;
 use lang::diag::Problem;
-use lang::env::{Env, EnvError, Match, Stop, Tracepoint};
-use lang::probe::{AttachKind, AttachPoint, KINDS};
+use lang::env::{Env, EnvError, Match, NamedSite, Tracepoint};
+use lang::probe::{AttachKind, AttachPoint, KINDS, UprobeSpec};
 use lang::span::Span;
 use std::fmt::Write;
 use std::fs::File;
@@ -176,20 +178,20 @@ impl Listing {
                     let ret = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
                     let kind = if ret { "uretprobe" } else { "uprobe" };
                     self.warnings.extend(uprobe.warnings.iter().cloned());
-                    for site in &uprobe.sites {
-                        let mut line = format!("{kind}:{}:{}", uprobe.binary, site.function);
-                        if self.verbose {
-                            let _ = write!(
-                                line,
-                                "\n    at offset {:#x}: {}",
-                                site.offset,
-                                stop(uprobe.class.stop)
-                            );
-                        }
-                        lines.push(line);
+                    if self.verbose {
+                        let binary = host.binary(&uprobe.binary)?;
+                        lines.extend(details::of(kind, &binary, uprobe));
+                        continue;
                     }
+                    let line = |site: &NamedSite| format!("{kind}:{}:{}", uprobe.binary, site.function);
+                    lines.extend(uprobe.sites.iter().map(line));
                 }
             }
+        }
+        if let (true, AttachKind::Uprobe { binary, target: UprobeSpec::Function(pattern), .. }) =
+            (self.verbose, &point.kind)
+        {
+            lines.extend(details::inlined_only(&*host.binary(binary)?, pattern));
         }
         lines.sort();
         if !self.verbose {
@@ -226,19 +228,6 @@ fn tracepoint_lines(tracepoint: &Tracepoint, verbose: bool) -> String {
         }
     }
     line
-}
-
-/// What a place is, in words.
-fn stop(stop: Stop) -> &'static str {
-    match stop {
-        Stop::Entry => "entry, once per call",
-        Stop::EntryAtStackCheck => {
-            "branch of the stack check (emulated by the kernel), not counted when it is taken"
-        }
-        Stop::Inside => "inside the function",
-        Stop::ReturnInsn => "return instruction",
-        Stop::KernelReturn => "return (uretprobe of the kernel)",
-    }
 }
 
 fn problem(error: &EnvError, span: Span) -> Problem {

@@ -46,10 +46,10 @@ impl Types<'_> {
             Ok(None) if self.go.has_debug_info() => {
                 SignatureOf::Unknown(format!("the debug information does not describe {}", function.name()))
             }
+            // Functions of the same reason share a program, so it does not name them.
             Ok(None) => SignatureOf::Unknown(format!(
-                "{} has no debug information, and {} is in no method table of its type data",
-                self.binary,
-                function.name()
+                "{} has no debug information, and the function is in no method table of its type data",
+                self.binary
             )),
             Err(e) => SignatureOf::Unknown(e.to_string()),
         }

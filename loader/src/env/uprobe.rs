@@ -193,7 +193,14 @@ impl<'a> Sites<'a> {
         };
         match self.go {
             Some(go) if asked => {
-                Types { binary: self.name, go, structures: self.structures }.signature(function)
+                let found = Types { binary: self.name, go, structures: self.structures }.signature(function);
+                match found {
+                    // Without types `args` is an error, and this is what helps to write it by words.
+                    SignatureOf::Unknown(reason) if self.wants.args => {
+                        SignatureOf::Unknown(with_shape(reason, function))
+                    }
+                    found => found,
+                }
             }
             _ => SignatureOf::NotAsked,
         }
@@ -371,6 +378,14 @@ impl LeftOut {
             n => format!(" and {n} more"),
         };
         format!("left out {shown}{more}: {}", self.reason)
+    }
+}
+
+/// Adds to the reason why types are not known what is known of the arguments.
+fn with_shape(reason: String, function: &GoFunc<'_>) -> String {
+    match function.argument_shape() {
+        Some(shape) => format!("{reason}; the parts of its arguments have the sizes {shape}, in bytes"),
+        None => reason,
     }
 }
 

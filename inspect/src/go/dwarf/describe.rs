@@ -13,6 +13,9 @@ use crate::image::Image;
 /// `DW_AT_go_embedded_field` of Go's `cmd/internal/dwarf`.
 const DW_AT_GO_EMBEDDED_FIELD: gimli::DwAt = gimli::DwAt(0x2903);
 
+/// Start of the names of type parameters: `.param0`.
+const PARAMETER_TYPE: &str = ".param";
+
 /// Typedefs around a type that are followed.
 const TYPEDEFS: usize = 8;
 
@@ -42,6 +45,10 @@ impl DebugInfo {
                 && let Some(name) = entry.attr_value(dw::DW_AT_name)
             {
                 info.name = reader.string(name)?;
+                // What a type argument is called in a generic function; the shape it stands for follows.
+                if info.name.starts_with(PARAMETER_TYPE) {
+                    info.name.clear();
+                }
             }
             let of = entry
                 .attr_value(dw::DW_AT_type)
