@@ -37,9 +37,11 @@ impl AddressSpace {
         AddressSpace { mappings }
     }
 
-    /// Whether code of a file is mapped: not yet in a process that is just executing its program.
-    pub fn has_files(&self) -> bool {
-        self.mappings.iter().any(|m| m.executable && m.is_file())
+    /// Whether the program is mapped, all of it: not yet in a process that is just executing it. The kernel maps the vDSO last
+    /// (`load_elf_binary` in fs/binfmt_elf.c).
+    pub fn is_set_up(&self) -> bool {
+        let vdso = |m: &Mapping| m.path.as_deref() == Some("[vdso]");
+        self.mappings.iter().any(|m| m.executable && m.is_file()) && self.mappings.iter().any(vdso)
     }
 
     /// The mapping that contains `addr`, of a file or not.

@@ -290,6 +290,7 @@ impl Dump<'_> {
                 format!("{{ {}; {} }}", stmts.join("; "), sub(value))
             }
             ExprKind::GoTime { wall, ext } => format!("gotime({}, {})", sub(wall), sub(ext)),
+            ExprKind::GoError(error) => format!("goerr({}, {})", sub(&error.words.0), sub(&error.words.1)),
             ExprKind::GoCopy(parts) => {
                 let part = |p: &CopyPart| match &p.from {
                     CopySource::Memory(a) => format!("{}: {} bytes at {}", p.at, p.size, sub(a)),

@@ -1,6 +1,7 @@
 //! What the checker asks about the machine. The loader answers from real binaries and the kernel; tests and
 //! `gotrace check` answer from tables. `lang` itself never looks at a file.
 
+use crate::goerror::ErrorType;
 use crate::probe::AttachPoint;
 use crate::types::{Struct, Type};
 use std::sync::Arc;
@@ -59,6 +60,18 @@ pub trait Env {
     fn kernel_struct(&self, name: &str) -> Option<Struct> {
         let _ = name;
         None
+    }
+
+    /// Where a Go program has the types of this name, as `%T` prints it.
+    fn go_type_addresses(&self, binary: &str, name: &str) -> Vec<SymbolAddress> {
+        let _ = (binary, name);
+        Vec::new()
+    }
+
+    /// The error types of a Go program that [`crate::goerror`] knows. Their [`ErrorType::address`] is 0: it is beside them.
+    fn go_errors(&self, binary: &str) -> Vec<(SymbolAddress, ErrorType)> {
+        let _ = binary;
+        Vec::new()
     }
 
     /// Process id of the child started by `-c` or given by `-p`; `None` without either.

@@ -490,6 +490,8 @@ pub enum ExprKind {
         /// Else the seconds since the year 1.
         ext: Box<Expr>,
     },
+    /// The errors in an interface; type [`Type::GoError`].
+    GoError(Box<GoError>),
     /// A Go value with what it refers to; type [`Type::GoCopy`]. The parts are the bytes of the value itself.
     GoCopy(Vec<CopyPart>),
 }
@@ -523,6 +525,19 @@ pub enum TaskField {
     LeaderTid,
     /// Name of the process's main thread.
     LeaderComm,
+}
+
+/// The operands of [`ExprKind::GoError`].
+#[derive(Clone, Debug)]
+pub struct GoError {
+    /// The two words of the interface (`uint64`).
+    pub words: (Expr, Expr),
+    /// The first word is an itab, not a type.
+    pub methods: bool,
+    /// Taken from the address of a type before it is compared with [`crate::goerror::ErrorType::address`].
+    pub base: Option<Expr>,
+    /// The types that are known.
+    pub types: Arc<[crate::goerror::ErrorType]>,
 }
 
 /// Some bytes of a value that is copied whole.
@@ -744,6 +759,9 @@ impl Expr {
                 out
             }
             ExprKind::Tuple(list) | ExprKind::Apply(_, list) => list.iter().collect(),
+            ExprKind::GoError(error) => {
+                [&error.words.0, &error.words.1].into_iter().chain(error.base.as_ref()).collect()
+            }
             ExprKind::GoCopy(parts) => parts.iter().map(|part| part.from.expr()).collect(),
             ExprKind::ReadStr { addr, len, .. } => {
                 std::iter::once(addr.as_ref()).chain(len.as_deref()).collect()

@@ -51,6 +51,7 @@ pub mod env;
 pub mod fold;
 pub mod format;
 pub mod gocopy;
+pub mod goerror;
 pub mod hir;
 pub mod lexer;
 pub mod literal;

@@ -252,6 +252,10 @@ pub enum Type {
     /// A value of a Go program as it lies in its memory or registers. Only places have such types: what is read from one
     /// has another.
     Go(GoType),
+    /// The address of a Go type that prints as its name, then the process id, 8 bytes each.
+    GoTypeName,
+    /// A chain of Go errors that prints as their message: see [`crate::goerror`].
+    GoError,
     /// A value of a Go program with all that it refers to, for printing.
     GoCopy(Arc<GoCopy>),
 }
@@ -344,7 +348,8 @@ impl Type {
             | Type::Mac
             | Type::Duration
             | Type::Time => 8,
-            Type::USym | Type::GoFunc => 16,
+            Type::USym | Type::GoFunc | Type::GoTypeName => 16,
+            Type::GoError => crate::goerror::SIZE,
             Type::Inet => 24,
             Type::Array(of, n) => of.size() * n,
             Type::Struct(s) => s.size,
@@ -515,6 +520,8 @@ impl fmt::Display for Type {
             Type::Float(bits) => write!(f, "float{bits}"),
             Type::Duration => f.write_str("time.Duration"),
             Type::Time => f.write_str("time.Time"),
+            Type::GoTypeName => f.write_str("type name"),
+            Type::GoError => f.write_str("error message"),
             Type::GoCopy(copy) => f.write_str(&copy.name),
         }
     }

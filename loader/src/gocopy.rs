@@ -3,8 +3,9 @@
 //! Part of the [`Decoder`]. Lengths and addresses in a copy come from the traced program and are not trusted; what they refer to is
 //! read at the places that the layout gives, as far as the bytes reach.
 
-use crate::value::{DecodeError, Decoder, Float, GoTypeAddress, Int, Text, Value, number, take};
+use crate::value::{DecodeError, Decoder, Float, GoError, GoTypeAddress, Int, Text, Value, number, take};
 use lang::gocopy::{GoCopy, INTERFACE_SIZE, Kind, Node, NodeId, time};
+use lang::goerror::{LEVEL_SIZE, LEVELS, ROOM, TEXT_SIZE, TEXTS};
 
 /// Bits of the kind byte of a type that are the kind (`internal/abi.KindMask`).
 const KIND_MASK: u64 = 31;
@@ -14,6 +15,24 @@ impl Decoder {
     pub(crate) fn go_copy(&self, copy: &GoCopy, bytes: &[u8]) -> Result<Value, DecodeError> {
         Copy { decoder: self, copy, bytes }.value(0)
     }
+}
+
+/// A chain of errors: see [`lang::goerror`] for the layout.
+pub(crate) fn errors(bytes: &[u8]) -> Vec<GoError> {
+    let pid = number(take(bytes, 0, 8)) as u32;
+    let level = |bytes: &[u8]| GoError {
+        ty: GoTypeAddress { address: number(take(bytes, 0, 8)), pid },
+        number: number(take(bytes, 8, 8)),
+        texts: take(bytes, 16, (TEXTS * TEXT_SIZE) as usize)
+            .chunks_exact(TEXT_SIZE as usize)
+            .map(|text| {
+                let len = number(take(text, 0, 8));
+                let shown = len.min(ROOM.into()) as usize;
+                Text { bytes: take(text, 8, shown).to_vec(), cut: len > ROOM.into() }
+            })
+            .collect(),
+    };
+    take(bytes, 8, (LEVELS * LEVEL_SIZE) as usize).chunks_exact(LEVEL_SIZE as usize).map(level).collect()
 }
 
 /// A copy and its bytes.

@@ -34,6 +34,15 @@ pub struct Frame {
     pub module: Option<Arc<str>>,
 }
 
+/// The name of a Go type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GoTypeName {
+    /// As `%T` prints it: `*http.Request`.
+    pub short: Arc<str>,
+    /// With the package's path: `*net/http.Request`.
+    pub full: Arc<str>,
+}
+
 /// The frames at one address; shared, because the same addresses come again and again.
 pub type Frames = Rc<[Frame]>;
 
@@ -44,8 +53,8 @@ pub trait Resolve {
     /// `caller` says that it is a return address, so that the call before it is meant.
     fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Frames;
 
-    /// The name of a Go type, as `%T` prints it; `None` where it is not known.
-    fn go_type(&self, ty: GoTypeAddress) -> Option<Arc<str>> {
+    /// The name of a Go type; `None` where it is not known.
+    fn go_type(&self, ty: GoTypeAddress) -> Option<GoTypeName> {
         let _ = ty;
         None
     }
@@ -100,6 +109,8 @@ struct Module {
     binary: Binary,
     name: Arc<str>,
     frames: RefCell<HashMap<(u64, bool), Frames>>,
+    /// Names of types by the address of their descriptors (vaddr).
+    types: RefCell<HashMap<u64, Option<GoTypeName>>>,
 }
 
 /// How often, and how long apart, the mappings of a process are looked at that is executing its program. The kernel maps
@@ -143,8 +154,8 @@ impl Symbolizer {
             self.processes.borrow_mut().remove(&pid);
             self.note_process(pid);
             let is_other = |known: &Known| known.identity.map(|of| of.program) != own;
-            let has_code = |known: &Known| is_other(known) && known.space.has_files();
-            if self.processes.borrow().get(&pid).is_none_or(has_code) {
+            let is_set_up = |known: &Known| is_other(known) && known.space.is_set_up();
+            if self.processes.borrow().get(&pid).is_none_or(is_set_up) {
                 return;
             }
             std::thread::sleep(EXEC_PAUSE);
@@ -212,6 +223,19 @@ impl Symbolizer {
         Some(module.at(vaddr.wrapping_add(caller.into()), caller))
     }
 
+    /// The type whose description the process has mapped there.
+    fn mapped_type(&self, ty: GoTypeAddress) -> Option<GoTypeName> {
+        let process = Process::new(ty.pid);
+        let mut processes = self.processes.borrow_mut();
+        let known = processes.get_mut(&ty.pid)?;
+        if known.space.mapping(ty.address).is_none() {
+            self.refresh(known, &process);
+        }
+        let place = known.space.locate(ty.address)?;
+        let module = self.module(&process, place.mapping)?;
+        module.go_type(module.binary.vaddr_of_offset(place.offset)?)
+    }
+
     /// Reads the mappings again, unless that has been done just now.
     fn refresh(&self, known: &mut Known, process: &Process) {
         if known.read.elapsed() >= FRESH
@@ -257,6 +281,14 @@ impl Resolve for Symbolizer {
         let frame = frames.last()?;
         frame.source_function.clone().or_else(|| frame.function.clone())
     }
+
+    fn go_type(&self, ty: GoTypeAddress) -> Option<GoTypeName> {
+        self.note_process(ty.pid);
+        self.mapped_type(ty).or_else(|| {
+            let traced = self.traced.borrow();
+            traced.iter().filter(|m| !m.binary.is_pie()).find_map(|m| m.go_type(ty.address))
+        })
+    }
 }
 
 /// What a process is and runs; ids of processes are used again, and a process may start another program.
@@ -277,10 +309,29 @@ impl Identity {
 }
 
 fn open(path: &Path, name: Arc<str>) -> Option<Module> {
-    Some(Module { binary: Binary::open(path).ok()?, name, frames: RefCell::default() })
+    Some(Module {
+        binary: Binary::open(path).ok()?,
+        name,
+        frames: RefCell::default(),
+        types: RefCell::default(),
+    })
 }
 
 impl Module {
+    /// The name of the type whose descriptor is at an address (vaddr).
+    fn go_type(&self, vaddr: u64) -> Option<GoTypeName> {
+        if let Some(known) = self.types.borrow().get(&vaddr) {
+            return known.clone();
+        }
+        let go = self.binary.go().ok().flatten();
+        let found = go.and_then(|go| {
+            let (short, full) = (go.runtime_type_name(vaddr)?, go.runtime_type_path(vaddr)?);
+            Some(GoTypeName { short: short.into(), full: full.into() })
+        });
+        self.types.borrow_mut().insert(vaddr, found.clone());
+        found
+    }
+
     /// The frames at an address (vaddr).
     fn at(&self, vaddr: u64, caller: bool) -> Frames {
         let mut frames = self.frames.borrow_mut();

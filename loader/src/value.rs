@@ -97,6 +97,10 @@ pub enum Value {
         /// Room of a channel.
         capacity: Option<u64>,
     },
+    /// A type of a Go program.
+    GoType(GoTypeAddress),
+    /// Errors, each caused by the next; one without a type is none.
+    GoError(Vec<GoError>),
     /// A value in an interface of which only its type and address are known.
     Dynamic {
         /// Its type.
@@ -120,6 +124,17 @@ pub struct GoTypeAddress {
     pub address: u64,
     /// The process.
     pub pid: u32,
+}
+
+/// What was copied of an error: see [`lang::goerror`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct GoError {
+    /// Its type.
+    pub ty: GoTypeAddress,
+    /// Its number, if it is one.
+    pub number: u64,
+    /// Its strings.
+    pub texts: Vec<Text>,
 }
 
 /// A floating-point number: its bits, so that values have an order.
@@ -423,6 +438,11 @@ impl Decoder {
             Type::Float(bits) => Value::Float(Float::from_bits(number(bytes), *bits)),
             Type::Duration => Value::Duration(number(bytes).cast_signed()),
             Type::Time => time(number(bytes).cast_signed()),
+            Type::GoTypeName => Value::GoType(GoTypeAddress {
+                address: number(take(bytes, 0, 8)),
+                pid: number(take(bytes, 8, 8)) as u32,
+            }),
+            Type::GoError => Value::GoError(crate::gocopy::errors(bytes)),
             Type::GoCopy(copy) => self.go_copy(copy, bytes)?,
             Type::Timestamp(format) => Value::Timestamp { nanos: number(bytes), format: format.clone() },
         })

@@ -88,6 +88,7 @@ impl Lower<'_, '_> {
             | ExprKind::ReadStr { .. }
             | ExprKind::GoStr { .. }
             | ExprKind::ReadBuf { .. }
+            | ExprKind::GoError(_)
             | ExprKind::GoCopy(_) => {
                 let error = crate::Error::new(e.span, format!("a {} does not fit a register", e.ty));
                 self.fail(error)

@@ -4,8 +4,9 @@
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
-//! `go` (values of Go programs as a whole), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations),
-//! `stmt`, `loops`, `callback` (loops over maps), `record` (messages to user space), `fun` (functions of values), `task` (threads).
+//! `go` (values of Go programs as a whole), `goerror`, `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
+//! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `record` (messages to user space), `fun` (functions of values), `task`
+//! (threads).
 
 mod agg;
 mod callback;
@@ -15,6 +16,7 @@ mod expr;
 mod fun;
 mod go;
 mod go_program;
+mod goerror;
 mod loops;
 mod map;
 mod memory;

@@ -114,6 +114,7 @@ impl Lower<'_, '_> {
                 let tgid = self.tgid();
                 self.f.store(Width::D, to.at(8), Operand::Val(tgid));
             }
+            ExprKind::GoError(error) => self.store_go_error(error, to),
             ExprKind::GoCopy(parts) => self.store_go(parts, &e.ty, to, pad),
             ExprKind::ReadBuf { addr, len, space } => self.store_buf(addr, len, *space, &e.ty, to, pad),
             ExprKind::Load { addr, space } => {

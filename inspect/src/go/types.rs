@@ -24,6 +24,14 @@ pub(super) enum Origin {
 }
 
 impl TypeRef {
+    /// Address of its descriptor, as in the file, if it is known by that.
+    pub fn descriptor(self) -> Option<u64> {
+        match self.0 {
+            Origin::Runtime(vaddr) => Some(vaddr),
+            Origin::Dwarf(_) | Origin::PointerTo(_) => None,
+        }
+    }
+
     /// Its entry in the debug information, if it comes from there.
     pub(super) fn in_dwarf(self) -> Option<dwarf::Place> {
         match self.0 {

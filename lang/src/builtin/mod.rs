@@ -5,6 +5,7 @@
 
 mod aggregation;
 mod cgroup;
+mod dynamic;
 mod go;
 mod goroutine;
 mod kernel;
@@ -113,6 +114,7 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Go programs", go::ENTRIES),
     ("Goroutines", goroutine::ENTRIES),
     ("Kernel", kernel::ENTRIES),
+    ("Interfaces", dynamic::ENTRIES),
     ("Stacks", stack::ENTRIES),
     ("Memory", memory::ENTRIES),
     ("Symbols", symbol::ENTRIES),
@@ -195,8 +197,6 @@ const NOT_YET: &[&str] = &[
     "kfunc_allowed",
     "unwatch",
     "tseries",
-    "gotype",
-    "goerr",
 ];
 
 /// Whether bpftrace has a builtin of that name, or the language of gotrace will have one.

@@ -220,7 +220,7 @@ impl Checker<'_> {
     }
 
     /// The `n`-th 8-byte word of a place.
-    fn word(&mut self, base: &Base, n: u32, span: Span) -> Checked<hir::Expr> {
+    pub(super) fn word(&mut self, base: &Base, n: u32, span: Span) -> Checked<hir::Expr> {
         match base {
             Base::Registers(pieces) => self.register_piece(pieces, 8 * n, 8, span),
             Base::Memory(address, space) => {

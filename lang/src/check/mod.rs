@@ -11,6 +11,7 @@ mod call;
 mod control_tests;
 #[cfg(test)]
 mod data_tests;
+mod dynamic;
 mod expr;
 mod go;
 mod infer;

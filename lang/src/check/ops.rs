@@ -174,6 +174,8 @@ impl Checker<'_> {
             | (Type::Int { .. }, Type::Ptr { .. }) => {
                 compare(build::cast(a, &Type::U64), build::cast(b, &Type::U64))
             }
+            (Type::GoTypeName, Type::Str(_)) if equality => self.compare_go_type(op, &a, &b, span),
+            (Type::Str(_), Type::GoTypeName) if equality => self.compare_go_type(op, &b, &a, span),
             (Type::FuncName | Type::ProbeName, Type::Str(_)) if equality => {
                 self.compare_name(op, &a, &b, span)
             }

@@ -73,7 +73,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// `func(w http.ResponseWriter, req *http.Request, name string, n int32, ok bool, at Point, f float64, xs []int, m map[string]int,
-/// body []byte) (n int, err error)`: in registers as far as they go, else on the stack.
+/// body []byte) (n int, _ string, err error)`: in registers as far as they go, else on the stack.
 fn signature(abi: Abi) -> Signature {
     let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
     let go = Type::Go;
@@ -115,6 +115,11 @@ fn signature(abi: Abi) -> Signature {
     let results = vec![
         Param { name: "n".into(), ty: Type::I64, place: place(0, &Type::I64) },
         Param { name: String::new(), ty: go(GoType::Str), place: place(8, &go(GoType::Str)) },
+        Param {
+            name: "err".into(),
+            ty: go(GoType::Interface { methods: true }),
+            place: place(24, &go(GoType::Interface { methods: true })),
+        },
     ];
     Signature { params, results, types_from: TypesFrom::DebugInfo }
 }
@@ -664,7 +669,7 @@ fn go_parameters_and_results() {
         "u:./web:main.handler { print(args.f); print(args.w); print(args.xs); print(args.at); }",
         "u:./web:main.handler { print(args.req.Url); print(args.req.URL.Path.x); print(cap(args.m)); }",
         "ur:./web:main.handler { print(retval); }",
-        "ur:./web:main.handler { print(retval.err); print(args.name); }",
+        "ur:./web:main.handler { print(retval.er); print(args.name); }",
         "u:./web2:main.handler { print(args.name); }",
         "u:libc:malloc { print(args.size); }",
         "ur:./web2:main.handler { print(retval.1); }",

@@ -378,7 +378,7 @@ pub(super) fn is_byte(ty: &Type) -> bool {
 }
 
 /// Whether an expression names a parameter or result, or something in it.
-fn comes_from_go(e: &Expr) -> bool {
+pub(super) fn comes_from_go(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Ident(name) => name == "args" || name == "retval",
         ExprKind::Member(base, _) | ExprKind::TupleMember(base, _) | ExprKind::Index(base, _) => {

@@ -2,6 +2,7 @@
 
 mod btf;
 mod go;
+mod goerror;
 mod kernel;
 mod library;
 mod program;
@@ -11,6 +12,7 @@ mod uprobe;
 use inspect::elf::Binary;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, GoProgram, Match, ProgramOf, SymbolAddress};
+use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint};
 use lang::types::Struct;
 use std::cell::RefCell;
@@ -35,6 +37,8 @@ pub struct Host {
     structures: go::Structures,
     /// The kernel's types.
     kernel: btf::Kernel,
+    /// The error types of Go binaries, by the name in the script.
+    errors: RefCell<HashMap<String, Vec<(SymbolAddress, ErrorType)>>>,
 }
 
 impl Host {
@@ -139,12 +143,22 @@ impl Env for Host {
                 ..EnvError::default()
             });
         };
-        if !file.is_pie() {
-            return Ok(SymbolAddress::Fixed(found.addr));
+        Ok(address(&file, found.addr))
+    }
+
+    fn go_type_addresses(&self, binary: &str, name: &str) -> Vec<SymbolAddress> {
+        let Ok(file) = self.binary(binary) else { return Vec::new() };
+        file.go().ok().flatten().map(|go| goerror::named(&file, go, name)).unwrap_or_default()
+    }
+
+    fn go_errors(&self, binary: &str) -> Vec<(SymbolAddress, ErrorType)> {
+        if let Some(known) = self.errors.borrow().get(binary) {
+            return known.clone();
         }
-        let code = file.image().segments().iter().find(|s| s.executable);
-        let slide = code.map_or(0, |s| s.vaddr.wrapping_sub(s.offset));
-        Ok(SymbolAddress::FromCodeBase(found.addr.wrapping_sub(slide)))
+        let Ok(file) = self.binary(binary) else { return Vec::new() };
+        let found = file.go().ok().flatten().map(|go| goerror::errors(&file, go)).unwrap_or_default();
+        self.errors.borrow_mut().insert(binary.to_owned(), found.clone());
+        found
     }
 
     fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
@@ -184,6 +198,16 @@ impl Env for Host {
     fn params(&self) -> &[String] {
         &self.params
     }
+}
+
+/// Where something of a binary is in a process, by its address in the file.
+fn address(file: &Binary, vaddr: u64) -> SymbolAddress {
+    if !file.is_pie() {
+        return SymbolAddress::Fixed(vaddr);
+    }
+    let code = file.image().segments().iter().find(|s| s.executable);
+    let slide = code.map_or(0, |s| s.vaddr.wrapping_sub(s.offset));
+    SymbolAddress::FromCodeBase(vaddr.wrapping_sub(slide))
 }
 
 /// The instruction set that this program was built for, which is the one it traces.

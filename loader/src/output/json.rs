@@ -52,6 +52,8 @@ pub fn value(v: &Value, cx: &Context) -> Json {
         | Value::Omitted
         | Value::Unreadable
         | Value::Dynamic { .. }
+        | Value::GoType(_)
+        | Value::GoError(_)
         | Value::Stack(_)
         | Value::KernelSymbol(_)
         | Value::UserSymbol { .. }

@@ -1,6 +1,6 @@
 //! Values and maps as text, in bpftrace's layout.
 
-use super::{Context, goform, hist, names, strftime};
+use super::{Context, goerror, goform, hist, names, strftime};
 use crate::maps::{Entry, MapResult};
 use crate::symbolize::Frame;
 use crate::value::{GoTypeAddress, Int, Mode, Side, Stack, Text, Value};
@@ -49,6 +49,8 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
         Value::Unreadable => push(out, "?"),
         Value::Container { len, capacity: None } => push(out, &format!("map[len {len}]")),
         Value::Container { len, capacity: Some(cap) } => push(out, &format!("chan[len {len}, cap {cap}]")),
+        Value::GoType(ty) => push(out, &go_type(*ty, cx)),
+        Value::GoError(chain) => push(out, &goerror::message(chain, cx)),
         Value::Dynamic { ty, address } => {
             push(out, &go_type(*ty, cx));
             match address {
@@ -157,7 +159,7 @@ pub fn go_type(ty: GoTypeAddress, cx: &Context) -> String {
     match ty.address {
         0 => "<nil>".into(),
         address => match cx.symbols.go_type(ty) {
-            Some(name) => name.to_string(),
+            Some(name) => name.short.to_string(),
             None => format!("type {address:#x}"),
         },
     }

@@ -328,6 +328,7 @@ impl Run<'_> {
         fn user_code(ty: &Type) -> bool {
             match ty {
                 Type::USym | Type::GoFunc | Type::Stack { kind: StackKind::User, .. } => true,
+                Type::GoTypeName | Type::GoError => true,
                 Type::GoCopy(copy) => copy.has_names(),
                 Type::Tuple(_) | Type::Record(_) => ty.members().into_iter().any(user_code),
                 _ => false,

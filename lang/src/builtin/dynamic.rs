@@ -1,0 +1,67 @@
+//! What is in an interface of a Go program: the name of its type, the message of an error.
+
+use super::{Builtin, Form, IN_PROGRAMS};
+use crate::ast::Expr as Ast;
+use crate::check::{Call, Checked, Checker, Outcome};
+use crate::diag::Problem;
+use crate::hir::{Expr, ExprKind, GoError};
+use crate::types::Type;
+
+pub(super) const ENTRIES: &[Builtin] = &[
+    Builtin {
+        name: "gotype",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "gotype(INTERFACE)",
+        doc: "The name of the type of what is in a Go interface, as `%T` prints it; `<nil>` for nothing. A number is taken as \
+              the address of a type, which is the first word of an `interface{}`.",
+        example: "uprobe:./web:main.handler { @[gotype(args.w)] = count(); }",
+        probes: IN_PROGRAMS,
+        elsewhere: None,
+        check: gotype,
+    },
+    Builtin {
+        name: "goerr",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "goerr(ERROR)",
+        doc: "The message of a Go error whose type keeps it in its members, as those of the standard library do, else the name of \
+              its type; `<nil>` for no error.",
+        example: "uretprobe:./web:main.find { @[goerr(retval.err)] = count(); }",
+        probes: IN_PROGRAMS,
+        elsewhere: None,
+        check: goerr,
+    },
+];
+
+fn gotype(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg] = call.args else { return checker.no_arguments(call) };
+    let address = match checker.interface(arg)? {
+        Some(interface) => checker.type_word(&interface),
+        None => {
+            let word = checker.expr(arg)?;
+            if !matches!(word.ty, Type::Int { .. } | Type::Ptr { .. }) {
+                return not_interface(checker, arg, &word);
+            }
+            checker.cast_to(word, &Type::U64)
+        }
+    };
+    Ok(Outcome::Value(Expr::new(ExprKind::Symbol(Box::new(address)), Type::GoTypeName, call.span)))
+}
+
+fn goerr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg] = call.args else { return checker.no_arguments(call) };
+    let Some(interface) = checker.interface(arg)? else {
+        let value = checker.expr(arg)?;
+        return not_interface(checker, arg, &value);
+    };
+    let (types, base) = checker.error_types(call.span)?;
+    let error = GoError { words: (interface.first, interface.data), methods: interface.methods, base, types };
+    Ok(Outcome::Value(Expr::new(ExprKind::GoError(Box::new(error)), Type::GoError, call.span)))
+}
+
+fn not_interface(checker: &mut Checker<'_>, arg: &Ast, value: &Expr) -> Checked<Outcome> {
+    let problem = Problem::error(arg.span, format!("this is a {}, not a Go interface", value.ty));
+    checker
+        .fail(problem.help("name a parameter, result or member of an interface type: `args.err`, `retval.1`"))
+}
