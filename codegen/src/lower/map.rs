@@ -111,6 +111,9 @@ impl Lower<'_, '_> {
             let from = self.global_value(map);
             return self.load_scalar(&stored, from.into()).into();
         }
+        if let Some(value) = key.and_then(|key| self.read_before(map, key, ty)) {
+            return value.into();
+        }
         let result = self.f.var();
         self.f.push(Op::Const { dst: result, value: 0 });
         let end = self.f.label();
@@ -118,7 +121,11 @@ impl Lower<'_, '_> {
         let value = self.load_scalar(ty, from);
         self.f.push(Op::Copy { dst: result, src: value });
         self.f.push(Op::Label(end));
-        self.copy_of(result).into()
+        let value = self.copy_of(result);
+        if let Some(key) = key {
+            self.note_read(map, key, ty, value);
+        }
+        value.into()
     }
 
     /// The value of an entry that does not fit a register; zeros when there is none.
@@ -148,6 +155,7 @@ impl Lower<'_, '_> {
             return Value::Imm(1);
         };
         let key = self.key(map, Some(key));
+        self.forget_reads_of(map);
         let map = self.map_ref(map);
         let status = self.f.call(Helper::MapDelete, &[Arg::Map(map), Arg::Addr(key)]);
         let result = self.f.var();
@@ -194,10 +202,11 @@ impl Lower<'_, '_> {
         // The value first: it may read the map under another key.
         let from = self.value_in_memory(value, &ty);
         let key = self.key(map, key);
-        let map = self.map_ref(map);
+        let map_ref = self.map_ref(map);
         let status =
-            self.f.call(Helper::MapUpdate, &[Arg::Map(map), Arg::Addr(key), Arg::Addr(from), Arg::Imm(0)]);
+            self.f.call(Helper::MapUpdate, &[Arg::Map(map_ref), Arg::Addr(key), Arg::Addr(from), Arg::Imm(0)]);
         self.check_update(status);
+        self.forget_reads_of(map);
     }
 
     fn set_global(&mut self, map: MapId, value: &Expr, ty: &Type) {
@@ -258,6 +267,8 @@ impl Lower<'_, '_> {
         }
         let keyed = key.is_some();
         let key = self.key(map, key);
+        // Who asks for the entry changes it.
+        self.forget_reads_of(map);
         if !keyed {
             let entry = self.lookup(map, key);
             self.f.branch(Cond::Eq, entry, Operand::Imm(0), failed);

@@ -20,6 +20,7 @@ mod goerror;
 mod loops;
 mod map;
 mod memory;
+mod reads;
 mod record;
 mod stack;
 mod stmt;
@@ -94,6 +95,8 @@ enum Once {
     /// The `runtime.g` that the thread serves.
     CurrentG,
     CallId,
+    /// The value of a map entry: index into [`Lower::reads`].
+    Entry(usize),
 }
 
 /// Lowers one program.
@@ -121,6 +124,8 @@ pub(crate) struct Lower<'u, 'a> {
     scratch_slots: u32,
     /// What has been computed already on every way here and does not change while the program runs.
     known: Vec<(Once, Val)>,
+    /// The map entries that have been read.
+    reads: Vec<reads::Read>,
     /// First error; lowering goes on with some value so that the code needs no result plumbing.
     error: Option<Error>,
     span: Span,
@@ -296,6 +301,7 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
         rounds: Vec::new(),
         scratch_slots: 0,
         known: Vec::new(),
+        reads: Vec::new(),
         error: None,
         span: probe.span,
     };

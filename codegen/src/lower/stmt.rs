@@ -26,7 +26,10 @@ impl Lower<'_, '_> {
                 }
             }
             StmtKind::If { cond, then, els } => self.if_else(cond, then, els),
-            StmtKind::Loop { kind, body } => self.repeat(kind, body),
+            StmtKind::Loop { kind, body } => {
+                self.forget_reads();
+                self.repeat(kind, body);
+            }
             StmtKind::Break => self.leave_round(|round| round.end),
             StmtKind::Continue => self.leave_round(|round| round.next),
             StmtKind::Return => self.leave_program(),
