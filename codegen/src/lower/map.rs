@@ -203,8 +203,9 @@ impl Lower<'_, '_> {
         let from = self.value_in_memory(value, &ty);
         let key = self.key(map, key);
         let map_ref = self.map_ref(map);
-        let status =
-            self.f.call(Helper::MapUpdate, &[Arg::Map(map_ref), Arg::Addr(key), Arg::Addr(from), Arg::Imm(0)]);
+        let status = self
+            .f
+            .call(Helper::MapUpdate, &[Arg::Map(map_ref), Arg::Addr(key), Arg::Addr(from), Arg::Imm(0)]);
         self.check_update(status);
         self.forget_reads_of(map);
     }
