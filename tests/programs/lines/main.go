@@ -9,7 +9,7 @@ var calls int
 func note(n int) { calls += n }
 
 func small(n int) {
-	note(1)
+	calls++
 	note(n)
 }
 
