@@ -74,6 +74,11 @@ impl Live {
                 slots[s as usize].include(vals[dst.0 as usize].end);
             }
         }
+        for (interval, slot) in slots.iter_mut().zip(&f.slots) {
+            if slot.pinned && !interval.is_empty() {
+                interval.include(2 * f.ops.len() as i32);
+            }
+        }
         slots.iter_mut().for_each(|s| loops.extend(s));
         Live { vals, slots }
     }

@@ -129,9 +129,11 @@ pub enum TypeKind {
     Record(StructKind, Name),
     /// `enum T`.
     Enum(Name),
+    /// `typeof(e)`
+    Typeof(Box<Expr>),
     /// `T *`
     Pointer(Box<TypeExpr>),
-    /// `T[n]`
+    /// `T[n]`; 0 for `T[]`
     Array(Box<TypeExpr>, u64),
 }
 
@@ -141,7 +143,17 @@ impl TypeExpr {
     pub fn height(&self) -> usize {
         match &self.kind {
             TypeKind::Pointer(of) | TypeKind::Array(of, _) => 1 + of.height(),
-            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => 0,
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) | TypeKind::Typeof(_) => 0,
+        }
+    }
+
+    /// The expression in a `typeof`.
+    #[must_use]
+    pub fn typeof_operand(&self) -> Option<&Expr> {
+        match &self.kind {
+            TypeKind::Typeof(e) => Some(e),
+            TypeKind::Pointer(of) | TypeKind::Array(of, _) => of.typeof_operand(),
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => None,
         }
     }
 }
@@ -374,6 +386,8 @@ pub enum ExprKind {
     Cast(TypeExpr, Box<Expr>),
     /// `(a, b)`
     Tuple(Vec<Expr>),
+    /// `(x=a, y=b)`
+    Record(Vec<(Name, Expr)>),
     /// `e.name`, `e->name`
     Member(Box<Expr>, Name),
     /// `e.0`
@@ -395,6 +409,10 @@ pub enum ExprKind {
     },
     /// `comptime e`
     Comptime(Box<Expr>),
+    /// `offsetof(T, f.g)`
+    Offsetof(TypeExpr, Vec<Name>),
+    /// `container_of(p, T, f.g)`
+    ContainerOf(Box<Expr>, TypeExpr, Vec<Name>),
     /// An expression with an error that is reported.
     Error,
 }
@@ -497,14 +515,17 @@ impl ExprKind {
             | ExprKind::Var(_)
             | ExprKind::Param(_)
             | ExprKind::ParamCount
-            | ExprKind::SizeofType(_)
             | ExprKind::Error => Vec::new(),
+            ExprKind::SizeofType(ty) | ExprKind::Offsetof(ty, _) => ty.typeof_operand().into_iter().collect(),
+            ExprKind::Record(list) => list.iter().map(|(_, e)| e).collect(),
+            ExprKind::Cast(ty, e) | ExprKind::ContainerOf(e, ty, _) => {
+                std::iter::once(e.as_ref()).chain(ty.typeof_operand()).collect()
+            }
             ExprKind::Map { keys: list, .. } | ExprKind::Call { args: list, .. } | ExprKind::Tuple(list) => {
                 list.iter().collect()
             }
             ExprKind::Unary(_, e)
             | ExprKind::Increment { target: e, .. }
-            | ExprKind::Cast(_, e)
             | ExprKind::Member(e, _)
             | ExprKind::TupleMember(e, _)
             | ExprKind::Comptime(e)

@@ -263,6 +263,9 @@ impl Dump<'_> {
                 format!("({})", members.join(", "))
             }
             ExprKind::Member(e, n) => format!("{}.{n}", sub(e)),
+            ExprKind::Zero => format!("0:{}", Sized(&e.ty)),
+            ExprKind::VarAddr(id) => format!("&{}", self.var(id.0)),
+            ExprKind::EntryAddr { map, key } => format!("&{}", self.entry(*map, key.as_deref())),
             ExprKind::Part { of, offset } => format!("{}@{offset}:{}", sub(of), Sized(&e.ty)),
             ExprKind::Element { of, index } => format!("{}[{}]", sub(of), sub(index)),
             ExprKind::Load { addr, space } => format!("*({} {}*){}", Sized(&e.ty), memory(*space), sub(addr)),

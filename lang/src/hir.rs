@@ -84,6 +84,8 @@ pub struct Var {
     pub name: String,
     /// Its type.
     pub ty: Type,
+    /// Its address is taken ([`ExprKind::VarAddr`]), so it lies in memory.
+    pub addressed: bool,
 }
 
 /// Where a program is attached.
@@ -354,6 +356,8 @@ pub struct Expr {
 pub enum ExprKind {
     /// An integer, boolean or pointer literal: its 64 bits in canonical form.
     Int(u64),
+    /// The zero of a type that has no literal: a structure, an array.
+    Zero,
     /// A string literal without the NUL; the type is `Str(len + 1)` rounded up to 8.
     Str(Arc<[u8]>),
     /// A script variable.
@@ -392,7 +396,8 @@ pub enum ExprKind {
     Logical(LogicOp, Box<Expr>, Box<Expr>),
     /// `c ? a : b`; both of the node's type (strings: at most its size).
     Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
-    /// The operand as the node's type: integers are truncated or extended, pointers and integers exchanged.
+    /// The operand as the node's type: integers are truncated or extended, pointers and integers exchanged, strings cut; an
+    /// integer and an array of its size are the same bytes; of an array of `char` the text up to its NUL.
     Cast(Box<Expr>),
     /// `++`/`--` on a variable as an expression.
     IncVar {
@@ -418,6 +423,15 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     /// Member `n` of a tuple or record.
     Member(Box<Expr>, u32),
+    /// `&$v`: the kernel address of a variable, which then lies in memory.
+    VarAddr(VarId),
+    /// `&@m`, `&@m[k]`: the kernel address of the value of a map entry; 0 when there is none. The map holds plain values.
+    EntryAddr {
+        /// The map.
+        map: MapId,
+        /// Key.
+        key: Option<Box<Expr>>,
+    },
     /// What lies at a constant offset in a structure, an array or a string that the script holds, as a value of the node's type.
     Part {
         /// The whole.
@@ -728,16 +742,19 @@ impl Expr {
     pub fn children(&self) -> Vec<&Expr> {
         match &self.kind {
             ExprKind::Int(_)
+            | ExprKind::Zero
             | ExprKind::Str(_)
             | ExprKind::Var(_)
             | ExprKind::MapLen(_)
+            | ExprKind::VarAddr(_)
             | ExprKind::IncVar { .. }
             | ExprKind::Ctx { .. }
             | ExprKind::CtxDataLoc { .. }
             | ExprKind::Builtin(_) => Vec::new(),
-            ExprKind::MapGet { key, .. } | ExprKind::Delete { key, .. } | ExprKind::IncMap { key, .. } => {
-                key.iter().map(Box::as_ref).collect()
-            }
+            ExprKind::MapGet { key, .. }
+            | ExprKind::EntryAddr { key, .. }
+            | ExprKind::Delete { key, .. }
+            | ExprKind::IncMap { key, .. } => key.iter().map(Box::as_ref).collect(),
             ExprKind::HasKey { key: e, .. }
             | ExprKind::StackLen(e)
             | ExprKind::Unary(_, e)

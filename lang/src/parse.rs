@@ -125,6 +125,16 @@ impl Builder<'_> {
         self.expr(kind, start, end)
     }
 
+    /// What stands left of the `=` of a record.
+    pub(crate) fn member_name(&mut self, e: Expr) -> Name {
+        if let ExprKind::Ident(text) = e.kind {
+            return Name { text, span: e.span };
+        }
+        let problem = Problem::error(e.span, "this is no name of a member: `(NAME=…)` is a record");
+        self.problems.push(problem.help("to compare, write `==`"));
+        Name { text: String::new(), span: e.span }
+    }
+
     pub(crate) fn tuple_member(&mut self, e: Expr, n: u64, start: usize, end: usize) -> Expr {
         if let ExprKind::Int(_) = e.kind {
             let problem = Problem::error(self.span(start, end), "gotrace has no floating-point numbers")
@@ -399,7 +409,9 @@ impl Expected {
         // Behind a complete expression an assignment could follow; nobody means that.
         let after_expression = has("+") && has("==");
         for (name, word) in PLAIN {
-            if has(name) && !part_of_expression(name) && !(after_expression && matches!(*name, "=" | "(")) {
+            // Before a `)` it would be the member of a record that was meant.
+            let meant = !(after_expression && matches!(*name, "=" | "(")) && !(*name == "=" && has(")"));
+            if has(name) && !part_of_expression(name) && meant {
                 words.push(word);
             }
         }

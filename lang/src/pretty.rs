@@ -1,8 +1,8 @@
 //! The syntax tree as indented text (`-d ast`): one node a line, children below.
 
 use crate::ast::{
-    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Over, Probe, Record, Script, Stmt, StmtKind,
-    TypeDecl, TypeDeclKind, TypeExpr, TypeKind,
+    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Name, Over, Probe, Record, Script, Stmt,
+    StmtKind, TypeDecl, TypeDeclKind, TypeExpr, TypeKind,
 };
 use std::fmt;
 
@@ -29,7 +29,9 @@ impl fmt::Display for TypeExpr {
             TypeKind::Named(words) => f.write_str(words),
             TypeKind::Record(kind, name) => write!(f, "{} {}", kind.keyword(), name.text),
             TypeKind::Enum(name) => write!(f, "enum {}", name.text),
+            TypeKind::Typeof(_) => f.write_str("typeof(…)"),
             TypeKind::Pointer(to) => write!(f, "{to} *"),
+            TypeKind::Array(of, 0) => write!(f, "{of}[]"),
             TypeKind::Array(of, n) => write!(f, "{of}[{n}]"),
         }
     }
@@ -204,11 +206,17 @@ impl Tree {
             ExprKind::Ternary(..) => "choice ?:".into(),
             ExprKind::Cast(ty, _) => format!("cast ({ty})"),
             ExprKind::Tuple(_) => "tuple".into(),
+            ExprKind::Record(list) => {
+                let names: Vec<&str> = list.iter().map(|(name, _)| name.text.as_str()).collect();
+                format!("record {}", names.join(", "))
+            }
             ExprKind::Member(_, name) => format!("member {}", name.text),
             ExprKind::TupleMember(_, n) => format!("member {n}"),
             ExprKind::Index(..) => "index".into(),
             ExprKind::SizeofType(ty) => format!("sizeof({ty})"),
             ExprKind::SizeofExpr(_) => "sizeof".into(),
+            ExprKind::Offsetof(ty, path) => format!("offsetof({ty}, {})", member_path(path)),
+            ExprKind::ContainerOf(_, ty, path) => format!("container_of({ty}, {})", member_path(path)),
             ExprKind::Comptime(_) => "comptime".into(),
             ExprKind::Block(_) | ExprKind::If { .. } | ExprKind::Error => "(error)".into(),
         };
@@ -218,4 +226,9 @@ impl Tree {
             }
         });
     }
+}
+
+/// `f.g`
+fn member_path(path: &[Name]) -> String {
+    path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".")
 }

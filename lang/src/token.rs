@@ -152,6 +152,12 @@ pub enum Tok<'i> {
     False,
     #[token("sizeof")]
     Sizeof,
+    #[token("offsetof")]
+    Offsetof,
+    #[token("typeof")]
+    Typeof,
+    #[token("container_of")]
+    ContainerOf,
     #[token("__attribute__")]
     Attribute,
     /// `const`, `volatile`: understood and without meaning.
@@ -284,6 +290,9 @@ impl fmt::Display for Tok<'_> {
             Tok::True => "true",
             Tok::False => "false",
             Tok::Sizeof => "sizeof",
+            Tok::Offsetof => "offsetof",
+            Tok::Typeof => "typeof",
+            Tok::ContainerOf => "container_of",
             Tok::Attribute => "__attribute__",
             Tok::ParamCount => "$#",
             Tok::Qualifier => "const",

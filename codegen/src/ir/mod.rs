@@ -55,6 +55,8 @@ pub struct SlotDef {
     pub size: u32,
     /// Where it is.
     pub storage: Storage,
+    /// Its address leaves the program's view (a script took it): nothing may share its memory from its first use on.
+    pub pinned: bool,
 }
 
 /// Where the bytes of a [`Slot`] are.
@@ -361,8 +363,15 @@ impl Func {
     }
 
     fn slot_in(&mut self, storage: Storage, size: u32) -> Slot {
-        self.slots.push(SlotDef { size: size.next_multiple_of(8).max(8), storage });
+        self.slots.push(SlotDef { size: size.next_multiple_of(8).max(8), storage, pinned: false });
         Slot(self.slots.len() as u32 - 1)
+    }
+
+    /// Keeps the slot of a place for itself: see [`SlotDef::pinned`].
+    pub fn pin(&mut self, place: Place) {
+        if let Base::Slot(Slot(slot)) = place.base {
+            self.slots[slot as usize].pinned = true;
+        }
     }
 
     /// A new label for forward jumps.

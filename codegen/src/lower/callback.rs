@@ -9,7 +9,7 @@ use crate::helper::Helper;
 use crate::insn::{Cond, Width};
 use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
 use crate::layout;
-use lang::hir::{Expr, ExprKind, LoopKind, MapId, MapValue, Probe, Stmt, StmtKind, VarId};
+use lang::hir::{Expr, ExprKind, LoopKind, MapId, MapValue, Probe, Stmt, StmtKind, Var, VarId};
 use lang::types::Type;
 use std::collections::{HashMap, HashSet};
 
@@ -130,7 +130,7 @@ impl Scan {
 
     fn expr(&mut self, e: &Expr, region: u32) {
         match &e.kind {
-            ExprKind::Var(var) | ExprKind::IncVar { var, .. } => self.mention(*var, region),
+            ExprKind::Var(var) | ExprKind::VarAddr(var) | ExprKind::IncVar { var, .. } => self.mention(*var, region),
             ExprKind::Block(stmts, value) => {
                 self.block(stmts, region);
                 return self.expr(value, region);
@@ -157,8 +157,11 @@ impl Lower<'_, '_> {
             let home = match (self.shared.at.get(&VarId(n as u32)), self.frame) {
                 (Some(At::Value(at)), Some(frame)) => Home::Memory(frame.at(*at)),
                 (Some(At::Address(_)), _) => Home::Memory(self.scratch(var.ty.size())),
-                _ => self.own_home(&var.ty),
+                _ => self.own_home(var),
             };
+            if let (true, Home::Memory(place)) = (var.addressed, home) {
+                self.f.pin(place);
+            }
             self.vars.push(home);
         }
     }
@@ -181,8 +184,15 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn own_home(&mut self, ty: &Type) -> Home {
-        if ty.is_scalar() { Home::Register(self.f.var()) } else { Home::Memory(self.memory(ty.size())) }
+    fn own_home(&mut self, var: &Var) -> Home {
+        if var.ty.is_scalar() && !var.addressed {
+            return Home::Register(self.f.var());
+        }
+        let place = self.memory(var.ty.size());
+        if var.addressed {
+            self.f.pin(place);
+        }
+        Home::Memory(place)
     }
 
     /// `return`: ends the program, also from within a function that is called back.
@@ -268,7 +278,7 @@ impl Lower<'_, '_> {
                     let at = *at;
                     Home::Memory(self.f.load(Width::D, frame.at(at)).into())
                 }
-                None => self.own_home(&var.ty),
+                None => self.own_home(var),
             };
             self.vars.push(home);
         }

@@ -1,8 +1,9 @@
 //! Expressions whose value fits a register, and conditions as control flow.
 
 use super::{Home, Lower, Value};
-use crate::insn::{AluOp, Cond};
-use crate::ir::{Label, Op, Operand, Place, Val};
+use crate::helper::Helper;
+use crate::insn::{AluOp, Cond, Width};
+use crate::ir::{Arg, Label, Op, Operand, Place, Val};
 use crate::object::CounterKind;
 use lang::hir::{BinOp, Expr, ExprKind, LogicOp, UnOp};
 use lang::types::{AddrSpace, Type};
@@ -31,7 +32,7 @@ impl Lower<'_, '_> {
             ExprKind::MapLen(map) => self.map_len(*map),
             ExprKind::StackLen(stack) => {
                 let place = self.place(stack);
-                self.f.load(crate::insn::Width::W, place.at(4)).into()
+                self.f.load(Width::W, place.at(4)).into()
             }
             ExprKind::Unary(op, of) => self.unary(*op, of, e),
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, e),
@@ -50,6 +51,19 @@ impl Lower<'_, '_> {
                 self.copy_of(result).into()
             }
             ExprKind::Cast(of) => self.cast(of, &e.ty),
+            ExprKind::VarAddr(var) => match self.vars[var.0 as usize] {
+                Home::Memory(place) => {
+                    let address = self.address(place);
+                    self.plain_number(address).into()
+                }
+                Home::Register(_) => {
+                    self.fail(crate::Error::new(e.span, "a variable in a register has no address"))
+                }
+            },
+            ExprKind::EntryAddr { map, key } => {
+                let address = self.entry_address(*map, key.as_deref());
+                self.plain_number(address).into()
+            }
             ExprKind::IncVar { var, delta, prefix } => self.inc_var(*var, *delta, *prefix, &e.ty),
             ExprKind::IncMap { map, key, delta, prefix } => {
                 self.inc_map(*map, key.as_deref(), *delta, *prefix)
@@ -83,7 +97,8 @@ impl Lower<'_, '_> {
             }
             ExprKind::Apply(fun, args) => self.apply(fun, args, e),
             ExprKind::GoTime { wall, ext } => self.go_time(wall, ext),
-            ExprKind::Str(_)
+            ExprKind::Zero
+            | ExprKind::Str(_)
             | ExprKind::Tuple(_)
             | ExprKind::ReadStr { .. }
             | ExprKind::GoStr { .. }
@@ -94,6 +109,14 @@ impl Lower<'_, '_> {
                 self.fail(error)
             }
         }
+    }
+
+    /// An address that the verifier does not know as a pointer any more: what is computed with it may be anything.
+    fn plain_number(&mut self, address: Val) -> Val {
+        let (kept, read): (Place, Place) = (self.f.slot(8).into(), self.f.slot(8).into());
+        self.f.store(Width::D, kept, Operand::Val(address));
+        self.f.call_void(Helper::ReadKernel, &[Arg::Addr(read), Arg::Imm(8), Arg::Addr(kept)]);
+        self.f.load(Width::D, read)
     }
 
     /// A temporary with the present value of a variable.

@@ -98,6 +98,15 @@ impl Lower<'_, '_> {
         entry.into()
     }
 
+    /// Address of the value of an entry of plain values; 0 when there is none.
+    pub(super) fn entry_address(&mut self, map: MapId, key: Option<&Expr>) -> Val {
+        if self.is_global(map) {
+            return self.global_value(map);
+        }
+        let key = self.key(map, key);
+        self.lookup(map, key)
+    }
+
     /// The value of an entry that fits a register; 0 when there is none.
     pub(super) fn get(&mut self, map: MapId, key: Option<&Expr>, ty: &Type) -> Value {
         let stored = match self.map_value(map) {

@@ -121,10 +121,17 @@ impl Lower<'_, '_> {
                 let addr = self.scalar(addr);
                 self.read(to, size, addr, *space);
             }
+            ExprKind::Zero => self.clear(to, size),
             ExprKind::Ctx { offset } => self.copy_context(*offset, to, size),
             ExprKind::MapGet { map, key } => self.copy_entry(*map, key.as_deref(), to, size),
             ExprKind::Ternary(cond, a, b) => {
                 self.store_ternary(cond, |l| l.store(a, to, pad), |l| l.store(b, to, pad));
+            }
+            // The bytes of an integer.
+            ExprKind::Cast(of) if of.ty.is_scalar() => {
+                let value = self.scalar(of);
+                let value = self.operand(value);
+                self.f.store(super::scalar_width(&of.ty), to, value);
             }
             ExprKind::Cast(of) => self.store_aggregate(of, to, pad),
             ExprKind::Apply(fun, args) => self.store_applied(fun, args, e, to),

@@ -20,6 +20,7 @@ mod site;
 mod stack;
 mod symbol;
 mod time;
+mod types;
 
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 
@@ -121,6 +122,7 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Names", name::ENTRIES),
     ("Network", network::ENTRIES),
     ("Control groups", cgroup::ENTRIES),
+    ("Types", types::ENTRIES),
     ("Output", output::ENTRIES),
     ("Maps", map::ENTRIES),
     ("Aggregation", aggregation::ENTRIES),
@@ -174,8 +176,6 @@ const NOT_YET: &[&str] = &[
     "cat",
     "system",
     "percpu_kaddr",
-    "kptr",
-    "uptr",
     "path",
     "signal",
     "signal_thread",
@@ -183,16 +183,7 @@ const NOT_YET: &[&str] = &[
     "write_user",
     "skboutput",
     "socket_cookie",
-    "offsetof",
-    "typeof",
-    "typeinfo",
-    "container_of",
     "getopt",
-    "is_err",
-    "is_str",
-    "is_ptr",
-    "is_array",
-    "is_integer",
     "kfunc_exist",
     "kfunc_allowed",
     "unwatch",

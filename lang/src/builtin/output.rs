@@ -149,6 +149,7 @@ fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Chec
         Problem::error(value.span, format!("`{name}` prints {wants}, this is {}", with_article(ty)));
     checker.fail(match (wants, ty) {
         (_, Type::Void) => problem,
+        (_, Type::Tuple(list)) if list.is_empty() => problem.note("a tuple without members is no value"),
         ("a buffer", Type::Int { .. } | Type::Ptr { .. }) => problem.help("`buf(ADDRESS, LENGTH)` reads one"),
         _ => problem.help("`%s` prints it"),
     })

@@ -62,3 +62,92 @@ fn kept_structures_and_arrays() {
     let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
     assert_text!(outcomes(&scripts));
 }
+
+#[test]
+fn records() {
+    assert_text!(outcomes(&[
+        "begin { $r = (x=1, y=\"a\"); $r = (y=\"longer text\", x=-1); print(($r.x, $r.y)); print($r == (x=1, y=\"\")); }",
+        "begin { @[(x=pid, y=comm)] = (a=(b=1, c=(2, 3)), d=comm); print(@[(x=pid, y=comm)].a.c.1); }",
+        "begin { $r = (x=1,); print($r.y); print($r[0]); print($r.0); }",
+        "begin { $r = (first=1, second=2); print($r.secnd); }",
+        "begin { $r = (x=1, y=2); $r = (x=1, z=2); }",
+        "begin { $r = (x=1, y=2, x=3); }",
+        "begin { @ = (x=1); @ = (1,); print((x=1) < (x=2)); print((x=1) == (y=1)); }",
+        "begin { if ($x = 5) { } }",
+        "begin { print((1 + 2 = 3)); }",
+    ]));
+}
+
+#[test]
+fn tuples_and_arrays() {
+    assert_text!(outcomes(&[
+        "begin { $t = (1, \"a\", (2, 3)); print($t[2][0]); print($t.2.1); $t = (pid, comm, (1, nsecs)); print($t.0); }",
+        "begin { $t = ((1, 2), 3); print($t[0][1] + $t.1); print(($t.1,) == (3,)); }",
+        "begin { $t = (1, 2); print($t[pid]); print($t[2]); print($t.x); print($t[0, 1]); }",
+        "begin { print(()); @ = (); print((1, 2) < (2, 3)); print((1, 2) == (1, 2, 3)); }",
+        "begin { $a = (int8[4])(int32)1; $b = $a; print($a == $b); print($a != (int8[4])7); print($a[pid]); }",
+        "begin { $a = (int8[4])(int32)1; $b = (int16[2])(int32)1; print($a == $b); print($a < $a); print($a[4]); }",
+        "begin { let $t : uint16[2]; $t = (uint16[2])pid; print($t); let $u : string[5]; $u = \"abcdefg\"; print($u); }",
+        "begin { let $u : string[5]; $u = \"abcdefgh\"; }",
+    ]));
+}
+
+#[test]
+fn casts() {
+    let decl = "struct T { int x; char name[6]; }; enum E { A, B };\n";
+    let scripts: Vec<String> = [
+        "print((int8[8])arg0); print((uint32)(int8[4])(int32)arg0); print((int8[])\"abc\"); print((uint8[4])comm);",
+        "$x = (int16)arg0; print((typeof($x))arg1); let $y : typeof(comm) = comm; print($y); let $z : typeof($x)* = (int16 *)0; print($z);",
+        "print((string[32])comm); print((string)(int8[4])(int32)arg0); print((uint64)(int8 *)arg0); print((bool)B);",
+        "print((int8[4])arg0); print((int8[3])5); print((int8[4])0x123456789); print((int8[10])\"abc\"); print((int16[2])comm);",
+        "print((int32)comm); print((string)arg0); print((struct T)arg0); print((string[8])comm); print((int8)(1, 2));",
+        "print((typeof(nope))1); print((typeof($q) *)1);",
+        "print((uint64)(int8[4])(int32)arg0); print((enum E)comm); print((int8[2])(x=1));",
+    ]
+    .iter()
+    .map(|s| format!("{decl}u:./web:main.handler {{ {s} }}"))
+    .collect();
+    let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
+    assert_text!(outcomes(&scripts));
+}
+
+#[test]
+fn numbers_that_are_too_large() {
+    assert_text!(outcomes(&[
+        "begin { print(9223372036854775807 + 1); print(1 << 63); print(18446744073709551615); print(5 - 7); }",
+        "begin { print(18446744073709551615 + 1); }",
+        "begin { print(9223372036854775807 * 4); print(1 << 64); print(-9223372036854775808 - 1); print(-9223372036854775809); }",
+        "begin { let $a : int8 = 300; let $b : uint8 = -1; let $c : int8 = -128; let $d : uint64 = 18446744073709551615; print(($a, $b, $c, $d)); }",
+        "begin { let $a : int8 = pid; print($a); }",
+    ]));
+}
+
+#[test]
+fn addresses() {
+    let decl = "struct T { int x; struct In { int y; unsigned bits : 3; } in; int xs[4]; };\n";
+    let scripts: Vec<String> = [
+        "$x = 1; $p = &$x; $x = 2; print(*$p); @m = 5; @k[1] = \"a\"; print(*&@m); print(str(&@k[1])); if (&@k[2]) { print(1); }",
+        "$t = (struct T *)arg0; print(&$t->in.y); print(&$t->xs[1]); print(&*$t == $t); print(*&$t->x);",
+        "print(&1); print(&arg0); print(&comm[0]); print(&((struct T *)arg0)->in.bits); @c = count(); print(&@c); print(&@none); print(&$none);",
+        "print(offsetof(struct T, in.y)); $t = (struct T *)arg0; print(offsetof(*$t, xs)); print(container_of(&$t->in, struct T, in)); print(container_of(&$t->in.y, typeof(*$t), in.y));",
+        "print(offsetof(struct T, inn)); print(offsetof(struct T, x.y)); print(offsetof(struct T, in.bits)); print(offsetof(struct N, x)); print(offsetof(uint8, x));",
+        "print(container_of(arg0, struct T, x)); print(container_of((int *)arg0, struct T, z));",
+        "print(*kptr((uint64 *)arg0)); print(str(kptr(arg0))); print(str(uptr(arg1))); print(kptr(comm)); print(uptr((1, 2)));",
+    ]
+    .iter()
+    .map(|s| format!("{decl}u:./web:main.handler {{ {s} }}"))
+    .collect();
+    let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
+    assert_text!(outcomes(&scripts));
+}
+
+#[test]
+fn questions_about_types() {
+    assert_text!(outcomes(&[
+        "begin { $p = (uint8 *)0; $a = (int8[4])(int32)1; print((is_str(comm), is_str(1), is_ptr($p), is_ptr(1), is_array($a), is_array(comm))); }",
+        "begin { print((is_integer(1), is_integer(comm), is_unsigned_integer(pid), is_unsigned_integer(1), is_literal(2 + 3), is_literal(pid))); }",
+        "begin { print(typeinfo((1, \"a\"))); print(typeinfo(comm).full_type); print(default_str_length()); assert_str(comm); }",
+        "begin { print(is_err((void *)-2)); print(is_err((uint8 *)nsecs)); print(is_err(comm)); }",
+        "begin { assert_str(1); is_str(); print(default_str_length(1)); $x = assert_str(comm); }",
+    ]));
+}

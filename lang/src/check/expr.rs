@@ -10,6 +10,7 @@ use crate::diag::Problem;
 use crate::hir::{self, Agg, MapId, VarId};
 use crate::span::Span;
 use crate::types::{AddrSpace, Enum, Type};
+use std::sync::Arc;
 
 impl Checker<'_> {
     /// Translates an expression that must have a value.
@@ -55,6 +56,13 @@ impl Checker<'_> {
                 let ty = Type::Tuple(members.iter().map(|m| m.ty.clone()).collect());
                 Ok(hir::Expr::new(hir::ExprKind::Tuple(members), ty, span))
             }
+            ExprKind::Record(members) => self.record(members, span),
+            ExprKind::Offsetof(ty, path) => {
+                let of = self.written_type(ty, AddrSpace::User)?;
+                let (offset, _) = self.member_offset(of, path, ty.span)?;
+                Ok(build::int(u64::from(offset), Type::I64, span))
+            }
+            ExprKind::ContainerOf(pointer, ty, path) => self.container_of(pointer, ty, path, span),
             ExprKind::TupleMember(tuple, n) => {
                 if let Some(place) = self.go_place(e)? {
                     return self.load(place, span);
@@ -337,6 +345,44 @@ impl Checker<'_> {
         Ok(crate::fold::node(hir::Expr::new(hir::ExprKind::Member(Box::new(tuple), n as u32), ty, span)))
     }
 
+    /// `(x=1, y="a")`
+    fn record(&mut self, members: &[(Name, Expr)], span: Span) -> Checked<hir::Expr> {
+        let values: Vec<Checked<hir::Expr>> = members.iter().map(|(_, e)| self.expr(e)).collect();
+        let mut names: Vec<&Name> = Vec::new();
+        for (name, _) in members {
+            if let Some(before) = names.iter().find(|n| n.text == name.text) {
+                let problem =
+                    Problem::error(name.span, format!("the record has two members `{}`", name.text))
+                        .label(before.span, "this is the first one");
+                return self.fail(problem);
+            }
+            names.push(name);
+        }
+        let values = values.into_iter().collect::<Checked<Vec<_>>>()?;
+        let types = names.iter().zip(&values).map(|(n, v)| (Arc::from(n.text.as_str()), v.ty.clone()));
+        let ty = Type::Record(types.collect());
+        Ok(hir::Expr::new(hir::ExprKind::Tuple(values), ty, span))
+    }
+
+    /// `record.name`
+    pub(super) fn record_member(&mut self, record: hir::Expr, name: &Name, span: Span) -> Checked<hir::Expr> {
+        let Type::Record(members) = &record.ty else {
+            let message = format!("{} has no members", with_article(&record.ty));
+            return self.fail(Problem::error(span, message));
+        };
+        let Some(n) = members.iter().position(|(other, _)| **other == *name.text) else {
+            let names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+            let mut problem = Problem::error(name.span, format!("the record has no member `{}`", name.text))
+                .did_you_mean(&name.text, names.iter().copied());
+            if problem.help.is_empty() {
+                problem = problem.note(format!("its members are {}", names.join(", ")));
+            }
+            return self.fail(problem);
+        };
+        let ty = members[n].1.clone();
+        Ok(crate::fold::node(hir::Expr::new(hir::ExprKind::Member(Box::new(record), n as u32), ty, span)))
+    }
+
     fn ternary(&mut self, cond: &Expr, a: Option<&Expr>, b: &Expr, span: Span) -> Checked<hir::Expr> {
         let chosen = self.expr(cond);
         let (a_expr, value_a) = match a {
@@ -389,7 +435,25 @@ impl Checker<'_> {
             | (Type::Bool, Type::Bool)
             | (Type::KSym | Type::Duration | Type::Time, Type::Int { .. }) => build::cast(value, &to),
             (Type::Str(_), &ANY_STRING) => value,
-            (Type::Str(from), Type::Str(to)) if from <= to => value,
+            (Type::Str(from), Type::Str(room)) if from <= room => build::cast(value, &to),
+            (Type::Str(from), Type::Str(room)) => {
+                let message =
+                    format!("this string may have {} bytes, the type has room for {}", from - 1, room - 1);
+                return self.fail(Problem::error(span, message).help("`str(ADDRESS, LENGTH)` reads less"));
+            }
+            (Type::Array(of, n), Type::Str(room)) if **of == Type::CHAR => {
+                let room = if *room == 0 { build::string_size(*n as usize) } else { *room };
+                build::cast(value, &Type::Str(room))
+            }
+            (Type::Array(of, _), Type::Int { .. }) if of.is_int() && value.ty.size() == to.size() => {
+                build::cast(value, &to)
+            }
+            (Type::Int { .. } | Type::Enum(_) | Type::Bool | Type::Str(_), Type::Array(of, n))
+                if of.is_int() =>
+            {
+                let (of, n) = ((**of).clone(), *n);
+                return self.cast_to_array(value, of, n, span);
+            }
             (from, to) => {
                 let problem = Problem::error(
                     span,
@@ -412,6 +476,54 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
+    /// `(int8[4])x`: the bytes of an integer, or of text. Without a number the array has all of them.
+    fn cast_to_array(&mut self, value: hir::Expr, of: Type, n: u32, span: Span) -> Checked<hir::Expr> {
+        let size = of.size();
+        if let Type::Str(room) = value.ty {
+            let have = match &value.kind {
+                // The NUL is part of it.
+                hir::ExprKind::Str(text) => text.len() as u32 + 1,
+                _ => room,
+            };
+            let n = if n == 0 { have } else { n };
+            if size != 1 || n > have {
+                let message = format!("a string of {have} bytes cannot be cast to {of}[{n}]");
+                return self.fail(Problem::error(span, message).help("`(int8[])…` gives all its bytes"));
+            }
+            let array = Type::Array(Box::new(of), n);
+            let kind = hir::ExprKind::Part { of: Box::new(value), offset: 0 };
+            return Ok(hir::Expr::new(kind, array, span));
+        }
+        let from = value.ty.clone();
+        let n = if n == 0 { from.size() / size } else { n };
+        let array = Type::Array(Box::new(of.clone()), n);
+        let total = u64::from(size) * u64::from(n);
+        // A number in the script has the size that is asked for.
+        let value_is_literal = value.literal().is_some();
+        let fitting = match (value.literal(), u8::try_from(8 * total)) {
+            (Some(v), Ok(bits @ (8 | 16 | 32 | 64))) => {
+                let (signed, unsigned) =
+                    (Type::Int { bits, signed: true }, Type::Int { bits, signed: false });
+                let fits = |ty: &Type| crate::fold::canonical(v, ty) == v;
+                (fits(&signed) || fits(&unsigned)).then(|| build::cast(value.clone(), &unsigned))
+            }
+            _ => (u64::from(from.size()) == total).then_some(value),
+        };
+        match fitting {
+            Some(value) => Ok(build::cast(value, &array).with_span(span)),
+            None if value_is_literal && matches!(total, 1 | 2 | 4 | 8) => {
+                let message = format!("this number is too large: {array} has {total} bytes");
+                self.fail(Problem::error(span, message))
+            }
+            None => {
+                let message =
+                    format!("{} cannot be cast to {array}: it has another size", with_article(&from));
+                let note = format!("{} has {} bytes, {array} has {total}", with_article(&from), from.size());
+                self.fail(Problem::error(span, message).note(note))
+            }
+        }
+    }
+
     /// A number that is cast to an enumeration without being a value of it.
     fn not_in_enum<T>(&mut self, value: i64, of: &Enum, span: Span) -> Checked<T> {
         let problem = Problem::error(span, format!("`enum {}` has no value {value}", of.name));

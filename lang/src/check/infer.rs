@@ -72,10 +72,12 @@ pub(crate) fn join(a: &Type, b: &Type) -> Option<Type> {
         }
         (Type::Str(x), Type::Str(y)) => Type::Str(*x.max(y)),
         (Type::Buf(x), Type::Buf(y)) => Type::Buf(*x.max(y)),
-        (Type::Record(x), Type::Record(y)) if same_names(x, y) => {
-            let member =
-                |((name, x), (_, y)): (&(_, Type), &(_, Type))| Some((Arc::clone(name), join(x, y)?));
-            Type::Record(x.iter().zip(y).map(member).collect::<Option<_>>()?)
+        (Type::Record(x), Type::Record(y)) if x.len() == y.len() => {
+            let member = |(name, x): &(Arc<str>, Type)| {
+                let (_, y) = y.iter().find(|(other, _)| other == name)?;
+                Some((name.clone(), join(x, y)?))
+            };
+            Type::Record(x.iter().map(member).collect::<Option<_>>()?)
         }
         (Type::Tuple(x), Type::Tuple(y)) if x.len() == y.len() => {
             Type::Tuple(x.iter().zip(y).map(|(x, y)| join(x, y)).collect::<Option<_>>()?)
@@ -116,17 +118,12 @@ pub(crate) fn coerce(value: Expr, ty: &Type) -> Option<Expr> {
             Some(Expr { ty: ty.clone(), ..value })
         }
         (Type::Tuple(from), Type::Tuple(to)) if from.len() == to.len() => coerce_members(value, ty),
-        (Type::Record(from), Type::Record(to)) if same_names(from, to) => coerce_members(value, ty),
+        (Type::Record(from), Type::Record(to)) if from.len() == to.len() => coerce_members(value, ty),
         _ => None,
     }
 }
 
-/// Whether two records have the same members in the same order.
-fn same_names(a: &[(Arc<str>, Type)], b: &[(Arc<str>, Type)]) -> bool {
-    a.iter().map(|(name, _)| name).eq(b.iter().map(|(name, _)| name))
-}
-
-/// A tuple or record, member by member.
+/// A tuple, member by member, or a record, whose members may stand in another order.
 fn coerce_members(value: Expr, ty: &Type) -> Option<Expr> {
     let (from, span) = (value.ty.clone(), value.span);
     let members: Vec<Expr> = match value.kind {
@@ -139,6 +136,15 @@ fn coerce_members(value: Expr, ty: &Type) -> Option<Expr> {
             from.members().into_iter().enumerate().map(member).collect()
         }
     };
-    let members = members.into_iter().zip(ty.members()).map(|(m, t)| coerce(m, t)).collect::<Option<_>>()?;
+    let members = match (&from, ty) {
+        (Type::Record(from), Type::Record(to)) => {
+            let member = |(name, t): &(Arc<str>, Type)| {
+                let at = from.iter().position(|(other, _)| other == name)?;
+                coerce(members.get(at)?.clone(), t)
+            };
+            to.iter().map(member).collect::<Option<_>>()?
+        }
+        _ => members.into_iter().zip(ty.members()).map(|(m, t)| coerce(m, t)).collect::<Option<_>>()?,
+    };
     Some(Expr::new(ExprKind::Tuple(members), ty.clone(), span))
 }

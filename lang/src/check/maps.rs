@@ -310,6 +310,7 @@ pub(crate) fn with_article(ty: &Type) -> String {
     let article = if name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
     match ty {
         Type::Tuple(_) => format!("a tuple {name}"),
+        Type::Record(_) => format!("a record {name}"),
         Type::Stack { mode: StackMode::Perf, .. } => format!("{article} {name} in the form perf"),
         Type::Stack { mode: StackMode::Raw, .. } => format!("{article} {name} in the form raw"),
         _ => format!("{article} {name}"),

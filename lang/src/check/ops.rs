@@ -66,10 +66,23 @@ impl Checker<'_> {
                 let problem = Problem::error(b.span, "a number has 64 bits; it cannot be shifted further");
                 return self.fail(problem);
             }
+            let ty = match exact(op, &a, &b) {
+                Some(n) if i64::try_from(n).is_err() && u64::try_from(n).is_ok() => Type::U64,
+                _ => ty,
+            };
             let (a, b) = (build::cast(a, &ty), self.promote(b));
             return Ok(build::binary(hir_op(op), a, b, ty, span));
         }
         let ty = if op == BinOp::Sub { Type::I64 } else { common_type(&a, &b) };
+        let ty = match exact(op, &a, &b) {
+            None => ty,
+            Some(n) if i64::try_from(n).is_ok() => ty,
+            Some(n) if u64::try_from(n).is_ok() => Type::U64,
+            Some(n) => {
+                let problem = Problem::error(span, "this value is too large: it does not fit 64 bits");
+                return self.fail(problem.note(format!("it is {n}")));
+            }
+        };
         if matches!(op, BinOp::Div | BinOp::Mod) && mixed_signs(&a, &b) {
             let problem =
                 Problem::warning(span, format!("`{}` of a signed and an unsigned number", op.symbol()))
@@ -193,7 +206,11 @@ impl Checker<'_> {
                 self.warn_length(&b, &a);
                 compare(a, b)
             }
-            (Type::Tuple(_), Type::Tuple(_)) if equality => {
+            (Type::Tuple(_), Type::Tuple(_))
+            | (Type::Record(_), Type::Record(_))
+            | (Type::Array(..), Type::Array(..))
+                if equality =>
+            {
                 let joined = infer::join(&a.ty, &b.ty).filter(is_comparable);
                 let fitted = joined
                     .and_then(|ty| Some((infer::coerce(a.clone(), &ty)?, infer::coerce(b.clone(), &ty)?)));
@@ -222,6 +239,7 @@ impl Checker<'_> {
                 problem.help("`str(…)` reads the text at an address")
             }
             (Type::Str(_), Type::Str(_)) => problem.note("strings are equal or not, they have no order"),
+            (Type::Struct(_), Type::Struct(_)) => problem.help("compare their members"),
             _ => problem,
         };
         self.fail(problem)
@@ -331,10 +349,7 @@ impl Checker<'_> {
     pub(super) fn unary(&mut self, op: UnOp, operand: &Expr, e: &Expr) -> Checked<hir::Expr> {
         match op {
             UnOp::Deref => self.access(e),
-            UnOp::AddrOf => self.fail(
-                Problem::error(e.span, "gotrace has no `&` of a value yet")
-                    .note("`&` between two numbers is the bitwise and"),
-            ),
+            UnOp::AddrOf => self.address_of(operand, e.span),
             UnOp::Not => {
                 let value = self.condition(operand)?;
                 Ok(build::unary(hir::UnOp::Not, value, Type::Bool, e.span))
@@ -447,6 +462,22 @@ fn common_type(a: &hir::Expr, b: &hir::Expr) -> Type {
     if is_unsigned { Type::U64 } else { Type::I64 }
 }
 
+/// The number that an operator makes of two literals, with all its digits; `None` where it cannot get too large.
+fn exact(op: BinOp, a: &hir::Expr, b: &hir::Expr) -> Option<i128> {
+    let number = |e: &hir::Expr| {
+        let raw = e.literal()?;
+        Some(if e.ty.is_signed() { i128::from(raw as i64) } else { i128::from(raw) })
+    };
+    let (x, y) = (number(a)?, number(b)?);
+    match op {
+        BinOp::Add => Some(x + y),
+        BinOp::Sub => Some(x - y),
+        BinOp::Mul => x.checked_mul(y),
+        BinOp::Shl if x >= 0 => x.checked_shl(u32::try_from(y).ok()?).filter(|n| n >> y == x),
+        _ => None,
+    }
+}
+
 /// Whether a `uint64` meets a signed number that may be negative.
 fn mixed_signs(a: &hir::Expr, b: &hir::Expr) -> bool {
     let mixed = |x: &hir::Expr, y: &hir::Expr| x.ty == Type::U64 && y.ty.is_signed() && !is_weak(y);
@@ -456,8 +487,9 @@ fn mixed_signs(a: &hir::Expr, b: &hir::Expr) -> bool {
 /// Whether tuples of this type can be compared: their bytes say all.
 fn is_comparable(ty: &Type) -> bool {
     match ty {
-        Type::Tuple(list) => list.iter().all(is_comparable),
-        Type::Str(_) | Type::Struct(_) | Type::Array(..) => true,
+        Type::Tuple(_) | Type::Record(_) => ty.members().into_iter().all(is_comparable),
+        Type::Array(of, _) => is_comparable(of),
+        Type::Str(_) | Type::Struct(_) => true,
         t => t.is_scalar(),
     }
 }

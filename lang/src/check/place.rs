@@ -3,9 +3,10 @@
 //! `a->b.c[2]` is followed as a [`Place`], an address with a type, and becomes one load at its end. Where the way goes
 //! through a pointer in memory, that pointer is loaded.
 
-use crate::ast::{Expr, ExprKind, Name, UnOp};
+use crate::ast::{Expr, ExprKind, Name, TypeExpr, UnOp};
 use crate::check::maps::with_article;
-use crate::check::{Checked, Checker, build, whole};
+use crate::check::types::pointer_to;
+use crate::check::{Checked, Checker, Stop, build, whole};
 use crate::diag::Problem;
 use crate::env::Piece;
 use crate::hir::{self, Attach};
@@ -44,31 +45,11 @@ pub(crate) enum Base {
 }
 
 impl Checker<'_> {
-    /// Reads a member, an element or what a pointer points to; also members of tuples by index.
+    /// Reads a member, an element or what a pointer points to; also members of records by name and of tuples by index.
     pub(super) fn access(&mut self, e: &Expr) -> Checked<hir::Expr> {
-        if let ExprKind::Index(base, index) = &e.kind
-            && let Some(tuple) = self.tuple_value(base)?
-        {
-            let n = match index.as_slice() {
-                [n] => self.constant(n, "the index of a tuple")?,
-                _ => return self.fail(Problem::error(e.span, "a tuple is indexed by one number")),
-            };
-            return self.tuple_member(tuple, u64::try_from(n).unwrap_or(u64::MAX), e.span);
-        }
         match self.place(e)? {
             Some(place) => self.load(place, e.span),
             None => self.fail(Problem::error(e.span, "this cannot be read")),
-        }
-    }
-
-    /// The value if it is a tuple. Only what can be one is tried, so nothing is translated twice for nothing.
-    fn tuple_value(&mut self, e: &Expr) -> Checked<Option<hir::Expr>> {
-        match &e.kind {
-            ExprKind::Var(_) | ExprKind::Map { .. } | ExprKind::Tuple(_) | ExprKind::TupleMember(..) => {
-                let value = self.expr(e)?;
-                Ok(matches!(value.ty, Type::Tuple(_)).then_some(value))
-            }
-            _ => Ok(None),
         }
     }
 
@@ -96,14 +77,18 @@ impl Checker<'_> {
         }
     }
 
-    /// The structure that a `.` or `->` is behind: in memory, or what a pointer points to.
+    /// The structure or record that a `.` or `->` is behind: in memory, kept, or what a pointer points to.
     fn struct_place(&mut self, base: &Expr) -> Checked<Option<Place>> {
         let place = match self.place(base)? {
-            Some(place) if matches!(place.ty, Type::Struct(_)) => return Ok(Some(place)),
+            Some(place) if matches!(place.ty, Type::Struct(_) | Type::Record(_)) => return Ok(Some(place)),
             Some(place) => self.load(place, base.span)?,
             None => self.expr(base)?,
         };
         match &place.ty {
+            Type::Record(_) => {
+                let ty = place.ty.clone();
+                Ok(Some(Place::new(Base::Value(place, 0), ty)))
+            }
             Type::Ptr { to, .. } if matches!(**to, Type::Struct(_)) => {
                 self.pointee(place, base.span).map(Some)
             }
@@ -187,6 +172,12 @@ impl Checker<'_> {
     }
 
     fn member(&mut self, place: Place, name: &Name, span: Span) -> Checked<Place> {
+        if let Type::Record(_) = &place.ty {
+            let record = self.load(place, span)?;
+            let member = self.record_member(record, name, span)?;
+            let ty = member.ty.clone();
+            return Ok(Place::new(Base::Value(member, 0), ty));
+        }
         let Type::Struct(s) = &place.ty else {
             return self.fail(Problem::error(span, "only structures have members"));
         };
@@ -296,6 +287,22 @@ impl Checker<'_> {
             Some(place) => self.load(place, base.span)?,
             None => self.expr(base)?,
         };
+        match (&pointer.ty, n.literal()) {
+            (Type::Tuple(_), Some(i)) => {
+                let member = self.tuple_member(pointer, i, span)?;
+                let ty = member.ty.clone();
+                return Ok(Place::new(Base::Value(member, 0), ty));
+            }
+            (Type::Tuple(_), None) => {
+                let problem = Problem::error(n.span, "the index of a tuple must be a constant number");
+                return self.fail(problem.note("its members can have different types"));
+            }
+            (Type::Record(_), _) => {
+                let problem = Problem::error(span, "the members of a record have names");
+                return self.fail(problem.help("write `.NAME`"));
+            }
+            _ => {}
+        }
         if let Type::Array(of, len) = &pointer.ty {
             let (of, len) = ((**of).clone(), *len);
             return self.array_element(Base::Value(pointer, 0), of, len, n, span);
@@ -375,6 +382,15 @@ impl Checker<'_> {
         if let Some(bits) = bits {
             return self.load_bits(base, bits, &ty, span);
         }
+        let base = match base {
+            // The characters of an element are text, as those of a member are.
+            Base::Value(value, 0)
+                if value.ty == ty && !matches!(value.kind, hir::ExprKind::Element { .. }) =>
+            {
+                return Ok(value.with_span(span));
+            }
+            base => base,
+        };
         if let Type::Go(go) = &ty {
             return self.load_go(&base, go, span);
         }
@@ -437,6 +453,80 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
+    /// `&e`: the address of a variable, a map entry, or something in memory.
+    pub(super) fn address_of(&mut self, e: &Expr, span: Span) -> Checked<hir::Expr> {
+        let node = |kind, to, space| Ok(hir::Expr::new(kind, pointer_to(to, space), span));
+        match &e.kind {
+            ExprKind::Var(name) => {
+                let id = self.find_var(name, e.span)?;
+                let ty = self.var_value(id, e.span)?.ty;
+                self.scopes.vars[id.0 as usize].addressed = true;
+                return node(hir::ExprKind::VarAddr(id), ty, AddrSpace::Kernel);
+            }
+            ExprKind::Map { name, keys } => {
+                let (map, key) = self.map_entry(name, keys, e.span)?;
+                let value = self.map_get(map, name, key, e.span)?;
+                let hir::ExprKind::MapGet { map, key } = value.kind else { return Err(Stop::Reported) };
+                if self.plain_type(map).is_none() {
+                    let problem = Problem::error(e.span, format!("`{}` holds an aggregation", name.text));
+                    return self.fail(problem.note("it has a part on every CPU, and so no one address"));
+                }
+                return node(hir::ExprKind::EntryAddr { map, key }, value.ty, AddrSpace::Kernel);
+            }
+            _ => {}
+        }
+        match self.place(e)? {
+            Some(Place { bits: Some(_), .. }) => {
+                self.fail(Problem::error(e.span, "a bit-field has no address"))
+            }
+            Some(Place { base: Base::Memory(address, space), ty, .. }) => {
+                Ok(build::cast(address, &pointer_to(ty, space)).with_span(span))
+            }
+            _ => self.fail(
+                Problem::error(e.span, "this has no address")
+                    .note("variables, map entries and what pointers point to have one")
+                    .help("put it into a variable first"),
+            ),
+        }
+    }
+
+    /// Offset and type of a member: `f.g`.
+    pub(super) fn member_offset(&mut self, of: Type, path: &[Name], span: Span) -> Checked<(u32, Type)> {
+        let (mut ty, mut offset) = (of, 0);
+        for name in path {
+            let Type::Struct(s) = self.known_struct(ty, span)? else {
+                return self.fail(Problem::error(name.span, "only structures have members"));
+            };
+            let field = self.field(&s, name)?;
+            if field.form.bits().is_some() {
+                return self.fail(Problem::error(name.span, "a bit-field has no offset in bytes"));
+            }
+            offset += field.offset;
+            ty = field.ty;
+        }
+        Ok((offset, ty))
+    }
+
+    /// `container_of(p, T, f.g)`: the structure that `p` is the address of a member of.
+    pub(super) fn container_of(
+        &mut self,
+        p: &Expr,
+        of: &TypeExpr,
+        path: &[Name],
+        span: Span,
+    ) -> Checked<hir::Expr> {
+        let pointer = self.expr(p)?;
+        let Type::Ptr { space, .. } = pointer.ty else {
+            let message = format!("{} is no pointer", with_article(&pointer.ty));
+            return self.fail(Problem::error(p.span, message).help("cast it: `(TYPE *)…`"));
+        };
+        let of = self.written_type(of, space)?;
+        let (offset, _) = self.member_offset(of.clone(), path, span)?;
+        let offset = build::int(u64::from(offset), Type::U64, span);
+        let start = build::binary(hir::BinOp::Sub, build::cast(pointer, &Type::U64), offset, Type::U64, span);
+        Ok(build::cast(start, &pointer_to(of, space)))
+    }
+
     /// Reads a bit-field: the word around it, shifted and cut.
     fn load_bits(&mut self, base: Base, range: BitRange, ty: &Type, span: Span) -> Checked<hir::Expr> {
         let word = self.load(Place::new(base, range.unit()), span)?;

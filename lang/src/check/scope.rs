@@ -27,6 +27,8 @@ pub(crate) struct VarInfo {
     pub used: bool,
     /// Its block has ended.
     pub ended: bool,
+    /// Its address is taken.
+    pub addressed: bool,
 }
 
 impl Scopes {
@@ -47,7 +49,7 @@ impl Scopes {
     /// A new variable of the innermost block.
     pub fn declare(&mut self, name: &str, span: Span) -> VarId {
         let id = VarId(self.vars.len() as u32);
-        self.vars.push(VarInfo { name: name.to_owned(), span, used: false, ended: false });
+        self.vars.push(VarInfo { name: name.to_owned(), span, used: false, ended: false, addressed: false });
         if let Some(block) = self.open.last_mut() {
             block.push(id);
             self.visible.entry(name.to_owned()).or_insert(id);
@@ -133,6 +135,7 @@ impl VarTypes {
         let var = |(i, v): (usize, &VarInfo)| Var {
             name: v.name.clone(),
             ty: self.get(VarId(i as u32)).map_or(Type::I64, |(inferred, _)| inferred.ty.clone()),
+            addressed: v.addressed,
         };
         scopes.vars.iter().enumerate().map(var).collect()
     }

@@ -3,7 +3,7 @@
 use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr, TypeKind};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::with_article;
-use crate::check::types::{ANY_BUFFER, ANY_STRING};
+use crate::check::types::{self, ANY_BUFFER, ANY_STRING};
 use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
 use crate::hir::{self, Agg, Stmt, UnOp, VarId};
@@ -196,23 +196,46 @@ impl Checker<'_> {
                 }
             }
             Err((ty, _)) if fixed && fits(&value, &ty) => Ok(build::cast(value, &ty)),
+            Err((ty, at)) if fixed && ty.is_int() && value.literal().is_some() && value.ty.is_int() => {
+                self.too_large(&value, id, &ty, at)
+            }
             Err((ty, at)) => self.var_conflict(id, &inferred.ty, &ty, span, at),
         }
     }
 
+    /// A literal that is no value of a declared integer type.
+    fn too_large<T>(&mut self, value: &hir::Expr, id: VarId, ty: &Type, at: Span) -> Checked<T> {
+        let name = &self.scopes.vars[id.0 as usize].name;
+        let raw = value.literal().unwrap_or_default();
+        let (bits, signed) = ty.integer().unwrap_or((64, true));
+        let top = u64::MAX >> (64 - u32::from(bits) + u32::from(signed));
+        let least = if signed { -i128::from(top) - 1 } else { 0 };
+        let number = if value.ty.is_signed() { i128::from(raw as i64) } else { i128::from(raw) };
+        let what = if number < least { "small" } else { "large" };
+        let problem = Problem::error(value.span, format!("{number} is too {what} for {}", with_article(ty)))
+            .label(at, format!("`${name}` got its type here"))
+            .note(format!("the values of {} go from {least} to {top}", with_article(ty)));
+        self.fail(problem)
+    }
+
     fn var_conflict<T>(&mut self, id: VarId, value: &Type, var: &Type, span: Span, at: Span) -> Checked<T> {
         let name = &self.scopes.vars[id.0 as usize].name;
-        let message = format!("this is {}, but `${name}` is {}", with_article(value), with_article(var));
+        let message = match (value, var) {
+            (Type::Str(n), Type::Str(room)) => format!(
+                "this string may have {} bytes, but `${name}` has room for {}",
+                n - 1,
+                room.saturating_sub(1)
+            ),
+            _ => format!("this is {}, but `${name}` is {}", with_article(value), with_article(var)),
+        };
         let problem = Problem::error(span, message).label(at, format!("`${name}` got its type here"));
         self.fail(match (value, var) {
             (Type::Buf(_), Type::Buf(_)) | (Type::Stack { .. }, Type::Stack { .. }) => {
                 problem.note(FIXED_SIZE)
             }
-            (Type::Str(n), Type::Str(room)) if n > room => problem.note(format!(
-                "it may have {} bytes, `${name}` has room for {}",
-                n - 1,
-                room.saturating_sub(1)
-            )),
+            (Type::Str(_), Type::Str(_)) => {
+                problem.help("without a size, `string` has room for all its values")
+            }
             (Type::Int { .. }, Type::Int { .. }) => problem.help(format!("cast it: `({var})…`")),
             _ => problem,
         })
@@ -482,7 +505,17 @@ impl Checker<'_> {
 
     /// A written type.
     pub(super) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
-        match self.types.resolve(ty, space) {
+        let resolved = match &ty.kind {
+            TypeKind::Typeof(e) => return Ok(self.expr(e)?.ty),
+            TypeKind::Pointer(to) if ty.typeof_operand().is_some() => {
+                return Ok(types::pointer_to(self.written_type(to, space)?, space));
+            }
+            TypeKind::Array(of, n) if ty.typeof_operand().is_some() => {
+                types::array_of(self.written_type(of, space)?, *n, ty.span)
+            }
+            _ => self.types.resolve(ty, space),
+        };
+        match resolved {
             Ok(ty) => Ok(ty),
             Err(problem) => {
                 if let TypeKind::Record(_, name) = &ty.kind
@@ -553,6 +586,9 @@ fn zero(ty: &Type, span: Span) -> Option<hir::Expr> {
         Type::Tuple(list) => {
             let members = list.iter().map(|t| zero(t, span)).collect::<Option<Vec<_>>>()?;
             Some(hir::Expr::new(hir::ExprKind::Tuple(members), ty.clone(), span))
+        }
+        Type::Struct(_) | Type::Array(..) | Type::Record(_) => {
+            Some(hir::Expr::new(hir::ExprKind::Zero, ty.clone(), span))
         }
         t if t.is_scalar() => Some(build::int(0, t.clone(), span)),
         _ => None,

@@ -7,6 +7,7 @@
 use crate::ast::{self, FieldType, TypeDeclKind, TypeExpr, TypeKind};
 use crate::check::maps::with_article;
 use crate::diag::{Problem, Problems};
+use crate::span::Span;
 use crate::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -308,30 +309,11 @@ impl Types {
                     TypeKind::Record(kind, name) => incomplete(*kind, &name.text),
                     _ => self.resolve(to, space)?,
                 };
-                let to = match to {
-                    Type::Struct(s) => incomplete(s.kind, &s.name),
-                    other => other,
-                };
-                Ok(Type::Ptr { to: Box::new(to), space })
+                Ok(pointer_to(to, space))
             }
-            TypeKind::Array(of, n) => {
-                let n = u32::try_from(*n).ok().filter(|n| u64::from(*n) <= MAX_SIZE);
-                let too_large = || Box::new(Problem::error(ty.span, "this array is too large"));
-                let n = n.ok_or_else(too_large)?;
-                match &of.kind {
-                    TypeKind::Named(w) if w == "string" => {
-                        return Ok(Type::Str(n.max(1).next_multiple_of(8)));
-                    }
-                    TypeKind::Named(w) if w == "buffer" => return Ok(Type::Buf(n)),
-                    _ => {}
-                }
-                let of = self.resolve(of, space)?;
-                if of == Type::Void {
-                    return Err(Box::new(Problem::error(ty.span, "there are no arrays of `void`")));
-                }
-                let array = Type::Array(Box::new(of), n);
-                size_of(&array).filter(|s| *s <= MAX_SIZE).ok_or_else(too_large)?;
-                Ok(array)
+            TypeKind::Array(of, n) => array_of(self.resolve(of, space)?, *n, ty.span),
+            TypeKind::Typeof(e) => {
+                Err(Box::new(Problem::error(e.span, "`typeof` stands in blocks, where values have types")))
             }
         }
     }
@@ -350,6 +332,31 @@ impl Types {
     pub fn record_names(&self) -> impl Iterator<Item = &str> {
         self.records.keys().map(String::as_str)
     }
+}
+
+/// A pointer. Of a structure it holds the name only.
+pub(crate) fn pointer_to(to: Type, space: AddrSpace) -> Type {
+    let to = match to {
+        Type::Struct(s) => incomplete(s.kind, &s.name),
+        other => other,
+    };
+    Type::Ptr { to: Box::new(to), space }
+}
+
+/// `T[n]`, written at `span`; of `string` and `buffer` it gives the size.
+pub(crate) fn array_of(of: Type, n: u64, span: Span) -> Result<Type, Box<Problem>> {
+    let n = u32::try_from(n).ok().filter(|n| u64::from(*n) <= MAX_SIZE);
+    let too_large = || Box::new(Problem::error(span, "this array is too large"));
+    let n = n.ok_or_else(too_large)?;
+    match of {
+        ANY_STRING => return Ok(Type::Str(n.next_multiple_of(8))),
+        ANY_BUFFER => return Ok(Type::Buf(n)),
+        Type::Void => return Err(Box::new(Problem::error(span, "there are no arrays of `void`"))),
+        _ => {}
+    }
+    let array = Type::Array(Box::new(of), n);
+    size_of(&array).filter(|s| *s <= MAX_SIZE).ok_or_else(too_large)?;
+    Ok(array)
 }
 
 /// A structure that only its name is known of.

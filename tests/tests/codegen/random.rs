@@ -175,7 +175,8 @@ fn probe(shape: &Shape, decisions: &[u32]) -> Probe {
     }
     let counts = (0..LOOPS).map(|_| &Type::I64);
     let vars = shape.vars.iter().chain(counts).enumerate();
-    let vars = vars.map(|(n, ty)| Var { name: format!("v{n}"), ty: ty.clone() });
+    // Some variables lie in memory, as they do when their address is taken.
+    let vars = vars.map(|(n, ty)| Var { name: format!("v{n}"), ty: ty.clone(), addressed: n % 3 == 2 });
     Probe {
         attach: Attach::Begin,
         name: "begin".into(),
