@@ -130,7 +130,9 @@ impl Scan {
 
     fn expr(&mut self, e: &Expr, region: u32) {
         match &e.kind {
-            ExprKind::Var(var) | ExprKind::VarAddr(var) | ExprKind::IncVar { var, .. } => self.mention(*var, region),
+            ExprKind::Var(var) | ExprKind::VarAddr(var) | ExprKind::IncVar { var, .. } => {
+                self.mention(*var, region)
+            }
             ExprKind::Block(stmts, value) => {
                 self.block(stmts, region);
                 return self.expr(value, region);
