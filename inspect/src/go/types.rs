@@ -75,6 +75,8 @@ pub struct Member {
 
 /// Structures within structures that are followed; the compiler passes values of a few levels in registers.
 const DEPTH: u32 = 32;
+/// Parts that are looked at to lay out one value. Real types are flat by then, or have too many leaves for registers.
+const PARTS: u32 = 512;
 /// Leaves of a value beyond which it does not fit the registers of any machine.
 const LEAVES: usize = 64;
 
@@ -102,7 +104,8 @@ impl GoBinary {
     pub fn layout(&self, ty: TypeRef) -> Result<Option<Layout>, Error> {
         let Some(info) = self.type_info(ty)? else { return Ok(None) };
         let mut leaves = Vec::new();
-        let complete = self.flatten(&info, 0, 0, &mut leaves)?;
+        let mut work = PARTS;
+        let complete = self.flatten(&info, 0, 0, &mut leaves, &mut work)?;
         Ok(complete.map(|in_registers| Layout {
             size: info.size,
             align: info.align,
@@ -117,7 +120,10 @@ impl GoBinary {
         offset: u32,
         depth: u32,
         leaves: &mut Vec<Leaf>,
+        work: &mut u32,
     ) -> Result<Option<bool>, Error> {
+        let Some(left) = work.checked_sub(1) else { return Ok(None) };
+        *work = left;
         if depth > DEPTH || leaves.len() > LEAVES {
             return Ok(Some(false));
         }
@@ -149,14 +155,15 @@ impl GoBinary {
                 return match info.size.checked_div(element.size) {
                     // Without elements, or with elements without a size.
                     Some(0) | None => Ok(Some(true)),
-                    Some(1) => self.flatten(&element, offset, depth + 1, leaves),
+                    Some(1) => self.flatten(&element, offset, depth + 1, leaves, work),
                     Some(_) => Ok(Some(false)),
                 };
             }
             Kind::Struct => {
-                for member in &info.members {
+                // What has no size has no leaves.
+                for member in info.members.iter().filter(|member| member.size > 0) {
                     let Some(of) = self.type_info(member.ty)? else { return Ok(None) };
-                    match self.flatten(&of, offset + member.offset, depth + 1, leaves)? {
+                    match self.flatten(&of, offset + member.offset, depth + 1, leaves, work)? {
                         Some(true) => {}
                         other => return Ok(other),
                     }

@@ -31,7 +31,7 @@ const VARINT_NAMES: Release = Release(17);
 const EMBEDDED_IN_NAME: Release = Release(19);
 
 /// Parts that one descriptor may have; the compiler's own limits are below.
-const PARTS: u64 = 1 << 16;
+const PARTS: u64 = 1 << 13;
 
 /// Sizes of `MapType` by release.
 const MAP_SIZES: [(Release, u64); 3] = [(Release(0), 88), (Release(24), 112), (Release(27), 128)];

@@ -7,9 +7,11 @@ use super::super::signature::Kind;
 use super::descriptor::{Descriptor, Reader};
 use super::name;
 
-/// Steps after which the search ends: references followed. A large program has some hundred thousand; damaged data could make
+/// Steps after which the search ends: references followed. Each takes 4 bytes of the type data or more; damaged data could make
 /// lists of the same parts again and again.
 const WORK: usize = 1 << 23;
+/// Least bytes of a reference.
+const REFERENCE: u64 = 4;
 
 /// Offset of the type in a table of an interface (`abi.ITab`).
 const ITAB_TYPE: u64 = 8;
@@ -27,7 +29,9 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn build(reader: Reader<'_>) -> Index {
-        let mut search = Search { reader, work: WORK, seen: HashSet::new(), open: Vec::new() };
+        let size = reader.module.etypes.saturating_sub(reader.module.types);
+        let work = usize::try_from(size / REFERENCE).map_or(WORK, |work| work.min(WORK));
+        let mut search = Search { reader, work, seen: HashSet::new(), open: Vec::new() };
         search.listed();
         search.follow();
         let mut all: Vec<u64> = search.seen.into_iter().collect();

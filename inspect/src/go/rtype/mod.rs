@@ -123,12 +123,13 @@ impl<'a> Descriptors<'a> {
 
     /// The members of a structure; `None` if one of them cannot be read, because a list with a hole would show wrong values.
     fn members(self, found: &descriptor::Descriptor) -> Option<Vec<Member>> {
-        let mut members = Vec::new();
+        let (mut members, mut end) = (Vec::new(), 0);
         for field in self.reader.fields(found)? {
             let field = field?;
             let of = self.reader.descriptor(field.ty)?;
-            // A member lies in its structure.
-            (field.offset.checked_add(of.size)? <= found.size).then_some(())?;
+            // Members lie in their structure, one behind the other.
+            (field.offset >= end && field.offset.checked_add(of.size)? <= found.size).then_some(())?;
+            end = field.offset + of.size;
             members.push(Member {
                 name: field.name.to_owned(),
                 offset: field.offset,
