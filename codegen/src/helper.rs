@@ -60,6 +60,10 @@ helpers! {
     ReadKernelStr = 115 "probe_read_kernel_str",
     /// Ticks of the timer.
     Jiffies = 118 "jiffies64",
+    /// Sends a signal to the process.
+    SendSignal = 109 "send_signal",
+    /// Sends a signal to the thread.
+    SendSignalThread = 117 "send_signal_thread",
     /// Process and thread id in a pid namespace.
     NsPidTgid = 120 "get_ns_current_pid_tgid",
     /// `CLOCK_BOOTTIME`

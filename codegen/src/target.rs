@@ -17,6 +17,8 @@ pub struct Target {
     pub percpu_lookup: bool,
     /// BTF id of the kernel function `bpf_map_sum_elem_count` (Linux 6.6), needed by `len` of a map.
     pub map_count: Option<u32>,
+    /// BTF id of the kernel function `bpf_strstr` (Linux 6.17); without it, texts are searched in loops.
+    pub strstr: Option<u32>,
     /// Offset in bytes of the thread's TLS base in the kernel's `task_struct` (`thread.fsbase`, `thread.uw.tp_value`), from the
     /// kernel's BTF; `None` where there is no BTF.
     pub tls_base: Option<u32>,
@@ -74,6 +76,7 @@ impl Target {
             uprobe_multi: true,
             percpu_lookup: true,
             map_count: None,
+            strstr: None,
             tls_base: None,
             executable: None,
             loops: Loops::MayGoto,

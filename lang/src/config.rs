@@ -12,6 +12,8 @@ pub struct Config {
     pub max_strlen: u32,
     /// Greatest number of entries of a map (`max_map_keys`).
     pub max_map_keys: u32,
+    /// Greatest number of bytes of a file that `cat()` prints (`max_cat_bytes`).
+    pub max_cat_bytes: u32,
     /// Values larger than this (in bytes) are kept in a scratch map, not on the BPF stack (`on_stack_limit`).
     pub on_stack_limit: u32,
     /// Print all maps when the run ends (`print_maps_on_exit`).
@@ -46,6 +48,7 @@ impl Default for Config {
         Config {
             max_strlen: 1024,
             max_map_keys: 4096,
+            max_cat_bytes: 10240,
             on_stack_limit: 64,
             print_maps_on_exit: true,
             str_trunc_trailer: "..".into(),
@@ -89,6 +92,12 @@ pub const SETTINGS: &[Setting] = &[
         old: Some("map_keys_max"),
         doc: "Greatest number of entries of a map.",
         set: |c, v| number(v, 1, 1 << 30).map(|n| c.max_map_keys = n),
+    },
+    Setting {
+        name: "max_cat_bytes",
+        old: Some("cat_bytes_max"),
+        doc: "Greatest number of bytes of a file that cat() prints.",
+        set: |c, v| number(v, 1, 1 << 30).map(|n| c.max_cat_bytes = n),
     },
     Setting {
         name: "on_stack_limit",
@@ -166,7 +175,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "license",
     "log_size",
     "max_bpf_progs",
-    "max_cat_bytes",
     "show_debug_info",
     "stack_mode",
     "unstable_tseries",
@@ -179,7 +187,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "unstable_addr",
     "max_type_res_iterations",
     "no_cpp_demangle",
-    "cat_bytes_max",
     "symbol_source",
 ];
 

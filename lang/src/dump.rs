@@ -190,6 +190,11 @@ impl Dump<'_> {
         let map = |id: &MapId| self.map(*id);
         match action {
             Action::Printf(format) => format!("printf {} conversions", format.specs().count()),
+            Action::Report(severity, format) => {
+                format!("report {severity:?} {} conversions", format.specs().count())
+            }
+            Action::Cat(format) => format!("cat {} conversions", format.specs().count()),
+            Action::System(format) => format!("system {} conversions", format.specs().count()),
             Action::Print => "print".into(),
             Action::PrintEntry(id) => format!("print entry of {}", map(id)),
             Action::PrintMap { map: id, top, div } => format!("print {} top {top} div {div}", map(id)),

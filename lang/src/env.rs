@@ -39,6 +39,17 @@ pub trait Env {
         Err(EnvError { message: "no Go program is known".into(), ..EnvError::default() })
     }
 
+    /// Whether a script may act on the machine (`--unsafe`).
+    fn allows_unsafe(&self) -> bool {
+        false
+    }
+
+    /// Whether the kernel has a function of that name that its type information describes.
+    fn has_kernel_function(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// Address of a symbol of the kernel (`kaddr("jiffies")`).
     ///
     /// # Errors

@@ -317,8 +317,15 @@ pub enum Action {
     Printf(Format),
     /// `print(e)`: prints the one argument and a newline.
     Print,
-    /// `print(@m[k])`: arguments are the key and the value; prints the value as the map's values are printed.
+    /// `print(@m[k])`: prints the value as the map's values are printed. The argument is the key; the value follows where it
+    /// fits into a record, else it is read from the map when the record arrives (histograms, stats).
     PrintEntry(MapId),
+    /// `errorf` and `warnf`: prints the arguments by the format as a message about the script.
+    Report(Severity, Format),
+    /// `cat`: prints a file whose name the arguments make by the format.
+    Cat(Format),
+    /// `system`: runs a shell command that the arguments make by the format, and prints its output.
+    System(Format),
     /// `print(@m, top, div)`; no arguments.
     PrintMap {
         /// The map.
@@ -338,6 +345,15 @@ pub enum Action {
     Time(Arc<str>),
     /// `join(argv, separator)`: prints the strings; arguments are up to 16 strings.
     Join(Arc<str>),
+}
+
+/// How bad it is what a script reports.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Severity {
+    /// `errorf`
+    Error,
+    /// `warnf`
+    Warning,
 }
 
 /// A typed expression.
@@ -522,6 +538,24 @@ pub enum Fun {
     },
     /// `macaddr(e)`: an array of 6 bytes as [`Type::Mac`].
     Mac,
+    /// `strlen(text)`: bytes before the NUL (`int64`).
+    Length,
+    /// `strncmp` and `memcmp`: 1 if the first bytes of two values in memory differ, else 0 (`int64`). A literal is the second.
+    Differ {
+        /// How many; neither value is shorter.
+        bytes: u32,
+    },
+    /// `strstr(text, part)`: index of the first place, negative if there is none (`int64`).
+    Find,
+    /// `strcontains(text, part)`: whether there is one (`bool`).
+    Contains,
+    /// `str_concat(a, b)`
+    Concat,
+    /// `signal(n)`, `signal_thread(n)`: sends a signal to the current process or thread; gives 0 or a negative error number (`int64`).
+    Signal {
+        /// To the thread alone.
+        thread: bool,
+    },
     /// A number (`uint64`) as the node's type, a [`Type::Named`].
     Named,
     /// Something of a thread: the operand is the address of its `task_struct`, none for the current thread. Of the node's type.
@@ -804,6 +838,7 @@ impl Expr {
                 ExprKind::IncVar { .. }
                     | ExprKind::IncMap { .. }
                     | ExprKind::Delete { .. }
+                    | ExprKind::Apply(Fun::Signal { .. }, _)
                     | ExprKind::Block(..)
             );
         });

@@ -29,6 +29,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
+    target.strstr = searches_texts(program).then(strstr).flatten();
     target.fields = kernel_fields(program);
     target.tai_offset = clock::tai_offset();
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
@@ -44,6 +45,7 @@ pub fn for_object() -> Target {
         tls_base: tls_base(machine.arch),
         executable: executable(),
         map_count: map_count(),
+        strstr: strstr(),
         fields,
         ..machine
     }
@@ -99,6 +101,16 @@ fn offsets(fields: &[KernelField]) -> Fields {
         Some((*field, offset))
     };
     fields.iter().filter_map(offset).collect()
+}
+
+/// The kernel's function that searches a text.
+fn strstr() -> Option<u32> {
+    Some(kernel_types()?.find_function("bpf_strstr")?.0)
+}
+
+fn searches_texts(program: &Program) -> bool {
+    let search = |e: &Expr| matches!(e.kind, ExprKind::Apply(Fun::Find | Fun::Contains, _));
+    program.probes.iter().any(|probe| any_expr(probe, &search))
 }
 
 /// The kernel's type information, where it has some.

@@ -80,16 +80,57 @@ impl Lower<'_, '_> {
         let compared = bytes.len().next_multiple_of(8).min(cap as usize);
         bytes.resize(compared, 0);
         let differ = if equal { self.f.label() } else { to };
-        for (at, width) in chunks(from, from, compared as u32) {
+        self.branch_bytes(from, &bytes, differ);
+        if equal {
+            self.f.push(Op::Jump(to));
+            self.f.push(Op::Label(differ));
+        }
+    }
+
+    /// Jumps to `differ` unless the first bytes of two values in memory are the same; no more is read than that. A literal is
+    /// the second value.
+    pub(super) fn branch_first_bytes(&mut self, a: &Expr, b: &Expr, bytes: u32, differ: Label) {
+        let from = self.first_bytes(a, bytes);
+        if let ExprKind::Str(text) = &b.kind {
+            let mut text = text.to_vec();
+            text.resize(bytes as usize, 0);
+            return self.branch_bytes(from, &text, differ);
+        }
+        let other = self.first_bytes(b, bytes);
+        let looped = if bytes > UNROLLED { bytes - bytes % STRIDE } else { 0 };
+        if looped > 0 {
+            self.compare_loop(from, other, looped, differ, None);
+        }
+        let (from, other) = (from.at(looped), other.at(looped));
+        for (at, width) in chunks(from, other, bytes - looped) {
+            let x = self.f.load(width, from.at(at));
+            let y = self.f.load(width, other.at(at));
+            self.f.branch(Cond::Ne, x, Operand::Val(y), differ);
+        }
+    }
+
+    /// A place that has at least so many of a value's first bytes.
+    fn first_bytes(&mut self, e: &Expr, bytes: u32) -> Place {
+        // A text has a NUL at the end of its room, which must lie behind what is compared.
+        let room = (bytes + 1).next_multiple_of(8);
+        let cut =
+            matches!(e.kind, ExprKind::ReadStr { .. } | ExprKind::GoStr { .. } | ExprKind::CtxDataLoc { .. });
+        if cut && room < e.ty.size() && matches!(e.ty, Type::Str(_)) {
+            let place = self.memory(room);
+            self.store_str(e, place, room, Pad::Zero);
+            return place;
+        }
+        self.place(e)
+    }
+
+    /// Jumps to `differ` unless these bytes stand at a place.
+    fn branch_bytes(&mut self, from: Place, bytes: &[u8], differ: Label) {
+        for (at, width) in chunks(from, from, bytes.len() as u32) {
             let chunk = &bytes[at as usize..(at + width.bytes()) as usize];
             let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
             let got = self.f.load(width, from.at(at));
             let word = self.f.operand(word);
             self.f.branch(Cond::Ne, got, word, differ);
-        }
-        if equal {
-            self.f.push(Op::Jump(to));
-            self.f.push(Op::Label(differ));
         }
     }
 

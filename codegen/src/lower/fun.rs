@@ -3,8 +3,9 @@
 use super::string::Pad;
 use super::{Lower, Value};
 use crate::Error;
+use crate::helper::Helper;
 use crate::insn::Width;
-use crate::ir::{Op, Operand, Place};
+use crate::ir::{Arg, Op, Operand, Place};
 use lang::hir::{Expr, Fun};
 use lang::types::Type;
 
@@ -14,6 +15,11 @@ impl Lower<'_, '_> {
         match (fun, args) {
             (Fun::SwapBytes(bits), [of]) => self.swap_bytes(of, *bits),
             (Fun::Named, [of]) => self.scalar(of),
+            (Fun::Signal { thread }, [number]) => self.send_signal(number, *thread),
+            (Fun::Length, [text]) => self.text_length(text),
+            (Fun::Differ { bytes }, [a, b]) => self.differ(a, b, *bytes),
+            (Fun::Find, [within, part]) => self.text_find(within, part),
+            (Fun::Contains, [within, part]) => self.text_contains(within, part),
             (Fun::Task(field), task) => self.task_id(*field, task.first()),
             _ => self.unknown_function(e),
         }
@@ -21,8 +27,9 @@ impl Lower<'_, '_> {
 
     /// A function that gives text.
     pub(super) fn store_text_of(&mut self, fun: &Fun, args: &[Expr], to: Place, cap: u32, pad: Pad) {
-        match fun {
-            Fun::Task(field) => self.store_task_comm(*field, args.first(), to, cap, pad),
+        match (fun, args) {
+            (Fun::Task(field), task) => self.store_task_comm(*field, task.first(), to, cap, pad),
+            (Fun::Concat, [a, b]) => self.store_concatenated(a, b, to, cap, pad),
             _ => {
                 let error = Error::new(self.span, "this function gives no text");
                 self.fail(error);
@@ -42,6 +49,15 @@ impl Lower<'_, '_> {
                 self.unknown_function(e);
             }
         }
+    }
+
+    fn send_signal(&mut self, number: &Expr, thread: bool) -> Value {
+        let helper = if thread { Helper::SendSignalThread } else { Helper::SendSignal };
+        let number = match self.scalar(number) {
+            Value::Imm(number) => Arg::Imm(number as i64),
+            Value::Val(number) => Arg::Val(number),
+        };
+        self.f.call(helper, &[number]).into()
     }
 
     fn unknown_function(&mut self, e: &Expr) -> Value {

@@ -58,6 +58,12 @@ impl Lower<'_, '_> {
         self.f.scratch_slot(size).into()
     }
 
+    /// Memory off the stack, where addresses may be computed. Its bytes are undefined.
+    pub(super) fn scratch_memory(&mut self, size: u32) -> Place {
+        self.scratch_slots += 1;
+        self.f.scratch_slot(size).into()
+    }
+
     /// Sets `size` bytes to zero.
     pub(super) fn clear(&mut self, to: Place, size: u32) {
         if size > INLINE_LIMIT {

@@ -26,6 +26,7 @@ mod stack;
 mod stmt;
 mod string;
 mod task;
+mod text;
 
 use crate::error::Error;
 use crate::insn::{Cond, Width};

@@ -5,7 +5,7 @@ use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Op, Operand, Place, Val};
 use crate::object::CounterKind;
-use lang::hir::{Builtin, Expr, ExprKind};
+use lang::hir::{Builtin, Expr, ExprKind, Fun};
 use lang::types::{AddrSpace, Type};
 
 /// Whether the bytes after a value's end matter.
@@ -55,6 +55,13 @@ impl Lower<'_, '_> {
             ExprKind::Var(var) => {
                 if let Home::Memory(place) = self.vars[var.0 as usize] {
                     return place;
+                }
+            }
+            ExprKind::Apply(Fun::Concat, args) => {
+                if let [a, b] = args.as_slice()
+                    && Self::concatenated_size(a, b) == e.ty.size()
+                {
+                    return self.concatenated(a, b);
                 }
             }
             ExprKind::Member(of, n) => {

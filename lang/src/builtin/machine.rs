@@ -72,6 +72,28 @@ pub(super) const ENTRIES: &[Builtin] = &[
         elsewhere: None,
         check: kaddr,
     },
+    Builtin {
+        name: "kfunc_exist",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "kfunc_exist(NAME)",
+        doc: "Whether the kernel has a function of that name, as its type information tells; known before the script runs.",
+        example: "begin { if (kfunc_exist(\"bpf_strstr\")) { printf(\"6.17 or newer\\n\"); } }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: kernel_function,
+    },
+    Builtin {
+        name: "kfunc_allowed",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "kfunc_allowed(NAME)",
+        doc: "As `kfunc_exist`: functions that programs may call are those that the type information has.",
+        example: "begin { printf(\"%d\\n\", kfunc_allowed(\"bpf_map_sum_elem_count\")); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: kernel_function,
+    },
 ];
 
 fn node(call: &Call<'_>, node: Node, ty: Type) -> Checked<Outcome> {
@@ -85,4 +107,11 @@ fn kaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         Ok(address) => Ok(Outcome::Value(checker.number(address, call.span))),
         Err(error) => checker.no_answer(error, arg.span),
     }
+}
+
+fn kernel_function(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg] = call.args else { return checker.no_arguments(call) };
+    let name = checker.text_arg(arg, "the name of a function")?;
+    let has = u64::from(checker.env.has_kernel_function(&name));
+    Ok(Outcome::Value(Expr::new(ExprKind::Int(has), Type::Bool, call.span)))
 }

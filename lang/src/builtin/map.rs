@@ -4,7 +4,8 @@ use super::{Builtin, EVERYWHERE, Form, IN_PROGRAMS};
 use crate::ast::{Expr as Ast, ExprKind as AstKind, Name};
 use crate::check::{Call, Checked, Checker, Outcome, with_article};
 use crate::diag::Problem;
-use crate::hir::{Action, Expr, ExprKind, MapId, StmtKind};
+use crate::fold;
+use crate::hir::{Action, Expr, ExprKind, MapId, Stmt, StmtKind};
 use crate::types::Type;
 
 pub(super) const ENTRIES: &[Builtin] = &[
@@ -52,6 +53,28 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: EVERYWHERE,
         elsewhere: None,
         check: has_key,
+    },
+    Builtin {
+        name: "find",
+        form: Form::Function,
+        args: (3, 3),
+        signature: "find(@map, KEY, $VARIABLE)",
+        doc: "Whether a map has an entry; if so, its value is assigned to the variable. A new variable is zero else.",
+        example: "uretprobe:./web:main.f { if (find(@start, callid, $begin)) { @ns = hist(nsecs - $begin); } }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: find,
+    },
+    Builtin {
+        name: "is_scalar",
+        form: Form::Function,
+        args: (1, 1),
+        signature: "is_scalar(@map)",
+        doc: "Whether a map has no keys, as `bool`; known before the script runs.",
+        example: "begin { @n = 1; printf(\"%d\\n\", is_scalar(@n)); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: is_scalar,
     },
     Builtin {
         name: "len",
@@ -168,4 +191,44 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         with_article(&value.ty)
     );
     checker.fail(Problem::error(what.span, message))
+}
+
+fn find(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [map_arg, key_arg, var_arg] = call.args else { return checker.no_arguments(call) };
+    let AstKind::Var(variable) = &var_arg.kind else {
+        return checker.fail(Problem::error(var_arg.span, "this must be a variable, such as `$x`"));
+    };
+    let (map, name) = checker.map_arg(map_arg)?;
+    let key = checker.expr(key_arg)?;
+    if !fold::is_pure(&key) {
+        let problem = Problem::error(key_arg.span, "find() would do this twice")
+            .help("put the key into a variable first");
+        return checker.fail(problem);
+    }
+    let key = checker.map_key(map, &name, Some(key), call.span)?;
+    checker.assigned(map, &name)?;
+    let value = checker.map_get(map, &name, key.clone(), call.span)?;
+    let known = checker.scopes.find(variable);
+    let id = known.unwrap_or_else(|| checker.scopes.declare(variable, var_arg.span));
+    let value = checker.join_var(id, value)?;
+    let Some(key) = key else { return checker.no_arguments(call) };
+    let has = Expr::new(ExprKind::HasKey { map, key: Box::new(key) }, Type::Bool, call.span);
+    let set = Stmt { kind: StmtKind::SetVar(id, value), span: call.span };
+    let first = match known {
+        // A missing entry reads as zero, which is what a new variable is to be.
+        None => set,
+        Some(_) => {
+            let kind = StmtKind::If { cond: has.clone(), then: vec![set], els: Vec::new() };
+            Stmt { kind, span: call.span }
+        }
+    };
+    Ok(Outcome::Value(Expr::new(ExprKind::Block(vec![first], Box::new(has)), Type::Bool, call.span)))
+}
+
+fn is_scalar(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [map] = call.args else { return checker.no_arguments(call) };
+    let (map, name) = checker.map_arg(map)?;
+    checker.assigned(map, &name)?;
+    let scalar = u64::from(checker.maps.is_scalar(map));
+    Ok(Outcome::Value(Expr::new(ExprKind::Int(scalar), Type::Bool, call.span)))
 }

@@ -3,6 +3,7 @@
 //! The checker looks names up here, messages take signatures and nearest names from here, and the reference manual is
 //! made from the texts. A new builtin is an entry in one of the files below; a new file is a row of [`GROUPS`].
 
+mod act;
 mod aggregation;
 mod cgroup;
 mod dynamic;
@@ -18,6 +19,7 @@ mod output;
 mod process;
 mod site;
 mod stack;
+mod string;
 mod symbol;
 mod time;
 mod types;
@@ -118,11 +120,13 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Interfaces", dynamic::ENTRIES),
     ("Stacks", stack::ENTRIES),
     ("Memory", memory::ENTRIES),
+    ("Text", string::ENTRIES),
     ("Symbols", symbol::ENTRIES),
     ("Names", name::ENTRIES),
     ("Network", network::ENTRIES),
     ("Control groups", cgroup::ENTRIES),
     ("Types", types::ENTRIES),
+    ("Acting on the machine", act::ENTRIES),
     ("Output", output::ENTRIES),
     ("Maps", map::ENTRIES),
     ("Aggregation", aggregation::ENTRIES),
@@ -158,34 +162,17 @@ const NOT_YET: &[&str] = &[
     "dw_ustack",
     "ctx",
     "config",
-    "errorf",
-    "warnf",
     "debugf",
     "fail",
     "static_assert",
     "assert",
-    "find",
-    "is_scalar",
-    "strlen",
-    "strcap",
-    "strncmp",
-    "strstr",
-    "strcontains",
-    "str_concat",
-    "memcmp",
-    "cat",
-    "system",
     "percpu_kaddr",
     "path",
-    "signal",
-    "signal_thread",
     "override",
     "write_user",
     "skboutput",
     "socket_cookie",
     "getopt",
-    "kfunc_exist",
-    "kfunc_allowed",
     "unwatch",
     "tseries",
 ];

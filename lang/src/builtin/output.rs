@@ -2,10 +2,10 @@
 
 use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::{Expr as Ast, ExprKind as AstKind};
-use crate::check::{Call, Checked, Checker, Outcome, Value, agg_name, with_article};
+use crate::check::{Call, Checked, Checker, Outcome, Value, with_article};
 use crate::diag::Problem;
 use crate::format::{Conv, Format};
-use crate::hir::{Action, Agg, Expr, ExprKind, StmtKind};
+use crate::hir::{Action, Agg, Expr, ExprKind, Severity, StmtKind};
 use crate::span::Span;
 use crate::types::Type;
 
@@ -21,6 +21,63 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: EVERYWHERE,
         elsewhere: None,
         check: printf,
+    },
+    Builtin {
+        name: "errorf",
+        form: Form::Statement,
+        args: (1, usize::MAX),
+        signature: "errorf(FORMAT [, VALUE, …])",
+        doc: "Prints by a format on standard error, with the place in the script, as an error.",
+        example: "uprobe:libc:malloc /arg0 == 0/ { errorf(\"nothing asked for by %s\", comm); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| {
+            let (format, values) = formatted(checker, call)?;
+            emit(Action::Report(Severity::Error, format), values)
+        },
+    },
+    Builtin {
+        name: "warnf",
+        form: Form::Statement,
+        args: (1, usize::MAX),
+        signature: "warnf(FORMAT [, VALUE, …])",
+        doc: "Prints by a format on standard error, with the place in the script, as a warning.",
+        example: "uprobe:libc:malloc /arg0 > 1000000/ { warnf(\"%d bytes for %s\", arg0, comm); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| {
+            let (format, values) = formatted(checker, call)?;
+            emit(Action::Report(Severity::Warning, format), values)
+        },
+    },
+    Builtin {
+        name: "cat",
+        form: Form::Statement,
+        args: (1, usize::MAX),
+        signature: "cat(FORMAT [, VALUE, …])",
+        doc: "Prints a file, the first `max_cat_bytes` of it; its name is made by a format.",
+        example: "tracepoint:sched:sched_process_exec { cat(\"/proc/%d/cgroup\", pid); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| {
+            let (format, values) = formatted(checker, call)?;
+            emit(Action::Cat(format), values)
+        },
+    },
+    Builtin {
+        name: "system",
+        form: Form::Statement,
+        args: (1, usize::MAX),
+        signature: "system(FORMAT [, VALUE, …])",
+        doc: "Runs a shell command, which is made by a format, and prints its output. Needs `--unsafe`.",
+        example: "interval:s:1 { system(\"ps -o comm= -p %d\", pid); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| {
+            checker.unsafe_call(call)?;
+            let (format, values) = formatted(checker, call)?;
+            emit(Action::System(format), values)
+        },
     },
     Builtin {
         name: "print",
@@ -70,6 +127,12 @@ fn emit(action: Action, args: Vec<Expr>) -> Checked<Outcome> {
 }
 
 fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let (format, values) = formatted(checker, call)?;
+    emit(Action::Printf(format), values)
+}
+
+/// A format and the values it takes.
+fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec<Expr>)> {
     let [format_arg, values @ ..] = call.args else { return checker.no_arguments(call) };
     let format = parse_format(checker, format_arg);
     // What `%s` prints is read whole.
@@ -79,8 +142,10 @@ fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let checked: Vec<Checked<Expr>> = values.iter().enumerate().map(value).collect();
     let format = format?;
     if values.len() > MAX_VALUES {
-        return checker
-            .fail(Problem::error(call.span, format!("printf() takes at most {MAX_VALUES} values")));
+        return checker.fail(Problem::error(
+            call.span,
+            format!("{}() takes at most {MAX_VALUES} values", call.name.text),
+        ));
     }
     let wanted = format.specs().count();
     if wanted != values.len() {
@@ -105,7 +170,7 @@ fn printf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         }
     }
     fits?;
-    emit(Action::Printf(format), values)
+    Ok((format, values))
 }
 
 fn parse_format(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Format> {
@@ -178,15 +243,12 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             return checker.fail(Problem::error(surplus.span, "only whole maps have a top and a divisor"));
         }
         let id = checker.maps.id(name);
-        if let Some((
-            Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. },
-            _,
-        )) = &checker.maps.get(id).value
+        if let Some((Value::Agg { agg: Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }, .. }, _)) =
+            &checker.maps.get(id).value
         {
-            let problem =
-                Problem::error(what.span, format!("one entry of {}() cannot be printed yet", agg_name(*agg)))
-                    .help(format!("print them all: `print({})`", name.text));
-            return checker.fail(problem);
+            // Too large for a record: it is read when the record arrives.
+            let (map, key) = checker.map_entry(name, keys, what.span)?;
+            return emit(Action::PrintEntry(map), key.into_iter().collect());
         }
         let value = checker.expr(what)?;
         let ExprKind::MapGet { map, key: Some(key) } = &value.kind else {

@@ -204,6 +204,16 @@ impl Checker<'_> {
         ))
     }
 
+    /// Reports a call that acts on the machine, unless that is allowed.
+    pub(crate) fn unsafe_call(&mut self, call: &Call<'_>) -> Checked<()> {
+        if self.env.allows_unsafe() {
+            return Ok(());
+        }
+        let message =
+            format!("{}() acts on the machine, which a tracer should not do by accident", call.name.text);
+        self.fail(Problem::error(call.span, message).help("allow it with `--unsafe`"))
+    }
+
     /// Reports what the machine had no answer to.
     pub(crate) fn no_answer<T>(&mut self, error: EnvError, span: Span) -> Checked<T> {
         let mut problem = Problem::error(span, error.message);

@@ -236,7 +236,7 @@ impl Checker<'_> {
     }
 
     /// The map and its translated key.
-    pub(super) fn map_entry(
+    pub(crate) fn map_entry(
         &mut self,
         name: &Name,
         keys: &[Expr],

@@ -143,7 +143,7 @@ pub(crate) struct Checker<'a> {
     work: usize,
     /// That there are too many is reported.
     exhausted: bool,
-    scopes: Scopes,
+    pub scopes: Scopes,
     /// Loops around the statement that is being translated.
     loops: usize,
 }

@@ -183,7 +183,7 @@ impl Checker<'_> {
     }
 
     /// Notes the type of an assigned value and brings the value to the variable's type.
-    fn join_var(&mut self, id: VarId, value: hir::Expr) -> Checked<hir::Expr> {
+    pub(crate) fn join_var(&mut self, id: VarId, value: hir::Expr) -> Checked<hir::Expr> {
         let inferred = Inferred::of(&value);
         let (span, fixed) = (value.span, self.vars().is_fixed(id));
         let joined = self.vars().assign(id, &inferred, span);

@@ -890,6 +890,9 @@ fn every_example_of_the_manual_is_accepted() {
         fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
             self.0.kernel_symbol(name)
         }
+        fn allows_unsafe(&self) -> bool {
+            true
+        }
         fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
             self.0.cgroup_id(path)
         }

@@ -11,7 +11,11 @@ use std::path::Path;
 pub(super) fn build(script: &str, output: &Path, args: Vec<String>, color: Color) -> Result<u8, CliError> {
     let source = Source::open(script)?;
     let parsed = source.parse()?;
-    let program = source.check(&parsed, &Host::new(None, args), Messages { color, no_warnings: false })?;
+    let program = source.check(
+        &parsed,
+        &Host::new(None, args).allowing_unsafe(true),
+        Messages { color, no_warnings: false },
+    )?;
     let target = target::for_object();
     let object = codegen::compile(&program, &target).map_err(|e| source.error(error::compile_problem(&e)))?;
     let bytes = codegen::elf::write(&object)

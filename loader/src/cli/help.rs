@@ -35,6 +35,7 @@ Options:
   -k              tell about memory that could not be read
   -v, --verbose   tell what is attached, and all that the verifier says
   --no-warnings   hide warnings about the script
+  --unsafe        allow scripts to act: system(), signal(), signal_thread()
   --dry-run       end after attaching
   --timeout SECS  end after so many seconds:                      --timeout 2.5
   --max-events N  end after so many printed answers

@@ -63,6 +63,8 @@ pub(crate) struct RunArgs {
     no_warnings: bool,
     #[arg(short = 'd', value_name = "STAGE")]
     dump: Option<Stage>,
+    #[arg(long = "unsafe")]
+    allow_unsafe: bool,
     #[arg(long)]
     dry_run: bool,
     #[arg(long, value_name = "N")]

@@ -40,7 +40,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         Traced::Child(child) => Some(child.program().to_owned()),
         _ => args.pid.map(|pid| inspect::proc::Process::new(pid).exe()),
     };
-    let host = Host::new(pid, params).running(running);
+    let host = Host::new(pid, params).running(running).allowing_unsafe(args.allow_unsafe);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
     let program = source.check(&script, &host, messages)?;
     refuse_kernel_threads(&source, &program, args.pid)?;

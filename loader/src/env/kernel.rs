@@ -1,5 +1,7 @@
 //! What scripts ask about the kernel when they are checked: addresses of symbols, control groups.
 
+use crate::sys::probe::Feature;
+use inspect::btf::Btf;
 use inspect::kallsyms::Kallsyms;
 use lang::env::EnvError;
 use std::os::unix::fs::MetadataExt;
@@ -36,4 +38,9 @@ pub(super) fn cgroup_id(path: &str) -> Result<u64, EnvError> {
         }),
         Err(e) => Err(error(format!("{path}: {e}"))),
     }
+}
+
+/// Whether the kernel's type information has a function of that name.
+pub(super) fn has_function(name: &str) -> bool {
+    Feature::Btf.check().is_ok() && Btf::vmlinux().is_ok_and(|btf| btf.find_function(name).is_some())
 }

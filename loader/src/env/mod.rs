@@ -31,6 +31,8 @@ pub struct Host {
     /// What the process of `-c` will run or that of `-p` runs.
     program: Option<PathBuf>,
     params: Vec<String>,
+    /// Scripts may act on the machine.
+    allows_unsafe: bool,
     /// Binaries that were looked at, by the name in the script.
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
     /// Go structures that signatures mentioned.
@@ -46,6 +48,12 @@ impl Host {
     #[must_use]
     pub fn new(child: Option<u32>, params: Vec<String>) -> Host {
         Host { child, params, ..Host::default() }
+    }
+
+    /// The same, and scripts may act on the machine or not.
+    #[must_use]
+    pub fn allowing_unsafe(self, allows_unsafe: bool) -> Host {
+        Host { allows_unsafe, ..self }
     }
 
     /// The same, with the file of the program that the process runs.
@@ -177,6 +185,14 @@ impl Env for Host {
             }
         };
         program::go_program(&file, &name)
+    }
+
+    fn allows_unsafe(&self) -> bool {
+        self.allows_unsafe
+    }
+
+    fn has_kernel_function(&self, name: &str) -> bool {
+        kernel::has_function(name)
     }
 
     fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {

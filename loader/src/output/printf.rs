@@ -26,6 +26,14 @@ pub fn format(out: &mut Vec<u8>, format: &Format, args: &[Value], cx: &Context) 
     }
 }
 
+/// What a format makes of values.
+#[must_use]
+pub fn to_bytes(format: &Format, args: &[Value], cx: &Context) -> Vec<u8> {
+    let mut shown = Vec::new();
+    self::format(&mut shown, format, args, cx);
+    shown
+}
+
 fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
     match (spec.conv, arg) {
         (Conv::Buffer, Value::Buffer(bytes)) => {

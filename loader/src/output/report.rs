@@ -1,7 +1,9 @@
-//! Errors that programs count while they run, as they are told to the user: with the place in the script.
+//! Errors that programs count while they run, and messages of the script itself, as they are told to the user: with the place
+//! in the script.
 
 use super::json;
 use codegen::object::CounterKind;
+use lang::hir::Severity;
 use lang::span::Span;
 use serde_json::Value as Json;
 
@@ -18,6 +20,75 @@ pub struct RuntimeError<'a> {
     pub source: &'a str,
     /// Where in the script.
     pub span: Span,
+}
+
+/// What a script itself reports with `errorf()` or `warnf()`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScriptMessage<'a> {
+    /// Which of the two.
+    pub severity: Severity,
+    /// Name of the script.
+    pub file: &'a str,
+    /// Text of the script.
+    pub source: &'a str,
+    /// The call.
+    pub span: Span,
+}
+
+impl ScriptMessage<'_> {
+    /// On one line, with the place; line ends that the script has put behind it do not count.
+    #[must_use]
+    pub fn text(&self, message: &[u8]) -> String {
+        let Place { line, column, width, .. } = place(self.source, self.span);
+        let severity = match self.severity {
+            Severity::Error => "ERROR",
+            Severity::Warning => "WARNING",
+        };
+        let (file, end, message) = (self.file, column + width, String::from_utf8_lossy(message));
+        format!("{file}:{line}:{column}-{end}: {severity}: {}\n", message.trim_end_matches('\n'))
+    }
+
+    /// As an object.
+    #[must_use]
+    pub fn json(&self, message: &[u8]) -> Json {
+        let Place { line, column, .. } = place(self.source, self.span);
+        let kind = match self.severity {
+            Severity::Error => "errorf",
+            Severity::Warning => "warnf",
+        };
+        let message = String::from_utf8_lossy(message);
+        json::object([
+            ("type", kind.into()),
+            ("msg", message.trim_end_matches('\n').into()),
+            ("filename", self.file.into()),
+            ("line", line.into()),
+            ("col", column.into()),
+        ])
+    }
+}
+
+/// Where a span is in a script.
+struct Place<'a> {
+    /// Line and column of the first character, both from 1.
+    line: usize,
+    column: usize,
+    /// Characters of the span on that line, at least 1.
+    width: usize,
+    /// The line.
+    text: &'a str,
+}
+
+fn place(source: &str, span: Span) -> Place<'_> {
+    let at = (span.start as usize).min(source.len());
+    let before = source.get(..at).unwrap_or("");
+    let start = before.rfind('\n').map_or(0, |i| i + 1);
+    let marked = source.get(span.range()).unwrap_or("").lines().next().unwrap_or("");
+    Place {
+        line: before.matches('\n').count() + 1,
+        column: before.get(start..).unwrap_or("").chars().count() + 1,
+        width: marked.chars().count().max(1),
+        text: source.get(start..).and_then(|rest| rest.lines().next()).unwrap_or(""),
+    }
 }
 
 impl RuntimeError<'_> {
@@ -37,22 +108,10 @@ impl RuntimeError<'_> {
         }
     }
 
-    /// Line and column of the first character, both from 1, and the text of the line.
-    fn place(&self) -> (usize, usize, &str) {
-        let at = (self.span.start as usize).min(self.source.len());
-        let before = self.source.get(..at).unwrap_or("");
-        let start = before.rfind('\n').map_or(0, |i| i + 1);
-        let line = self.source.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
-        let column = before.get(start..).unwrap_or("").chars().count() + 1;
-        (before.matches('\n').count() + 1, column, line)
-    }
-
     /// In bpftrace's form: place and message, the line of the script, marks under the part that is meant.
     #[must_use]
     pub fn text(&self) -> String {
-        let (line, column, source) = self.place();
-        let marked = self.source.get(self.span.range()).unwrap_or("").lines().next().unwrap_or("");
-        let width = marked.chars().count().max(1);
+        let Place { line, column, width, text: source } = place(self.source, self.span);
         let times = if self.count > 1 { format!(" ({} times)", self.count) } else { String::new() };
         let (file, end, message) = (self.file, column + width, self.message());
         let (indent, mark) = (" ".repeat(column - 1), "~".repeat(width));
@@ -62,7 +121,7 @@ impl RuntimeError<'_> {
     /// As an object.
     #[must_use]
     pub fn json(&self) -> Json {
-        let (line, column, _) = self.place();
+        let Place { line, column, .. } = place(self.source, self.span);
         json::object([
             ("type", "runtime_error".into()),
             ("msg", self.message().into()),

@@ -1,6 +1,6 @@
 //! Where answers go: a [`Sink`] prints what the programs send and what their maps hold, as text or as JSON lines.
 
-use super::report::RuntimeError;
+use super::report::{RuntimeError, ScriptMessage};
 use super::writer::{Output, Result};
 use super::{Context, json, printf, text};
 use crate::maps::{Entry, MapResult};
@@ -27,6 +27,14 @@ pub trait Sink {
     fn time(&mut self, shown: &[u8]) -> Result;
     /// `join()`
     fn join(&mut self, parts: &[&[u8]], separator: &str) -> Result;
+    /// `cat()` and `system()`: what a file holds or a command printed. In JSON, `kind` is the type.
+    fn content(&mut self, kind: &str, content: &[u8]) -> Result;
+    /// `errorf()` and `warnf()`
+    fn report(&mut self, message: &ScriptMessage<'_>, format: &Format, args: &[Value]) -> Result;
+    /// Something that the script asked for could not be done; a sentence.
+    fn failed(&mut self, error: &str) -> Result;
+    /// The text that a format makes of values.
+    fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8>;
     /// So many events were lost since the last report.
     fn lost_events(&mut self, count: u64) -> Result;
     /// Something went wrong in a program.
@@ -133,6 +141,24 @@ impl Sink for TextSink {
         self.out.item_done()
     }
 
+    fn content(&mut self, _kind: &str, content: &[u8]) -> Result {
+        self.out.buffer().extend_from_slice(content);
+        self.out.item_done()
+    }
+
+    fn report(&mut self, message: &ScriptMessage<'_>, format: &Format, args: &[Value]) -> Result {
+        let shown = self.formatted(format, args);
+        self.message(&message.text(&shown))
+    }
+
+    fn failed(&mut self, error: &str) -> Result {
+        self.message(&format!("ERROR: {error}\n"))
+    }
+
+    fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8> {
+        printf::to_bytes(format, args, &self.context)
+    }
+
     fn lost_events(&mut self, count: u64) -> Result {
         self.message(&format!("Lost {count} events\n"))
     }
@@ -191,8 +217,7 @@ impl Sink for JsonSink {
     }
 
     fn printf(&mut self, format: &Format, args: &[Value]) -> Result {
-        let mut shown = Vec::new();
-        printf::format(&mut shown, format, args, &self.context);
+        let shown = self.formatted(format, args);
         self.line("printf", json::string(&shown))
     }
 
@@ -219,6 +244,26 @@ impl Sink for JsonSink {
 
     fn join(&mut self, parts: &[&[u8]], separator: &str) -> Result {
         self.line("join", json::string(&parts.join(separator.as_bytes())))
+    }
+
+    fn content(&mut self, kind: &str, content: &[u8]) -> Result {
+        self.line(kind, json::string(content))
+    }
+
+    fn report(&mut self, message: &ScriptMessage<'_>, format: &Format, args: &[Value]) -> Result {
+        let shown = self.formatted(format, args);
+        self.object(&message.json(&shown))
+    }
+
+    fn failed(&mut self, error: &str) -> Result {
+        self.out.flush()?;
+        // Nobody can be told that standard error is gone.
+        let _ = writeln!(io::stderr(), "ERROR: {error}");
+        Ok(())
+    }
+
+    fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8> {
+        printf::to_bytes(format, args, &self.context)
     }
 
     fn lost_events(&mut self, count: u64) -> Result {

@@ -5,6 +5,7 @@
 //! attached any more; maps come last. Signals that ask for the end are only read, never delivered, until all is written: a second
 //! Ctrl-C does not cost the results of the first.
 
+mod command;
 mod error;
 mod records;
 

@@ -1,7 +1,8 @@
 //! What a record of a program makes happen: something is printed, a map is printed or changed, the run ends.
 
-use super::{Run, RunError};
+use super::{Run, RunError, command};
 use crate::maps;
+use crate::output::report::ScriptMessage;
 use crate::output::strftime;
 use crate::sys::clock;
 use crate::value::{Side, Value};
@@ -34,9 +35,35 @@ impl Run<'_> {
                     self.sink.value(value)?;
                 }
             }
-            Action::PrintEntry(_) => {
-                if let Some(value) = args.last() {
-                    self.sink.entry(&maps::MapResult::Value(value.clone()))?;
+            Action::PrintEntry(map) => match args.as_slice() {
+                [_, value] => self.sink.entry(&maps::MapResult::Value(value.clone()))?,
+                _ => self.print_entry(map.0 as usize, record, bytes)?,
+            },
+            Action::Report(severity, format) => {
+                let message = ScriptMessage {
+                    severity: *severity,
+                    file: &self.object.source_name,
+                    source: &self.object.source,
+                    span: record.span,
+                };
+                self.sink.report(&message, format, &args)?;
+            }
+            Action::Cat(format) => {
+                let name = self.sink.formatted(format, &args);
+                let most = self.program.config.max_cat_bytes;
+                match command::read_file(&name, most) {
+                    Ok(content) => self.sink.content("cat", &content)?,
+                    Err(error) => self.sink.failed(&error)?,
+                }
+            }
+            Action::System(format) => {
+                let command = self.sink.formatted(format, &args);
+                // What was printed before stands before what the command prints on its own.
+                self.sink.flush()?;
+                let (output, failed) = command::run_shell(&command);
+                self.sink.content("syscall", &output)?;
+                if let Some(error) = failed {
+                    self.sink.failed(&error)?;
                 }
             }
             Action::PrintMap { map, top, div } => return self.print_map(map.0 as usize, *top, *div),
@@ -65,6 +92,19 @@ impl Run<'_> {
             }
         }
         self.printed += 1;
+        Ok(())
+    }
+
+    /// Prints an entry that is read now; a missing one as one that nothing was accounted in.
+    fn print_entry(&mut self, index: usize, record: &Record, bytes: &[u8]) -> Result<(), RunError> {
+        let map = self.map(index);
+        let key = record.fields.first().map_or(&[][..], |field| {
+            let at = field.offset as usize;
+            bytes.get(at..at + field.ty.size() as usize).unwrap_or(&[])
+        });
+        if let Some(result) = map.get(key, &self.decoder)? {
+            self.sink.entry(&result)?;
+        }
         Ok(())
     }
 
