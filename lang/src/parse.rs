@@ -409,9 +409,13 @@ impl Expected {
         // Behind a complete expression an assignment could follow; nobody means that.
         let after_expression = has("+") && has("==");
         for (name, word) in PLAIN {
-            // Before a `)` it would be the member of a record that was meant.
-            let meant = !(after_expression && matches!(*name, "=" | "(")) && !(*name == "=" && has(")"));
-            if has(name) && !part_of_expression(name) && meant {
+            // An assignment before a `)` would be the member of a record.
+            let odd = match *name {
+                "=" => after_expression || has(")"),
+                "(" => after_expression,
+                _ => false,
+            };
+            if has(name) && !part_of_expression(name) && !odd {
                 words.push(word);
             }
         }
