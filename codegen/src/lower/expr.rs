@@ -83,10 +83,7 @@ impl Lower<'_, '_> {
                 let place = self.place(e);
                 self.load_scalar(&e.ty, place).into()
             }
-            ExprKind::Load { addr, space } => {
-                let addr = self.scalar(addr);
-                self.load_traced(&e.ty, addr, *space).into()
-            }
+            ExprKind::Load { addr, space } => self.read_scalar(e, addr, *space),
             ExprKind::Ctx { offset } => self.load_context(&e.ty, *offset).into(),
             ExprKind::CtxDataLoc { offset } => self.data_loc(*offset).into(),
             ExprKind::Builtin(builtin) => self.builtin(builtin, e),

@@ -4,7 +4,7 @@
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
-//! `go` (values of Go programs as a whole), `goerror`, `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
+//! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
 //! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `record` (messages to user space), `fun` (functions of values), `task`
 //! (threads).
 
@@ -22,6 +22,7 @@ mod map;
 mod memory;
 mod reads;
 mod record;
+mod snapshot;
 mod stack;
 mod stmt;
 mod string;
@@ -87,7 +88,7 @@ enum Home {
 }
 
 /// What a program computes once, although the script may name it several times.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum Once {
     PidTgid,
     /// The address of the current `runtime.g`.
@@ -96,6 +97,8 @@ enum Once {
     /// The `runtime.g` that the thread serves.
     CurrentG,
     CallId,
+    /// What is read at an address: see `snapshot`.
+    Read(String),
     /// The value of a map entry: index into [`Lower::reads`].
     Entry(usize),
 }
@@ -375,6 +378,11 @@ impl<'a> Lower<'_, 'a> {
         let val = compute(self);
         self.known.push((what, val));
         val
+    }
+
+    /// Whether that has been computed on every way here.
+    fn knows(&self, what: &Once) -> bool {
+        self.known.iter().any(|(known, _)| known == what)
     }
 
     /// Lowers code that does not always run: what it computes is not known behind it.

@@ -277,8 +277,7 @@ impl Lower<'_, '_> {
 
     /// Exactly `len` bytes, then a NUL.
     fn store_gostr(&mut self, addr: &Expr, len: &Expr, to: Place, cap: u32, pad: Pad) {
-        let addr = self.scalar(addr);
-        let len = self.scalar(len);
+        let (addr, len) = self.header(addr, len);
         self.pad(to, 0, cap, pad);
         match len {
             Value::Imm(n) => {
@@ -302,8 +301,7 @@ impl Lower<'_, '_> {
 
     fn store_buf(&mut self, addr: &Expr, len: &Expr, space: AddrSpace, ty: &Type, to: Place, pad: Pad) {
         let room = ty.size() - 4;
-        let addr = self.scalar(addr);
-        let len = self.scalar(len);
+        let (addr, len) = self.header(addr, len);
         if pad == Pad::Zero {
             self.clear(to, ty.size());
         }
