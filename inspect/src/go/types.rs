@@ -56,6 +56,9 @@ pub struct TypeInfo {
     pub members: Vec<Member>,
     /// What a pointer points to, or the elements of a slice or array.
     pub element: Option<TypeRef>,
+    /// Of an interface: whether it has methods. A value starts with the address of an itab then, else with that of its type
+    /// (`runtime.iface` and `runtime.eface`).
+    pub has_methods: bool,
 }
 
 /// A member of a structure.

@@ -37,7 +37,11 @@ impl Types<'_> {
         match self.go.signature(function) {
             Ok(Some(raw)) => match self.typed(function, &raw) {
                 Some(Ok(signature)) => SignatureOf::Known(Arc::new(signature)),
-                Some(Err(reason)) => SignatureOf::Unknown(reason),
+                // The method tables leave out no parameter, only the names.
+                Some(Err(reason)) => match self.in_method_table(function) {
+                    Some(signature) => SignatureOf::Known(Arc::new(signature)),
+                    None => SignatureOf::Unknown(reason),
+                },
                 None => SignatureOf::Unknown(format!(
                     "a type of a parameter or result of {} is not described",
                     function.name()
@@ -53,6 +57,10 @@ impl Types<'_> {
             )),
             Err(e) => SignatureOf::Unknown(e.to_string()),
         }
+    }
+
+    fn in_method_table(&self, function: &GoFunc<'_>) -> Option<Signature> {
+        self.typed(function, &self.go.method_signature(function)?)?.ok()
     }
 
     fn typed(&self, function: &GoFunc<'_>, raw: &RawSignature) -> Option<Result<Signature, String>> {
@@ -164,10 +172,7 @@ impl Types<'_> {
             Kind::Float => Type::Float(bits),
             Kind::Complex => Type::Go(GoType::Complex(bits)),
             Kind::String => Type::Go(GoType::Str),
-            // `runtime.iface` begins with `tab`, `runtime.eface` with `_type`.
-            Kind::Interface => {
-                Type::Go(GoType::Interface { methods: info.members.first().is_some_and(|m| m.name == "tab") })
-            }
+            Kind::Interface => Type::Go(GoType::Interface { methods: info.has_methods }),
             Kind::Slice => Type::Go(GoType::Slice(Box::new(element()))),
             Kind::Map => Type::Go(GoType::Reference(GoReference::Map)),
             Kind::Chan => Type::Go(GoType::Reference(GoReference::Chan)),

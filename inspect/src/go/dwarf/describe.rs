@@ -35,6 +35,7 @@ impl DebugInfo {
             align: shape.align,
             members: Vec::new(),
             element: None,
+            has_methods: false,
         };
         let mut place = ty;
         for _ in 0..TYPEDEFS {
@@ -74,6 +75,9 @@ impl DebugInfo {
             info.element =
                 first.map(|array| self.describe(image, array)).transpose()?.flatten().and_then(|p| p.element);
         }
+        // `runtime.iface` begins with `tab`, `runtime.eface` with `_type`.
+        info.has_methods =
+            info.kind == Kind::Interface && info.members.first().is_some_and(|first| first.name == "tab");
         Ok(Some(info))
     }
 }

@@ -240,11 +240,16 @@ impl<'a> Reader<'a> {
                 let counts = self.image.read(of.vaddr + BASE, 4)?;
                 8 * u64::from(bytes::u16(counts, 0)?) + 8 * u64::from(bytes::u16(counts, 2)? & 0x7fff)
             }
-            Kind::Interface => INTERFACE_METHOD * self.slice(of.vaddr + BASE + 8)?.1,
+            Kind::Interface => INTERFACE_METHOD * self.method_count(of)?,
             Kind::Struct => FIELD * self.slice(of.vaddr + BASE + 8)?.1,
             _ => 0,
         };
         Some(size.next_multiple_of(8))
+    }
+
+    /// Number of methods that an interface asks for. None are left out: only those of concrete types are, when nothing calls them.
+    pub(super) fn method_count(&self, of: &Descriptor) -> Option<u64> {
+        Some(self.slice(of.vaddr + BASE + 8)?.1)
     }
 
     /// Size of the structure that describes a kind, without what is behind it.

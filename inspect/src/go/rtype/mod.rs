@@ -105,6 +105,7 @@ impl<'a> Descriptors<'a> {
             align: found.align,
             members,
             element: element.map(at),
+            has_methods: found.kind == Kind::Interface && self.reader.method_count(&found)? > 0,
         })
     }
 
@@ -118,6 +119,7 @@ impl<'a> Descriptors<'a> {
             align: 8,
             members: Vec::new(),
             element: Some(TypeRef(Origin::Runtime(to.vaddr))),
+            has_methods: false,
         })
     }
 
