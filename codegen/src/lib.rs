@@ -80,11 +80,12 @@ fn compile_with<'a>(
         if stack > STACK_LIMIT {
             return Ok(Err(probe));
         }
-        let (section, kind) = section(&probe.attach);
+        let (section, kind) = section(&probe.attach, target);
         programs.push(Program {
             name,
             section,
             kind,
+            attach_to: attach_to(&probe.attach),
             insns: code.insns,
             map_refs: code.map_refs,
             lines: code.lines,
@@ -155,14 +156,35 @@ pub fn lower_only(program: &hir::Program, target: &Target) -> Result<Vec<(ir::Fu
         .collect()
 }
 
-fn section(attach: &Attach) -> (&'static str, ProgramKind) {
+fn section(attach: &Attach, target: &Target) -> (&'static str, ProgramKind) {
     match attach {
         Attach::Begin | Attach::End | Attach::Signal => ("raw_tp", ProgramKind::RunOnce),
-        Attach::Interval(_) | Attach::Profile(_) | Attach::Perf { .. } => {
+        Attach::Interval(_) | Attach::Profile(_) | Attach::Perf { .. } | Attach::Watchpoint(_) => {
             ("perf_event", ProgramKind::PerfEvent)
         }
         Attach::Tracepoint(_) => ("tracepoint", ProgramKind::Tracepoint),
+        Attach::RawTracepoint(_) => ("raw_tp", ProgramKind::RawTracepoint),
+        Attach::Kprobe { places, ret } => {
+            let at_entry = places.iter().all(|(_, p)| p.offset == 0 && p.address != 0);
+            let kind = if target.kprobe_multi && at_entry && places.len() > 1 {
+                ProgramKind::KprobeMulti
+            } else {
+                ProgramKind::Kprobe
+            };
+            (if *ret { "kretprobe" } else { "kprobe" }, kind)
+        }
+        Attach::Fentry { ret: false, .. } => ("fentry", ProgramKind::Fentry { ret: false }),
+        Attach::Fentry { ret: true, .. } => ("fexit", ProgramKind::Fentry { ret: true }),
         Attach::Uprobe { .. } => ("uprobe", ProgramKind::Uprobe),
+    }
+}
+
+fn attach_to(attach: &Attach) -> Option<object::KernelType> {
+    match attach {
+        Attach::Fentry { function, .. } => {
+            Some(object::KernelType { id: function.btf_id, module: function.module.clone() })
+        }
+        _ => None,
     }
 }
 
@@ -173,6 +195,12 @@ fn kind_name(attach: &Attach) -> &'static str {
         Attach::Interval(_) => "interval",
         Attach::Profile(_) => "profile",
         Attach::Tracepoint(_) => "tracepoint",
+        Attach::RawTracepoint(_) => "rawtp",
+        Attach::Kprobe { ret: false, .. } => "kprobe",
+        Attach::Kprobe { ret: true, .. } => "kretprobe",
+        Attach::Fentry { ret: false, .. } => "fentry",
+        Attach::Fentry { ret: true, .. } => "fexit",
+        Attach::Watchpoint(_) => "watch",
         Attach::Signal => "signal",
         Attach::Perf { event, .. } if event.hardware => "hardware",
         Attach::Perf { .. } => "software",

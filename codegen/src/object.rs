@@ -57,6 +57,8 @@ pub struct Program {
     pub section: &'static str,
     /// Program type and attach type.
     pub kind: ProgramKind,
+    /// What of the kernel it is loaded for, if it must be known then.
+    pub attach_to: Option<KernelType>,
     /// Its instructions; map references are relocations.
     pub insns: Vec<Insn>,
     /// Instructions that need the address of a map.
@@ -121,6 +123,15 @@ pub struct FuncRef {
     pub sub: usize,
 }
 
+/// A function of the kernel by its number in BTF.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KernelType {
+    /// Its number in the BTF of the kernel or of the module.
+    pub id: u32,
+    /// The module; `None` for the kernel itself.
+    pub module: Option<String>,
+}
+
 /// An `ld_imm64` that refers to a map.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MapRef {
@@ -141,6 +152,17 @@ pub enum ProgramKind {
     PerfEvent,
     /// `BPF_PROG_TYPE_TRACEPOINT`.
     Tracepoint,
+    /// `BPF_PROG_TYPE_RAW_TRACEPOINT`, attached to a raw tracepoint.
+    RawTracepoint,
+    /// `BPF_PROG_TYPE_KPROBE` in the kernel: a perf event for each place.
+    Kprobe,
+    /// `BPF_PROG_TYPE_KPROBE` for `BPF_TRACE_KPROBE_MULTI`: one link for all functions.
+    KprobeMulti,
+    /// `BPF_PROG_TYPE_TRACING` for `BPF_TRACE_FENTRY` or, with the flag, `BPF_TRACE_FEXIT`.
+    Fentry {
+        /// Runs when the function returns.
+        ret: bool,
+    },
     /// `BPF_PROG_TYPE_KPROBE`; attached with `BPF_TRACE_UPROBE_MULTI` where [`crate::Target::uprobe_multi`] says so.
     Uprobe,
 }

@@ -13,6 +13,8 @@ pub struct Target {
     pub cpus: u32,
     /// Links of many uprobes (`BPF_TRACE_UPROBE_MULTI`, Linux 6.6): sets the attach type of uprobe programs.
     pub uprobe_multi: bool,
+    /// Links of many kernel functions (`BPF_TRACE_KPROBE_MULTI`, Linux 5.18).
+    pub kprobe_multi: bool,
     /// `bpf_map_lookup_percpu_elem` (Linux 5.19), needed to read aggregations inside a script.
     pub percpu_lookup: bool,
     /// BTF id of the kernel function `bpf_map_sum_elem_count` (Linux 6.6), needed by `len` of a map.
@@ -74,6 +76,7 @@ impl Target {
             arch,
             cpus,
             uprobe_multi: true,
+            kprobe_multi: false,
             percpu_lookup: true,
             map_count: None,
             strstr: None,

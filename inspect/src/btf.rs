@@ -1,11 +1,11 @@
 //! The kernel's type information (BTF): structures, offsets of members, functions. Read from
-//! `/sys/kernel/btf/vmlinux`, mapped and not copied; the types of modules are not read. Format:
+//! `/sys/kernel/btf/vmlinux`, mapped and not copied; the types of a module build upon them. Format:
 //! `Documentation/bpf/btf.rst` and `include/uapi/linux/btf.h`.
 
 use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bytes;
 use crate::error::Error;
@@ -74,6 +74,19 @@ pub struct Btf {
     types: Range<usize>,
     strings: Range<usize>,
     index: Mutex<Index>,
+    path: PathBuf,
+    /// For a module: the kernel's types.
+    base: Option<Arc<Base>>,
+}
+
+/// What the types of a module build upon. Their numbers and the offsets of their strings go on where the kernel's end.
+#[derive(Debug)]
+struct Base {
+    /// Number of the module's first type.
+    first: u32,
+    /// Length of the kernel's strings.
+    strings: u32,
+    btf: Btf,
 }
 
 /// Where types are. Grows up to the highest number asked for: a tracer needs a few structures of the blob's
@@ -236,6 +249,20 @@ impl Btf {
         Btf::parse(Data::of_file(&file).map_err(io)?, path)
     }
 
+    /// The types of a module, which refer to those of the kernel: `base` is copied by reference to its mapping.
+    ///
+    /// # Errors
+    /// As [`Btf::vmlinux`].
+    pub fn open_module(path: &Path, base: &Btf) -> Result<Btf, Error> {
+        let mut own = Btf::open(path)?;
+        own.base = Some(Arc::new(Base {
+            first: u32::try_from(base.count()).unwrap_or(u32::MAX).saturating_add(1),
+            strings: u32::try_from(base.strings.len()).unwrap_or(u32::MAX),
+            btf: Btf::open(&base.path)?,
+        }));
+        Ok(own)
+    }
+
     /// Types from a blob in memory; `path` names it in error texts.
     ///
     /// # Errors
@@ -261,7 +288,7 @@ impl Btf {
         let types = part(8, 12).ok_or_else(|| damaged("type section beyond the end"))?;
         let strings = part(16, 20).ok_or_else(|| damaged("string section beyond the end"))?;
         let index = Mutex::new(Index { offsets: Vec::new(), next: types.start });
-        Ok(Btf { types, strings, index, data })
+        Ok(Btf { types, strings, index, data, path: path.to_owned(), base: None })
     }
 
     /// Number of types, without `void`. Walks over all of them. Types behind one of an unknown kind are not
@@ -274,6 +301,9 @@ impl Btf {
     pub fn ty(&self, id: TypeId) -> Option<Type<'_>> {
         if id.0 == 0 {
             return Some(Type::Void);
+        }
+        if let Some(base) = self.base_of(id) {
+            return base.ty(id);
         }
         let raw = self.raw(id)?;
         let name = self.string(raw.name)?;
@@ -296,6 +326,12 @@ impl Btf {
             kind::FUNC_PROTO => Type::Prototype { result: target },
             _ => Type::Other,
         })
+    }
+
+    /// All typedefs: numbers and names.
+    pub fn typedefs(&self) -> impl Iterator<Item = (TypeId, &str)> {
+        let typedefs = self.walk().filter(|(_, raw)| raw.kind == kind::TYPEDEF);
+        typedefs.filter_map(|(id, raw)| Some((id, self.string(raw.name)?)))
     }
 
     /// Follows typedefs and modifiers to the type behind them.
@@ -370,6 +406,11 @@ impl Btf {
 
     /// The enumerators of an enumeration in order: names and values. Empty for other types.
     pub fn enumerators(&self, id: TypeId) -> impl Iterator<Item = (&str, i64)> {
+        let at = self.base_of(id).unwrap_or(self);
+        at.own_enumerators(id)
+    }
+
+    fn own_enumerators(&self, id: TypeId) -> impl Iterator<Item = (&str, i64)> {
         let raw = self.raw(id).filter(|raw| matches!(raw.kind, kind::ENUM | kind::ENUM64));
         let items = raw.map_or(0, |raw| raw.items);
         (0..items).filter_map(move |i| {
@@ -393,7 +434,12 @@ impl Btf {
 
     /// Members of a structure or union in order; anonymous ones as they stand. Empty for other types.
     pub fn members(&self, id: TypeId) -> impl Iterator<Item = Member<'_>> {
-        let composite = self.resolve(id).and_then(|id| self.raw(id));
+        let id = self.resolve(id).unwrap_or(id);
+        self.base_of(id).unwrap_or(self).own_members(id)
+    }
+
+    fn own_members(&self, id: TypeId) -> impl Iterator<Item = Member<'_>> {
+        let composite = self.raw(id);
         let composite = composite.filter(|raw| matches!(raw.kind, kind::STRUCT | kind::UNION));
         let items = composite.map_or(0, |raw| raw.items);
         (0..items).filter_map(move |i| {
@@ -448,12 +494,25 @@ impl Btf {
             Some(Type::Function { prototype, .. }) => prototype,
             _ => id,
         };
+        self.base_of(prototype).unwrap_or(self).own_parameters(prototype)
+    }
+
+    fn own_parameters(&self, prototype: TypeId) -> impl Iterator<Item = Parameter<'_>> {
         let raw = self.raw(prototype).filter(|raw| raw.kind == kind::FUNC_PROTO);
         let items = raw.map_or(0, |raw| raw.items);
         (0..items).filter_map(move |i| {
             let at = raw?.rest + i * 8;
             Some(Parameter { name: self.string(self.word(at)?)?, ty: TypeId(self.word(at + 4)?) })
         })
+    }
+
+    /// The kernel's types, if the type is one of them and these are a module's.
+    fn base_of(&self, id: TypeId) -> Option<&Btf> {
+        self.base.as_ref().filter(|base| id.0 < base.first).map(|base| &base.btf)
+    }
+
+    fn first(&self) -> u32 {
+        self.base.as_ref().map_or(1, |base| base.first)
     }
 
     fn find(&self, name: &str, kinds: &[u8]) -> Option<TypeId> {
@@ -464,7 +523,7 @@ impl Btf {
     /// All types in order, read from the blob without the index.
     fn walk(&self) -> impl Iterator<Item = (TypeId, Raw)> {
         let mut next = self.types.start;
-        (1..).map_while(move |id| {
+        (self.first()..).map_while(move |id| {
             let raw = self.raw_at(next)?;
             next = raw.end()?;
             Some((TypeId(id), raw))
@@ -472,7 +531,7 @@ impl Btf {
     }
 
     fn raw(&self, id: TypeId) -> Option<Raw> {
-        let wanted = (id.0 as usize).checked_sub(1)?;
+        let wanted = id.0.checked_sub(self.first())? as usize;
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         while index.offsets.len() <= wanted {
             let at = index.next;
@@ -505,12 +564,22 @@ impl Btf {
     }
 
     fn string(&self, offset: u32) -> Option<&str> {
-        bytes::c_str(self.data.bytes().get(self.strings.clone())?, offset as usize)
+        let own = match &self.base {
+            Some(base) if offset < base.strings => return base.btf.string(offset),
+            Some(base) => offset - base.strings,
+            None => offset,
+        };
+        bytes::c_str(self.data.bytes().get(self.strings.clone())?, own as usize)
     }
 
     fn string_is(&self, offset: u32, text: &str) -> bool {
+        let own = match &self.base {
+            Some(base) if offset < base.strings => return base.btf.string_is(offset, text),
+            Some(base) => offset - base.strings,
+            None => offset,
+        };
         let strings = self.data.bytes().get(self.strings.clone()).unwrap_or_default();
-        bytes::c_str_is(strings, offset as usize, text.as_bytes())
+        bytes::c_str_is(strings, own as usize, text.as_bytes())
     }
 }
 

@@ -110,7 +110,12 @@ impl Dump<'_> {
                 Period::Hertz(n) => write!(self.text, "every 1/{n} s ")?,
                 Period::Nanos(n) => write!(self.text, "every {n} ns ")?,
             },
-            Attach::Tracepoint(_) | Attach::Signal => {}
+            Attach::Tracepoint(_)
+            | Attach::Signal
+            | Attach::RawTracepoint(_)
+            | Attach::Fentry { .. }
+            | Attach::Watchpoint(_) => {}
+            Attach::Kprobe { places, .. } => write!(self.text, "{} places ", places.len())?,
             Attach::Perf { count, .. } => write!(self.text, "every {count} ")?,
             Attach::Uprobe { class, targets, .. } => {
                 let sites: usize = targets.iter().map(|t| t.sites.len()).sum();

@@ -148,6 +148,12 @@ pub enum Match {
     Tracepoint(Tracepoint),
     /// Places in the code of a binary that need the same code.
     Uprobe(UprobeMatch),
+    /// A raw tracepoint.
+    RawTracepoint(KernelFunction),
+    /// A function that the kernel can call programs from.
+    Fentry(KernelFunction),
+    /// Places in the kernel's code.
+    Kprobe(Vec<KernelPlace>),
 }
 
 /// A kernel tracepoint with its record layout.
@@ -159,6 +165,54 @@ pub struct Tracepoint {
     pub name: String,
     /// The record, common fields included; offsets are from the start of the program's context.
     pub args: Struct,
+}
+
+/// A function of the kernel, or a raw tracepoint, which is like one, and what is known of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KernelFunction {
+    /// Its name.
+    pub name: String,
+    /// The module it belongs to; `None` for the kernel itself.
+    pub module: Option<String>,
+    /// Its number in the type information of the kernel or module; 0 for raw tracepoints.
+    pub btf_id: u32,
+    /// The parameters; `None` if the kernel does not describe them.
+    pub params: Option<Vec<KernelParam>>,
+    /// The result; `None` if there is none, or none that is known.
+    pub result: Option<Type>,
+}
+
+/// A parameter of a [`KernelFunction`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KernelParam {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Which of the 8-byte words of the program's context holds it, or the first part of it.
+    pub word: u8,
+}
+
+impl KernelFunction {
+    /// Number of words of the context before that of the result.
+    #[must_use]
+    pub fn words(&self) -> u8 {
+        let last = self.params.as_ref().and_then(|params| params.last());
+        last.map_or(0, |p| p.word + p.ty.size().div_ceil(8).max(1) as u8)
+    }
+}
+
+/// A place in the kernel's code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KernelPlace {
+    /// The function, or what stands for one at a bare address.
+    pub function: String,
+    /// Its module; `None` for the kernel itself.
+    pub module: Option<String>,
+    /// Bytes from the function's start.
+    pub offset: u64,
+    /// The function's address; 0 if the kernel hides it.
+    pub address: u64,
 }
 
 /// Sites of one binary that need the same code.

@@ -15,9 +15,9 @@
 //! - Maps and variables have one type; values assigned to them have exactly that type (for strings: at most that size).
 //! - Positional parameters, constants, `cpid` and enum values are literals already.
 
-use crate::env::{Site, Tracepoint, UprobeClass};
+use crate::env::{KernelFunction, KernelPlace, Site, Tracepoint, UprobeClass};
 use crate::format::Format;
-use crate::probe::PerfEvent;
+use crate::probe::{PerfEvent, Watchpoint};
 use crate::span::Span;
 use crate::types::{AddrSpace, Type};
 use std::sync::Arc;
@@ -101,6 +101,26 @@ pub enum Attach {
     Profile(Period),
     /// A kernel tracepoint.
     Tracepoint(Arc<Tracepoint>),
+    /// A raw tracepoint.
+    RawTracepoint(Arc<KernelFunction>),
+    /// The entry or return of a kernel function, called by the function itself.
+    Fentry {
+        /// The function.
+        function: Arc<KernelFunction>,
+        /// Whether it is the return (`fexit`).
+        ret: bool,
+        /// Index in [`Program::functions`].
+        index: u32,
+    },
+    /// Instructions of the kernel, or returns of its functions.
+    Kprobe {
+        /// Whether these are returns (`kretprobe`).
+        ret: bool,
+        /// The places, each with the index of its function in [`Program::functions`].
+        places: Vec<(u32, KernelPlace)>,
+    },
+    /// An access to memory, in the traced process or anywhere.
+    Watchpoint(Watchpoint),
     /// Each time gotrace itself gets SIGUSR1.
     Signal,
     /// A counted event, on every CPU, or in the traced process.

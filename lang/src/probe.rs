@@ -177,6 +177,12 @@ pub const KINDS: &[KindInfo] = &[
     KindInfo { name: "uretprobe", short: Some("ur"), form: "uretprobe:BINARY:FUNCTION" },
     KindInfo { name: "software", short: Some("s"), form: "software:EVENT:COUNT" },
     KindInfo { name: "hardware", short: Some("h"), form: "hardware:EVENT:COUNT" },
+    KindInfo { name: "rawtracepoint", short: Some("rt"), form: "rawtracepoint:EVENT" },
+    KindInfo { name: "kprobe", short: Some("k"), form: "kprobe:FUNCTION" },
+    KindInfo { name: "kretprobe", short: Some("kr"), form: "kretprobe:FUNCTION" },
+    KindInfo { name: "fentry", short: Some("f"), form: "fentry:FUNCTION" },
+    KindInfo { name: "fexit", short: Some("fr"), form: "fexit:FUNCTION" },
+    KindInfo { name: "watchpoint", short: Some("w"), form: "watchpoint:ADDRESS:LENGTH:MODE" },
     KindInfo { name: "self", short: None, form: "self:signal:SIGUSR1" },
 ];
 
@@ -191,31 +197,11 @@ pub struct KindInfo {
     pub form: &'static str,
 }
 
+/// Names that kinds had before.
+const FORMER: &[(&str, &str)] = &[("kfunc", "fentry"), ("kretfunc", "fexit")];
+
 /// Kinds that bpftrace has and gotrace does not have yet.
-const NOT_YET: &[&str] = &[
-    "rawtracepoint",
-    "rt",
-    "usdt",
-    "U",
-    "kprobe",
-    "k",
-    "kretprobe",
-    "kr",
-    "fentry",
-    "f",
-    "fexit",
-    "fr",
-    "kfunc",
-    "kretfunc",
-    "iter",
-    "it",
-    "watchpoint",
-    "w",
-    "asyncwatchpoint",
-    "aw",
-    "test",
-    "bench",
-];
+const NOT_YET: &[&str] = &["usdt", "U", "iter", "it", "asyncwatchpoint", "aw", "test", "bench"];
 
 /// Takes an attach point apart. `text` is as written, quotes included; `$1` outside of quotes stands for the first of
 /// `params`.
@@ -351,6 +337,8 @@ fn split(text: &str, span: Span, params: &[String]) -> Result<Vec<Part>, Box<Pro
 #[must_use]
 pub fn find_kind(name: &str) -> Option<&'static KindInfo> {
     let lower = name.to_ascii_lowercase();
+    let lower =
+        FORMER.iter().find(|(former, _)| *former == lower).map_or(lower, |(_, now)| (*now).to_owned());
     KINDS.iter().find(|k| k.short == Some(name) || k.name == lower)
 }
 
@@ -435,6 +423,24 @@ mod tests {
         assert_eq!(parsed("software:page-faults"), perf("page-faults", 100));
         assert_eq!(parsed("s:cs:7"), perf("context-switches", 7));
         assert_eq!(parsed("h:branches:5000"), perf("branch-instructions", 5000));
+        let module = Some("nf".to_owned());
+        let kprobe = |module: &Option<String>, target| {
+            Ok(AttachKind::Kprobe { module: module.clone(), target, ret: false })
+        };
+        assert_eq!(parsed("k:vfs_*"), kprobe(&None, KprobeSpec::Function("vfs_*".into())));
+        assert_eq!(parsed("kprobe:nf:f+0x8"), kprobe(&module, KprobeSpec::Offset("f".into(), 8)));
+        assert_eq!(
+            parsed("kprobe:0xffffffff81000000"),
+            kprobe(&None, KprobeSpec::Address(0xffff_ffff_8100_0000))
+        );
+        let fentry = |module, ret| Ok(AttachKind::Fentry { module, function: "f".into(), ret });
+        assert_eq!(parsed("kfunc:f"), fentry(None, false));
+        assert_eq!(parsed("fr:nf:f"), fentry(module.clone(), true));
+        assert_eq!(parsed("rt:nf:e"), Ok(AttachKind::RawTracepoint { module, event: "e".into() }));
+        let watch =
+            |len, access| AttachKind::Watchpoint(Watchpoint { address: 0x1000, len, access: Watch(access) });
+        assert_eq!(parsed("w:0x1000:4:rw"), Ok(watch(4, 3)));
+        assert_eq!(parsed("watchpoint:0x1000:8:x"), Ok(watch(8, 4)));
         assert_eq!(parsed("self:signal:SIGUSR1"), Ok(AttachKind::Signal));
         assert_eq!(parsed("uprobe:\"$1\":f"), uprobe("$1", function("f"), false));
         assert_eq!(parsed("uprobe::main.f"), uprobe("", function("main.f"), false));
@@ -478,6 +484,17 @@ mod tests {
             "hardware:cycles:x",
             "self:signal:SIGINT",
             "self:time",
+            "kprobe",
+            "kprobe:",
+            "kprobe:a:b:c",
+            "kprobe:f+x",
+            "kretprobe:f+1",
+            "watchpoint:main:8:w",
+            "watchpoint:0x1000:3:w",
+            "watchpoint:0x1000:8:ww",
+            "watchpoint:0x1000:8:xw",
+            "watchpoint:0x1001:8:w",
+            "watchpoint:0x1000:8:",
         ]
         .iter()
         .map(|text| {

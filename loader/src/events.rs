@@ -200,7 +200,14 @@ pub(crate) mod tests {
             0xb7, 0, 0, 0, 0, 0, 0, 0,                // r0 = 0
             0x95, 0, 0, 0, 0, 0, 0, 0,                // exit
         ];
-        let program = bpf::prog_load(&Program { name: "source", kind, attach, insns: &insns, debug: None });
+        let program = bpf::prog_load(&Program {
+            name: "source",
+            kind,
+            attach,
+            function: None,
+            insns: &insns,
+            debug: None,
+        });
         let ring = RingBuf::try_from(Map::RingBuf(MapData::from_fd(map).unwrap())).unwrap();
         Some((ring, program.unwrap()))
     }

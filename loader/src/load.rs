@@ -23,6 +23,8 @@ pub struct Loaded {
     pub maps: Vec<MapData>,
     /// The programs, in the order of [`Object::programs`].
     pub programs: Vec<OwnedFd>,
+    /// Their kinds.
+    pub kinds: Vec<ProgramKind>,
 }
 
 impl Loaded {
@@ -136,7 +138,8 @@ pub fn load(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<Loaded, L
             })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Loaded { maps, programs })
+    let kinds = object.programs.iter().map(|p| p.kind).collect();
+    Ok(Loaded { maps, programs, kinds })
 }
 
 /// Parses the object, makes its maps, and fills their descriptors into the instructions.
@@ -253,6 +256,11 @@ fn with_program<T>(
     let (kind, attach) = match program.kind {
         ProgramKind::RunOnce => (ProgType::RawTracepoint, AttachType::Unspecified),
         ProgramKind::PerfEvent => (ProgType::PerfEvent, AttachType::Unspecified),
+        ProgramKind::RawTracepoint => (ProgType::RawTracepoint, AttachType::Unspecified),
+        ProgramKind::Kprobe => (ProgType::Kprobe, AttachType::Unspecified),
+        ProgramKind::KprobeMulti => (ProgType::Kprobe, AttachType::KprobeMulti),
+        ProgramKind::Fentry { ret: false } => (ProgType::Tracing, AttachType::Fentry),
+        ProgramKind::Fentry { ret: true } => (ProgType::Tracing, AttachType::Fexit),
         ProgramKind::Tracepoint => (ProgType::Tracepoint, AttachType::Unspecified),
         ProgramKind::Uprobe if uprobe_multi => (ProgType::Kprobe, AttachType::UprobeMulti),
         ProgramKind::Uprobe => (ProgType::Kprobe, AttachType::Unspecified),
@@ -265,7 +273,15 @@ fn with_program<T>(
         line_info: &line_info,
         line_info_size: function.line_info_rec_size as u32,
     });
-    load(&bpf::Program { name: &program.name, kind, attach, insns: &insns, debug })
+    let module = match program.attach_to.as_ref().and_then(|to| to.module.as_deref()) {
+        Some(module) => Some(bpf::module_btf(module).map_err(|e| {
+            LoadError::Object(format!("the type information of the module {module} is missing: {e}"))
+        })?),
+        None => None,
+    };
+    let to = program.attach_to.as_ref();
+    let function = to.map(|to| bpf::Function { id: to.id, module: module.as_ref().map(AsFd::as_fd) });
+    load(&bpf::Program { name: &program.name, kind, attach, function, insns: &insns, debug })
 }
 
 /// The encoded form of an instruction.
@@ -306,6 +322,7 @@ mod tests {
             name: "uprobe_0".into(),
             section: "uprobe",
             kind: ProgramKind::Uprobe,
+            attach_to: None,
             insns: Vec::new(),
             map_refs: Vec::new(),
             lines: vec![(0, Span::new(0, 5)), (10, Span::new(6, 20)), (30, Span::new(21, 30))],
@@ -326,6 +343,7 @@ mod tests {
             name: "p".into(),
             section: "uprobe",
             kind: ProgramKind::Uprobe,
+            attach_to: None,
             insns: Vec::new(),
             map_refs: Vec::new(),
             lines: Vec::new(),

@@ -25,6 +25,8 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     // Questions that cost system calls are asked only for programs that the answer matters to.
     let uprobes = program.probes.iter().any(|p| matches!(p.attach, Attach::Uprobe { .. }));
     target.uprobe_multi = uprobes && Feature::UprobeMulti.check().is_ok();
+    let kprobes = program.probes.iter().any(|p| matches!(p.attach, Attach::Kprobe { .. }));
+    target.kprobe_multi = kprobes && Feature::KprobeMulti.check().is_ok();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
     target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.map_count = counts_maps(program).then(map_count).flatten();

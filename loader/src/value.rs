@@ -355,6 +355,8 @@ impl ProbeNames {
         let family = match probe.attach {
             Attach::Uprobe { ret: false, .. } => Some("uprobe"),
             Attach::Uprobe { ret: true, .. } => Some("uretprobe"),
+            Attach::Kprobe { ret: false, .. } => Some("kprobe"),
+            Attach::Kprobe { ret: true, .. } => Some("kretprobe"),
             _ => None,
         };
         ProbeNames { written: probe.name.as_str().into(), family }
@@ -367,7 +369,12 @@ impl Decoder {
     pub fn new(program: &Program) -> Decoder {
         let functions = program.functions.iter().map(|f| FunctionNames {
             name: f.name.as_str().into(),
-            with_binary: format!("{}:{}", f.binary, f.name),
+            // Functions of the kernel itself have no binary.
+            with_binary: if f.binary.is_empty() {
+                f.name.clone()
+            } else {
+                format!("{}:{}", f.binary, f.name)
+            },
         });
         Decoder {
             functions: functions.collect(),

@@ -167,8 +167,15 @@ impl Lower<'_, '_> {
 
     /// Index of the traced function; constant where the program has sites in one function only.
     fn function(&mut self) -> Option<Value> {
-        let Attach::Uprobe { targets, .. } = &self.probe.attach else { return None };
-        let mut functions = targets.iter().flat_map(|t| &t.sites).map(|s| s.function);
+        let functions: Vec<u32> = match &self.probe.attach {
+            Attach::Uprobe { targets, .. } => {
+                targets.iter().flat_map(|t| &t.sites).map(|s| s.function).collect()
+            }
+            Attach::Kprobe { places, .. } => places.iter().map(|(function, _)| *function).collect(),
+            Attach::Fentry { index, .. } => vec![*index],
+            _ => return None,
+        };
+        let mut functions = functions.into_iter();
         if let Some(first) = functions.next()
             && functions.all(|f| f == first)
         {
@@ -213,8 +220,22 @@ impl Lower<'_, '_> {
     /// An argument word. On the stack it starts above the return address on x86-64; arm64 keeps that in a register, and Go
     /// leaves the word at `sp` unused there.
     fn argument(&mut self, n: u8, stack_only: bool, e: &Expr) -> Value {
-        let Some(class) = self.uprobe_class() else { return self.unavailable(e, "arg") };
         let arch = self.unit.target.arch;
+        match &self.probe.attach {
+            // The words of a raw tracepoint are plain numbers to the verifier.
+            Attach::RawTracepoint(_) => {
+                return self.f.load(Width::D, Place::from(Func::CTX).at(8 * u32::from(n))).into();
+            }
+            // Those of a function are pointers to it, with which no arithmetic is allowed; copied they are numbers.
+            Attach::Fentry { .. } => {
+                let slot: Place = self.f.slot(8).into();
+                self.copy_context(8 * u32::from(n), slot, 8);
+                return self.f.load(Width::D, slot).into();
+            }
+            Attach::Kprobe { .. } => return self.kernel_argument(n),
+            _ => {}
+        }
+        let Some(class) = self.uprobe_class() else { return self.unavailable(e, "arg") };
         let registers = match class.abi {
             Abi::C if stack_only => &[],
             abi => argument_registers(arch, abi),
@@ -230,6 +251,20 @@ impl Lower<'_, '_> {
         self.stack_word(first + 8 * word).into()
     }
 
+    /// An argument of a kernel function, by the C calling convention.
+    fn kernel_argument(&mut self, n: u8) -> Value {
+        let arch = self.unit.target.arch;
+        let registers = argument_registers(arch, Abi::C);
+        if let Some(register) = registers.get(usize::from(n)) {
+            return self.register(register).into();
+        }
+        let above_return_address = if arch == Arch::X86_64 { 8 } else { 0 };
+        let offset = above_return_address + 8 * (u64::from(n) - registers.len() as u64);
+        let sp = self.register("sp");
+        let at = self.f.alu(AluOp::Add, sp, Operand::Imm(offset as i32));
+        self.load_traced(&Type::U64, at.into(), AddrSpace::Kernel).into()
+    }
+
     fn stack_word(&mut self, offset: u64) -> Val {
         let sp = self.register("sp");
         let at = self.f.alu(AluOp::Add, sp, Operand::Imm(offset as i32));
@@ -237,6 +272,10 @@ impl Lower<'_, '_> {
     }
 
     fn retval(&mut self, e: &Expr) -> Value {
+        if matches!(self.probe.attach, Attach::Kprobe { .. }) {
+            let register = if self.unit.target.arch == Arch::X86_64 { "ax" } else { "x0" };
+            return self.register(register).into();
+        }
         let Some(class) = self.uprobe_class() else { return self.unavailable(e, "retval") };
         match (class.abi, class.result_offset) {
             (Abi::GoStack, Some(offset)) => self.stack_word(u64::from(offset)).into(),

@@ -359,7 +359,13 @@ impl<'a> Lower<'_, 'a> {
                 let flags = self.register("flags");
                 self.f.branch(Cond::Set, flags, Operand::Imm(0x41), self.quit);
             }
-            Attach::Tracepoint(_) | Attach::Profile(_) | Attach::Perf { .. } => {
+            Attach::Tracepoint(_)
+            | Attach::Profile(_)
+            | Attach::Perf { .. }
+            | Attach::RawTracepoint(_)
+            | Attach::Kprobe { .. }
+            | Attach::Fentry { .. }
+            | Attach::Watchpoint(_) => {
                 if let Some(pid) = self.unit.target.pid {
                     let tgid = self.tgid();
                     let pid = self.f.operand(u64::from(pid));

@@ -82,6 +82,12 @@ const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Signal,
     ProbeKind::Software,
     ProbeKind::Hardware,
+    ProbeKind::RawTracepoint,
+    ProbeKind::Kprobe,
+    ProbeKind::Kretprobe,
+    ProbeKind::Fentry,
+    ProbeKind::Fexit,
+    ProbeKind::Watchpoint,
 ];
 /// Probes in a traced program.
 const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe];
@@ -94,6 +100,18 @@ const IN_THREADS: &[ProbeKind] = &[
     ProbeKind::Software,
     ProbeKind::Hardware,
 ];
+/// Probes in functions.
+const IN_FUNCTIONS: &[ProbeKind] = &[
+    ProbeKind::Uprobe,
+    ProbeKind::Uretprobe,
+    ProbeKind::Kprobe,
+    ProbeKind::Kretprobe,
+    ProbeKind::Fentry,
+    ProbeKind::Fexit,
+];
+/// Probes with arguments that are words.
+const WITH_ARGUMENTS: &[ProbeKind] =
+    &[ProbeKind::Uprobe, ProbeKind::Kprobe, ProbeKind::RawTracepoint, ProbeKind::Fentry, ProbeKind::Fexit];
 /// Probes that interrupt code whose registers are known.
 const WITH_REGISTERS: &[ProbeKind] = &[
     ProbeKind::Uprobe,
@@ -102,11 +120,14 @@ const WITH_REGISTERS: &[ProbeKind] = &[
     ProbeKind::Profile,
     ProbeKind::Software,
     ProbeKind::Hardware,
+    ProbeKind::Kprobe,
+    ProbeKind::Kretprobe,
+    ProbeKind::Watchpoint,
 ];
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.
-const AT_RETURN: &[ProbeKind] = &[ProbeKind::Uretprobe];
+const AT_RETURN: &[ProbeKind] = &[ProbeKind::Uretprobe, ProbeKind::Kretprobe, ProbeKind::Fexit];
 
 /// The builtins by subject.
 pub const GROUPS: &[(&str, &[Builtin])] = &[

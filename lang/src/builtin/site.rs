@@ -1,6 +1,8 @@
 //! The traced function: its name, arguments, results and registers.
 
-use super::{AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_PROGRAMS, WITH_REGISTERS, numbered};
+use super::{
+    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, WITH_ARGUMENTS, WITH_REGISTERS, numbered,
+};
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
 use crate::env::{Abi, Stop};
@@ -26,7 +28,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "func",
         doc: "The traced function's full name. It is printed, kept, and compared with a string.",
         example: "uprobe:./web:main.* /func != \"main.init\"/ { printf(\"%s\\n\", func); }",
-        probes: IN_PROGRAMS,
+        probes: IN_FUNCTIONS,
         elsewhere: Some("`probe` names the attach point"),
         check: |_, call| value(call, Node::Func, Type::FuncName),
     },
@@ -37,7 +39,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "arg0, arg1, …",
         doc: "An argument of the function, as `uint64`: by the C calling convention, in Go programs the same as `sargN`.",
         example: "uprobe:libc:malloc { @bytes = hist(arg0); }",
-        probes: AT_ENTRY,
+        probes: WITH_ARGUMENTS,
         elsewhere: Some(
             "keep it at the entry, in a map: `@arg[tid] = arg0;`, in Go programs `@arg[callid] = arg0;`",
         ),

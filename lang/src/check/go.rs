@@ -50,6 +50,9 @@ impl Checker<'_> {
     /// The place of `args.name`, `args.0`, `retval`, `retval.0` in a Go function; `None` for expressions of other forms and where
     /// `args` and `retval` mean something else.
     pub(super) fn go_place(&mut self, e: &Expr) -> Checked<Option<Place>> {
+        if let Some(place) = self.kernel_place(e)? {
+            return Ok(Some(place));
+        }
         let (base, pick) = match &e.kind {
             ExprKind::Member(base, name) => (&**base, Pick::Name(name)),
             ExprKind::TupleMember(base, n) => (&**base, Pick::Index(u64::from(*n))),

@@ -15,6 +15,7 @@ mod dynamic;
 mod expr;
 mod go;
 mod infer;
+mod kernel;
 mod loops;
 mod maps;
 mod ops;

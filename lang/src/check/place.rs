@@ -255,9 +255,11 @@ impl Checker<'_> {
                 Problem::error(span, "the arguments are gone when a function returns")
                     .help("keep them at the entry, in a map: `@arg[callid] = sarg0;`")
             }
-            Attach::Tracepoint(_) => Problem::error(span, "`args` has members").help("write `args.name`"),
+            Attach::Tracepoint(_) | Attach::RawTracepoint(_) | Attach::Fentry { .. } => {
+                Problem::error(span, "`args` has members").help("write `args.name`")
+            }
             _ => Problem::error(span, format!("`{}` probes have no arguments", self.target().kind().name()))
-                .note("`args` is available in tracepoint probes"),
+                .note("`args` is available in tracepoint, rawtracepoint, fentry, fexit and uprobe probes"),
         };
         self.fail(problem)
     }

@@ -4,7 +4,7 @@ use crate::ast::{self, Script};
 use crate::check::Checker;
 use crate::config::{Config, MissingProbes};
 use crate::diag::{Problem, Problems, Severity};
-use crate::env::{Env, EnvError, Match, Site, Stop as SiteStop, UprobeMatch};
+use crate::env::{Env, EnvError, KernelPlace, Match, Site, Stop as SiteStop, UprobeMatch};
 use crate::hir::{self, Attach, Function, UprobeTarget};
 use crate::probe::{self, AttachKind, AttachPoint, Wants};
 use crate::span::Span;
@@ -45,6 +45,18 @@ pub enum ProbeKind {
     Uretprobe,
     /// `self`
     Signal,
+    /// `rawtracepoint`
+    RawTracepoint,
+    /// `kprobe`
+    Kprobe,
+    /// `kretprobe`
+    Kretprobe,
+    /// `fentry`
+    Fentry,
+    /// `fexit`
+    Fexit,
+    /// `watchpoint`
+    Watchpoint,
     /// `software`
     Software,
     /// `hardware`
@@ -64,6 +76,12 @@ impl ProbeKind {
             ProbeKind::Uprobe => "uprobe",
             ProbeKind::Uretprobe => "uretprobe",
             ProbeKind::Signal => "self",
+            ProbeKind::RawTracepoint => "rawtracepoint",
+            ProbeKind::Kprobe => "kprobe",
+            ProbeKind::Kretprobe => "kretprobe",
+            ProbeKind::Fentry => "fentry",
+            ProbeKind::Fexit => "fexit",
+            ProbeKind::Watchpoint => "watchpoint",
             ProbeKind::Software => "software",
             ProbeKind::Hardware => "hardware",
         }
@@ -81,6 +99,12 @@ impl Target<'_> {
             Attach::Uprobe { ret: false, .. } => ProbeKind::Uprobe,
             Attach::Uprobe { ret: true, .. } => ProbeKind::Uretprobe,
             Attach::Signal => ProbeKind::Signal,
+            Attach::RawTracepoint(_) => ProbeKind::RawTracepoint,
+            Attach::Kprobe { ret: false, .. } => ProbeKind::Kprobe,
+            Attach::Kprobe { ret: true, .. } => ProbeKind::Kretprobe,
+            Attach::Fentry { ret: false, .. } => ProbeKind::Fentry,
+            Attach::Fentry { ret: true, .. } => ProbeKind::Fexit,
+            Attach::Watchpoint(_) => ProbeKind::Watchpoint,
             Attach::Perf { event, .. } if event.hardware => ProbeKind::Hardware,
             Attach::Perf { .. } => ProbeKind::Software,
         }
@@ -90,7 +114,7 @@ impl Target<'_> {
     /// tracepoints of system calls, whose arguments come from the program; kernel memory elsewhere.
     pub fn space(&self) -> AddrSpace {
         match &self.attach {
-            Attach::Uprobe { .. } => AddrSpace::User,
+            Attach::Uprobe { .. } | Attach::Watchpoint(_) => AddrSpace::User,
             Attach::Tracepoint(t) if matches!(t.category.as_str(), "syscalls" | "raw_syscalls") => {
                 AddrSpace::User
             }
@@ -100,7 +124,12 @@ impl Target<'_> {
 
     /// The indices of the functions that the sites belong to.
     pub fn functions(&self) -> Vec<u32> {
-        let Attach::Uprobe { targets, .. } = &self.attach else { return Vec::new() };
+        let targets = match &self.attach {
+            Attach::Uprobe { targets, .. } => targets,
+            Attach::Fentry { index, .. } => return vec![*index],
+            Attach::Kprobe { places, .. } => return places.iter().map(|(index, _)| *index).collect(),
+            _ => return Vec::new(),
+        };
         let mut out: Vec<u32> = targets.iter().flat_map(|t| &t.sites).map(|s| s.function).collect();
         out.sort_unstable();
         out.dedup();
@@ -146,6 +175,7 @@ pub(crate) fn resolve<'a>(
 fn count_sites(target: &Target<'_>) -> usize {
     match &target.attach {
         Attach::Uprobe { targets, .. } => targets.iter().map(|t| t.sites.len()).sum(),
+        Attach::Kprobe { places, .. } => places.len(),
         _ => 1,
     }
 }
@@ -182,6 +212,7 @@ impl<'a> Resolver<'a, '_> {
             AttachKind::End => Attach::End,
             AttachKind::Interval(period) => Attach::Interval(period),
             AttachKind::Profile(period) => Attach::Profile(period),
+            AttachKind::Watchpoint(watchpoint) => Attach::Watchpoint(watchpoint),
             AttachKind::Signal => Attach::Signal,
             AttachKind::Perf { event, count } => Attach::Perf { event, count },
             _ => {
@@ -235,8 +266,52 @@ impl<'a> Resolver<'a, '_> {
                     }
                 }
                 Match::Uprobe(m) => self.uprobe(clause, point, m, first),
+                Match::RawTracepoint(f) => {
+                    let name = format!("rawtracepoint:{}", f.name);
+                    self.once(clause, Attach::RawTracepoint(Arc::new(f)), name, point, first);
+                }
+                Match::Fentry(f) => {
+                    let ret = matches!(point.kind, AttachKind::Fentry { ret: true, .. });
+                    let index = self.functions.id(f.module.as_deref().unwrap_or_default(), &f.name);
+                    let name = format!("{}:{}", if ret { "fexit" } else { "fentry" }, f.name);
+                    self.once(
+                        clause,
+                        Attach::Fentry { function: Arc::new(f), ret, index },
+                        name,
+                        point,
+                        first,
+                    );
+                }
+                Match::Kprobe(places) => self.kprobe(clause, point, places),
             }
         }
+    }
+
+    /// Adds a program, unless another attach point of the clause has the same name.
+    fn once(
+        &mut self,
+        clause: &'a ast::Probe,
+        attach: Attach,
+        name: String,
+        point: &AttachPoint,
+        first: usize,
+    ) {
+        if !self.targets.iter().skip(first).any(|t| t.name == name) {
+            let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
+            self.targets.push(target);
+        }
+    }
+
+    /// All places of an attach point in the kernel share a program.
+    fn kprobe(&mut self, clause: &'a ast::Probe, point: &AttachPoint, places: Vec<KernelPlace>) {
+        let ret = matches!(point.kind, AttachKind::Kprobe { ret: true, .. });
+        let index = |p: KernelPlace, functions: &mut Functions| {
+            (functions.id(p.module.as_deref().unwrap_or_default(), &p.function), p)
+        };
+        let places = places.into_iter().map(|p| index(p, &mut self.functions)).collect();
+        let name = point.text.clone();
+        let attach = Attach::Kprobe { ret, places };
+        self.targets.push(Target { clause, attach, name, span: point.span, binaries: Vec::new() });
     }
 
     /// Adds sites to the program of their class, a new one if need be.

@@ -3,10 +3,11 @@
 use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
-    Abi, Env, EnvError, FileIdentity, GoProgram, Goroutine, Match, NamedSite, Param, ParamPlace, Piece,
-    ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
+    Abi, Env, EnvError, FileIdentity, GoProgram, Goroutine, KernelFunction, KernelParam, KernelPlace, Match,
+    NamedSite, Param, ParamPlace, Piece, ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint,
+    TypesFrom, UprobeClass, UprobeMatch,
 };
-use crate::probe::{AttachKind, AttachPoint, UprobeSpec};
+use crate::probe::{AttachKind, AttachPoint, KprobeSpec, UprobeSpec};
 use crate::types::{AddrSpace, Enum, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
@@ -133,6 +134,20 @@ fn named(name: &str, size: u32) -> Type {
 fn wait_reason() -> Enum {
     let variants = vec![(String::new(), 0), ("GC assist marking".into(), 1)];
     Enum { name: "runtime.waitReason".into(), bits: 8, signed: false, variants }
+}
+
+/// `int name(struct task_struct *task, int how, bool now)`
+fn kernel_function(name: &str) -> KernelFunction {
+    let task = Type::Ptr { to: Box::new(named("task_struct", 0)), space: AddrSpace::Kernel };
+    let params = [("task", task), ("how", Type::I32), ("now", Type::Bool)];
+    let param = |(n, (name, ty)): (usize, (&str, Type))| KernelParam { name: name.into(), ty, word: n as u8 };
+    KernelFunction {
+        name: name.into(),
+        module: None,
+        btf_id: 7,
+        params: Some(params.into_iter().enumerate().map(param).collect()),
+        result: Some(Type::I32),
+    }
 }
 
 impl Env for TestEnv {
@@ -263,6 +278,17 @@ impl Env for TestEnv {
                     sites,
                     warnings: Vec::new(),
                 })])
+            }
+            AttachKind::RawTracepoint { event, .. } => Ok(vec![Match::RawTracepoint(kernel_function(event))]),
+            AttachKind::Fentry { function, .. } => Ok(vec![Match::Fentry(kernel_function(function))]),
+            AttachKind::Kprobe { target: KprobeSpec::Function(function), .. } => {
+                let place = |name: &str| KernelPlace {
+                    function: name.into(),
+                    module: None,
+                    offset: 0,
+                    address: 0x1000,
+                };
+                Ok(vec![Match::Kprobe(vec![place(function), place("vfs_readv")])])
             }
             _ => panic!("begin, end and timers are not looked up"),
         }
@@ -843,6 +869,21 @@ fn structures_of_the_kernel() {
         "software:cs:1 { print(curtask.se.exec_start); print(sizeof(struct task_struct)); }",
         "t:sched:sched_process_exec { print(((struct mm_struct *)args.func).total_vm); }",
         "self:signal:SIGUSR1 { print(curtask.nothing); }",
+    ]));
+}
+
+#[test]
+fn functions_of_the_kernel() {
+    assert_text!(outcomes(&[
+        "rawtracepoint:wake { @[args.task.comm, args.how, args.now] = count(); print(args.1); print(arg2); }",
+        "fentry:wake { print(args.task->prio); print(func); } fexit:wake { print(retval); print(args.how); }",
+        "kprobe:vfs_read { print((func, arg0, arg7)); } kretprobe:vfs_read { print(retval); }",
+        "watchpoint:0x1000:8:rw { print(*(uint32 *)0x1000); }",
+        "rt:wake { print(args.hwo); }",
+        "rt:wake { print(args.9); }",
+        "rt:wake { print(retval); }",
+        "rt:wake { print(args); }",
+        "kprobe:f { print(args.x); }",
     ]));
 }
 

@@ -2,6 +2,7 @@
 //! detached when [`Attached`] is dropped, and by the kernel when gotrace dies, however it dies.
 
 mod event;
+mod kernel;
 pub mod progress;
 pub mod uprobe;
 
@@ -80,7 +81,7 @@ pub fn attach(
     stop: &mut dyn FnMut() -> bool,
 ) -> Result<Attached, AttachError> {
     let mut attached = Attached::default();
-    for (probe, bpf) in program.probes.iter().zip(&loaded.programs) {
+    for ((probe, bpf), kind) in program.probes.iter().zip(&loaded.programs).zip(&loaded.kinds) {
         let result = match &probe.attach {
             Attach::Begin | Attach::End => Ok(()),
             // The event loop runs it; it counts, because the run goes on for it.
@@ -90,6 +91,12 @@ pub fn attach(
             }
             Attach::Interval(period) => event::interval(bpf.as_fd(), *period, &mut attached),
             Attach::Profile(period) => event::profile(bpf.as_fd(), *period, &mut attached),
+            Attach::RawTracepoint(function) => {
+                kernel::raw_tracepoint(bpf.as_fd(), &function.name, &mut attached)
+            }
+            Attach::Fentry { .. } => kernel::fentry(bpf.as_fd(), &mut attached),
+            Attach::Kprobe { ret, places } => kernel::kprobe(bpf.as_fd(), *kind, *ret, places, &mut attached),
+            Attach::Watchpoint(watch) => kernel::watchpoint(bpf.as_fd(), watch, scope.pid, &mut attached),
             Attach::Perf { event, count } => {
                 event::counter(bpf.as_fd(), event, *count, scope.pid, &mut attached)
             }

@@ -7,7 +7,7 @@ use super::{CliError, RunArgs, answer};
 use crate::env::Host;
 use inspect::glob::Glob;
 use lang::diag::Problem;
-use lang::env::{Env, EnvError, Match, NamedSite, Tracepoint};
+use lang::env::{Env, EnvError, KernelFunction, Match, NamedSite, Tracepoint};
 use lang::probe::{AttachKind, AttachPoint, KINDS, UprobeSpec};
 use lang::span::Span;
 use std::fmt::Write;
@@ -98,6 +98,7 @@ impl Listing {
             let all = match kind.name {
                 "tracepoint" => ":*".repeat(missing),
                 "uprobe" | "uretprobe" if colons == 1 => ":*".to_owned(),
+                "rawtracepoint" | "kprobe" | "kretprobe" | "fentry" | "fexit" => ":*".repeat(missing),
                 _ => String::new(),
             };
             return self.one(&format!("{pattern}{all}"));
@@ -174,6 +175,21 @@ impl Listing {
         for found in &matches {
             match found {
                 Match::Tracepoint(tracepoint) => lines.push(tracepoint_lines(tracepoint, self.verbose)),
+                Match::RawTracepoint(function) => {
+                    lines.push(function_lines("rawtracepoint", function, self.verbose));
+                }
+                Match::Fentry(function) => {
+                    let ret = matches!(point.kind, AttachKind::Fentry { ret: true, .. });
+                    lines.push(function_lines(if ret { "fexit" } else { "fentry" }, function, self.verbose));
+                }
+                Match::Kprobe(places) => {
+                    let ret = matches!(point.kind, AttachKind::Kprobe { ret: true, .. });
+                    let kind = if ret { "kretprobe" } else { "kprobe" };
+                    lines.extend(places.iter().map(|p| match &p.module {
+                        Some(module) => format!("{kind}:{module}:{}", p.function),
+                        None => format!("{kind}:{}", p.function),
+                    }));
+                }
                 Match::Uprobe(uprobe) => {
                     let ret = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
                     let kind = if ret { "uretprobe" } else { "uprobe" };
@@ -225,6 +241,23 @@ fn tracepoint_lines(tracepoint: &Tracepoint, verbose: bool) -> String {
     if verbose {
         for field in &tracepoint.args.fields {
             let _ = write!(line, "\n    {} {}", field.ty, field.name);
+        }
+    }
+    line
+}
+
+/// A function of the kernel, with its arguments and result.
+fn function_lines(kind: &str, function: &KernelFunction, verbose: bool) -> String {
+    let mut line = match &function.module {
+        Some(module) => format!("{kind}:{module}:{}", function.name),
+        None => format!("{kind}:{}", function.name),
+    };
+    if verbose {
+        for param in function.params.iter().flatten() {
+            let _ = write!(line, "\n    {} {}", param.ty, param.name);
+        }
+        if let Some(result) = function.result.as_ref().filter(|_| kind == "fexit") {
+            let _ = write!(line, "\n    {result} retval");
         }
     }
     line

@@ -5,6 +5,7 @@
 
 use crate::sys::probe::Feature;
 use inspect::btf::{Btf, Member, Type as Raw, TypeId};
+use inspect::kallsyms::Kallsyms;
 use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -17,6 +18,9 @@ const DEPTH: usize = 16;
 #[derive(Default)]
 pub(super) struct Kernel {
     btf: OnceCell<Option<Btf>>,
+    /// Types of modules, by name; opened when something is looked for that the kernel itself does not have.
+    modules: OnceCell<Vec<(String, Btf)>>,
+    symbols: OnceCell<Option<Kallsyms>>,
     /// Structures that were asked for, by tag.
     structs: RefCell<HashMap<String, Option<Struct>>>,
 }
@@ -31,14 +35,42 @@ impl Kernel {
         self.btf.get_or_init(open).as_ref()
     }
 
+    /// The types of modules.
+    fn modules(&self) -> &[(String, Btf)] {
+        self.modules.get_or_init(|| {
+            let Some(base) = self.btf() else { return Vec::new() };
+            super::function::modules_with_types()
+                .into_iter()
+                .filter_map(|(name, path)| Some((name, Btf::open_module(&path, base).ok()?)))
+                .collect()
+        })
+    }
+
+    /// The types of the kernel, then those of modules; with a name only those of that module, or of the kernel (`vmlinux`).
+    pub(super) fn all_types(&self, module: Option<&str>) -> impl Iterator<Item = (Option<&str>, &Btf)> {
+        let kernel = self.btf().filter(|_| module.is_none_or(|m| m == "vmlinux")).map(|btf| (None, btf));
+        let module = module.map(str::to_owned);
+        let modules = std::iter::once(()).flat_map(move |()| self.modules());
+        let wanted = modules.filter(move |(name, _)| module.as_ref().is_none_or(|m| m == name));
+        kernel.into_iter().chain(wanted.map(|(name, btf)| (Some(name.as_str()), btf)))
+    }
+
+    /// The kernel's symbols, if they can be read.
+    pub(super) fn symbols(&self) -> Option<&Kallsyms> {
+        self.symbols.get_or_init(super::function::kallsyms).as_ref()
+    }
+
     /// A structure or union by its tag.
     pub(super) fn structure(&self, name: &str) -> Option<Struct> {
         if let Some(known) = self.structs.borrow().get(name) {
             return known.clone();
         }
         let found = self.btf().and_then(|btf| {
-            let id = btf.find_struct(name).or_else(|| btf.find_union(name))?;
-            composite(btf, id, name, 0)
+            let layout = |btf: &Btf| {
+                let id = btf.find_struct(name).or_else(|| btf.find_union(name))?;
+                composite(btf, id, name, 0)
+            };
+            layout(btf).or_else(|| self.modules().iter().find_map(|(_, btf)| layout(btf)))
         });
         self.structs.borrow_mut().insert(name.to_owned(), found.clone());
         found

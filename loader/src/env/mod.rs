@@ -1,6 +1,7 @@
 //! Answers the checker's questions about this machine ([`lang::env::Env`]) from real binaries and the kernel's files.
 
 mod btf;
+mod function;
 mod go;
 mod goerror;
 mod kernel;
@@ -137,6 +138,15 @@ impl Env for Host {
             AttachKind::Uprobe { binary, target, ret } => {
                 let file = self.binary(binary)?;
                 uprobe::resolve(&shown(binary, &file), &file, target, *ret, point.wants, &self.structures)
+            }
+            AttachKind::RawTracepoint { module, event } => {
+                function::raw_tracepoints(&self.kernel, module.as_deref(), event)
+            }
+            AttachKind::Fentry { module, function, .. } => {
+                function::fentries(&self.kernel, module.as_deref(), function)
+            }
+            AttachKind::Kprobe { module, target, .. } => {
+                function::kprobes(&self.kernel, module.as_deref(), target)
             }
             _ => Ok(Vec::new()),
         }

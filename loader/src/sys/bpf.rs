@@ -8,8 +8,8 @@ mod program;
 
 pub use map::{Map, map_create};
 pub use program::{
-    AttachType, Debug, ProgInfo, ProgType, Program, Rejected, btf_load, prog_info, prog_load,
-    prog_load_logged, test_run,
+    AttachType, Debug, Function, ProgInfo, ProgType, Program, Rejected, btf_load, module_btf, prog_info,
+    prog_load, prog_load_logged, raw_tracepoint, test_run,
 };
 
 use super::{check, new_fd};
@@ -28,7 +28,10 @@ pub(super) enum Command {
     ProgLoad = 5,
     ProgTestRun = 10,
     InfoByFd = 15,
+    RawTracepointOpen = 17,
     BtfLoad = 18,
+    BtfGetFdById = 19,
+    BtfGetNextId = 23,
     MapLookupBatch = 24,
     LinkCreate = 28,
 }

@@ -66,6 +66,36 @@ pub fn uprobe_multi(program: BorrowedFd<'_>, places: &UprobeMulti<'_>) -> io::Re
     unsafe { attr.call_fd(Command::LinkCreate) }
 }
 
+/// `BPF_F_KPROBE_MULTI_RETURN`
+const KPROBE_RETURN: u32 = 1;
+
+/// Attaches a program to many functions of the kernel, by their addresses, with one link (Linux 5.18, with fprobe). The program must have been
+/// loaded for [`AttachType::KprobeMulti`].
+///
+/// # Errors
+/// As the system call; lists of different lengths are `EINVAL`.
+pub fn kprobe_multi(
+    program: BorrowedFd<'_>,
+    addresses: &[u64],
+    cookies: &[u64],
+    ret: bool,
+) -> io::Result<OwnedFd> {
+    Feature::KprobeMulti.refuse_if_withheld(libc::EINVAL)?;
+    if addresses.is_empty() || addresses.len() != cookies.len() {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    // link_create.kprobe_multi: flags at 16, cnt 20, syms 24, addrs 32, cookies 40.
+    let mut attr = Attr::new()
+        .fd(0, program)
+        .u32(8, AttachType::KprobeMulti as u32)
+        .u32(16, if ret { KPROBE_RETURN } else { 0 })
+        .u32(20, addresses.len() as u32)
+        .input(32, addresses)
+        .input(40, cookies);
+    // SAFETY: both lists have as many elements as the block says, and are live and only read.
+    unsafe { attr.call_fd(Command::LinkCreate) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 //! version (112 bytes), which every supported kernel knows.
 
 use super::new_fd;
-use lang::probe::PerfEvent;
+use lang::probe::{PerfEvent, Watchpoint};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,6 +13,7 @@ const ATTR_SIZE: usize = 112;
 const TYPE_HARDWARE: u32 = 0;
 const TYPE_SOFTWARE: u32 = 1;
 const TYPE_TRACEPOINT: u32 = 2;
+const TYPE_BREAKPOINT: u32 = 5;
 /// `PERF_COUNT_SW_CPU_CLOCK`
 const CPU_CLOCK: u64 = 0;
 /// Bit `inherit` of the flags: threads and processes that are started later count too.
@@ -142,16 +143,60 @@ pub struct Uprobe<'a> {
 pub fn uprobe(probe: &Uprobe<'_>) -> io::Result<OwnedFd> {
     let config = u64::from(probe.ref_ctr) << UPROBE_REF_CTR_SHIFT | if probe.ret { UPROBE_RETURN } else { 0 };
     // config1 is the path, config2 the offset.
-    let attr = Attr::new(uprobe_type()?, config).u64(56, probe.path.as_ptr() as u64).u64(64, probe.offset);
+    let attr =
+        Attr::new(pmu_type("uprobe")?, config).u64(56, probe.path.as_ptr() as u64).u64(64, probe.offset);
     let cpu = if probe.pid.is_some() { None } else { Some(0) };
     // SAFETY: the path is a live NUL-terminated string.
     unsafe { attr.open(probe.pid, cpu) }
 }
 
-/// Type number of the uprobe PMU.
-fn uprobe_type() -> io::Result<u32> {
-    let file = "/sys/bus/event_source/devices/uprobe/type";
-    let text = std::fs::read_to_string(file)?;
+/// A place in the kernel.
+#[derive(Clone, Copy, Debug)]
+pub enum Kprobe<'a> {
+    /// Bytes from the start of a function.
+    Function(&'a CStr, u64),
+    /// A kernel address.
+    Address(u64),
+}
+
+/// A kprobe; with `ret` at the return of the function.
+///
+/// # Errors
+/// As the system call, or the kernel has no kprobes.
+pub fn kprobe(place: Kprobe<'_>, ret: bool) -> io::Result<OwnedFd> {
+    let (function, offset) = match place {
+        Kprobe::Function(name, offset) => (name.as_ptr() as u64, offset),
+        Kprobe::Address(address) => (0, address),
+    };
+    // config1 is the function's name, config2 the offset from it; without a name config2 is the address.
+    let attr = Attr::new(pmu_type("kprobe")?, u64::from(ret)).u64(56, function).u64(64, offset);
+    // SAFETY: the name is a live NUL-terminated string or absent.
+    unsafe { attr.open(None, Some(0)) }
+}
+
+/// A hardware breakpoint on memory.
+///
+/// # Errors
+/// As the system call; `ENOSPC` when all breakpoints of the processor are in use.
+pub fn breakpoint(watch: &Watchpoint, scope: Scope) -> io::Result<OwnedFd> {
+    // bp_type is the upper half of the word at 48 (the lower one is wakeup_events), bp_addr is config1, bp_len config2.
+    let attr = Attr::new(TYPE_BREAKPOINT, 0)
+        .period(1)
+        .u64(48, u64::from(watch.access.0) << 32)
+        .u64(56, watch.address)
+        .u64(64, u64::from(watch.len));
+    let (attr, pid, cpu) = match scope {
+        Scope::Cpu(cpu) => (attr, None, Some(cpu)),
+        Scope::Thread(thread) => (attr.flags(FLAG_INHERIT), Some(thread), None),
+    };
+    // SAFETY: the address in the attributes is watched, not read.
+    unsafe { attr.open(pid, cpu) }
+}
+
+/// Type number of the PMU of kprobes or uprobes.
+fn pmu_type(name: &str) -> io::Result<u32> {
+    let file = format!("/sys/bus/event_source/devices/{name}/type");
+    let text = std::fs::read_to_string(&file)?;
     text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{file}: no number")))
 }
 

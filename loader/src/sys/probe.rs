@@ -39,6 +39,12 @@ pub enum Feature {
     UprobeMulti,
     /// The instruction `may_goto`: loops that the verifier need not follow to their end.
     MayGoto,
+    /// Probes on instructions of the kernel.
+    Kprobe,
+    /// Programs that kernel functions call at their entry and return.
+    Fentry,
+    /// Links of many kprobes.
+    KprobeMulti,
 }
 
 /// A row of the table of features.
@@ -54,14 +60,17 @@ struct Info {
 
 /// The features, oldest first.
 #[rustfmt::skip]
-const TABLE: [Info; 10] = [
+const TABLE: [Info; 13] = [
     Info { feature: Feature::Bpf, name: "bpf", what: "bpf(2) allowed", since: "4.4" },
+    Info { feature: Feature::Kprobe, name: "kprobe", what: "kprobes (CONFIG_KPROBES)", since: "4.17" },
     Info { feature: Feature::Btf, name: "btf", what: "type information of the kernel (BTF)", since: "5.2" },
+    Info { feature: Feature::Fentry, name: "fentry", what: "fentry and fexit programs", since: "5.5" },
     Info { feature: Feature::Batch, name: "batch", what: "map lookups in batches", since: "5.6" },
     Info { feature: Feature::RingBuffer, name: "ring_buffer", what: "ring buffers", since: "5.8" },
     Info { feature: Feature::TestRun, name: "test_run", what: "test runs of raw tracepoint programs", since: "5.10" },
     Info { feature: Feature::PerfLink, name: "perf_link", what: "links of perf events", since: "5.15" },
     Info { feature: Feature::Cookie, name: "cookie", what: "bpf_get_attach_cookie", since: "5.15" },
+    Info { feature: Feature::KprobeMulti, name: "kprobe_multi", what: "kprobe_multi links (CONFIG_FPROBE)", since: "5.18" },
     Info { feature: Feature::PerCpuLookup, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19" },
     Info { feature: Feature::UprobeMulti, name: "uprobe_multi", what: "uprobe_multi links", since: "6.6" },
     Info { feature: Feature::MayGoto, name: "may_goto", what: "loops whose rounds the kernel counts (may_goto)", since: "6.9" },
@@ -147,6 +156,16 @@ impl Feature {
             Feature::PerCpuLookup => helper(ProgType::Kprobe, BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM),
             Feature::UprobeMulti => uprobe_multi(),
             Feature::MayGoto => load(ProgType::Kprobe, AttachType::Unspecified, &LOOP).map(|_| ()),
+            Feature::Kprobe => std::fs::metadata("/sys/bus/event_source/devices/kprobe/type").map(|_| ()),
+            Feature::Fentry => fentry(),
+            Feature::KprobeMulti => {
+                let program = load(ProgType::Kprobe, AttachType::KprobeMulti, &RETURN_0)?;
+                let symbols =
+                    inspect::kallsyms::Kallsyms::load().map_err(|e| io::Error::other(e.to_string()))?;
+                let address = symbols.find(TEST_FUNCTION).map(|s| s.addr).filter(|a| *a != 0);
+                let address = address.ok_or_else(|| io::Error::other("no function to try it on"))?;
+                link::kprobe_multi(program.as_fd(), &[address], &[0], false).map(|_| ())
+            }
             Feature::Batch => {
                 let map = bpf::map_create(BPF_MAP_TYPE_PERCPU_HASH, 8, 8, 1)?;
                 bpf::Map::new(map.as_fd())?.lookup_batch().map(|_| ())
@@ -162,7 +181,7 @@ const BPF_FUNC_GET_ATTACH_COOKIE: u32 = 174;
 const BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM: u32 = 195;
 
 fn load(kind: ProgType, attach: AttachType, insns: &[u8]) -> io::Result<std::os::fd::OwnedFd> {
-    let program = Program { name: "probe", kind, attach, insns, debug: None };
+    let program = Program { name: "probe", kind, attach, function: None, insns, debug: None };
     bpf::prog_load(&program).map_err(|rejected| rejected.error)
 }
 
@@ -171,8 +190,14 @@ fn load(kind: ProgType, attach: AttachType, insns: &[u8]) -> io::Result<std::os:
 fn helper(kind: ProgType, id: u32) -> io::Result<()> {
     let [a, b, c, d] = id.to_ne_bytes();
     let insns = [0x85, 0, 0, 0, a, b, c, d, 0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    let program =
-        Program { name: "probe", kind, attach: AttachType::Unspecified, insns: &insns, debug: None };
+    let program = Program {
+        name: "probe",
+        kind,
+        attach: AttachType::Unspecified,
+        function: None,
+        insns: &insns,
+        debug: None,
+    };
     match bpf::prog_load(&program) {
         Err(rejected) if rejected.log.contains("invalid func") || rejected.log.contains("unknown func") => {
             Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
@@ -180,6 +205,20 @@ fn helper(kind: ProgType, id: u32) -> io::Result<()> {
         Err(rejected) if rejected.log.is_empty() => Err(rejected.error),
         _ => Ok(()),
     }
+}
+
+/// A function of the kernel that exists for such tests (net/bpf/test_run.c) and is called only by them.
+const TEST_FUNCTION: &str = "bpf_fentry_test1";
+
+/// Attaches a program to [`TEST_FUNCTION`].
+fn fentry() -> io::Result<()> {
+    let btf = inspect::btf::Btf::vmlinux().map_err(|e| io::Error::other(e.to_string()))?;
+    let id = btf.find_function(TEST_FUNCTION).ok_or_else(|| io::Error::other("no function to try it on"))?;
+    let function = Some(bpf::Function { id: id.0, module: None });
+    let (kind, attach) = (ProgType::Tracing, AttachType::Fentry);
+    let program = Program { name: "probe", kind, attach, function, insns: &RETURN_0, debug: None };
+    let program = bpf::prog_load(&program).map_err(|rejected| rejected.error)?;
+    bpf::raw_tracepoint(program.as_fd(), None).map(|_| ())
 }
 
 /// Asks for probes in a folder: a kernel that knows the link type finds out that `/` is no file and says `EBADF`, others

@@ -4,7 +4,7 @@ use super::{Attr, Command, object_info};
 use crate::sys::probe::Feature;
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Program types (`enum bpf_prog_type`) in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +18,8 @@ pub enum ProgType {
     PerfEvent = 7,
     /// `BPF_PROG_TYPE_RAW_TRACEPOINT`
     RawTracepoint = 17,
+    /// `BPF_PROG_TYPE_TRACING`
+    Tracing = 26,
 }
 
 /// Attach types (`enum bpf_attach_type`) in use.
@@ -27,8 +29,14 @@ pub enum AttachType {
     /// 0: for programs whose type says all.
     #[default]
     Unspecified = 0,
+    /// `BPF_TRACE_FENTRY` (Linux 5.5)
+    Fentry = 24,
+    /// `BPF_TRACE_FEXIT` (Linux 5.5)
+    Fexit = 25,
     /// `BPF_PERF_EVENT`
     PerfEvent = 41,
+    /// `BPF_TRACE_KPROBE_MULTI` (Linux 5.18)
+    KprobeMulti = 42,
     /// `BPF_TRACE_UPROBE_MULTI` (Linux 6.6)
     UprobeMulti = 48,
 }
@@ -57,10 +65,21 @@ pub struct Program<'a> {
     pub kind: ProgType,
     /// How it will be attached.
     pub attach: AttachType,
+    /// The kernel function it is for, where the attach type needs one.
+    pub function: Option<Function<'a>>,
     /// Instructions of 8 bytes each, map descriptors filled in.
     pub insns: &'a [u8],
     /// Debug information.
     pub debug: Option<Debug<'a>>,
+}
+
+/// A function of the kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Function<'a> {
+    /// Its number in BTF.
+    pub id: u32,
+    /// The BTF of its module; `None` for the kernel's own.
+    pub module: Option<BorrowedFd<'a>>,
 }
 
 /// Why a program was not loaded.
@@ -124,6 +143,13 @@ fn try_load(program: &Program<'_>, level: u32, log: &mut [u8]) -> io::Result<Own
         .u64(16, LICENSE.as_ptr() as u64)
         .name(48, program.name)
         .u32(68, program.attach as u32);
+    if let Some(function) = &program.function {
+        // attach_btf_id at 108, attach_btf_obj_fd at 112.
+        attr = attr.u32(108, function.id);
+        if let Some(module) = function.module {
+            attr = attr.fd(112, module);
+        }
+    }
     if !log.is_empty() {
         attr = attr.u32(24, level).u32(28, log.len() as u32).output(32, log);
     }
@@ -177,6 +203,51 @@ pub fn test_run(program: BorrowedFd<'_>, ctx: &[u64]) -> io::Result<u32> {
     Ok(attr.read_u32(4))
 }
 
+/// The BTF of a module, among all that the kernel has.
+///
+/// # Errors
+/// As the system calls; `ENOENT` when there is none of that name.
+pub fn module_btf(module: &str) -> io::Result<OwnedFd> {
+    let mut id = 0;
+    loop {
+        let mut attr = Attr::new().u32(0, id);
+        // SAFETY: there are no addresses in the block.
+        unsafe { attr.call(Command::BtfGetNextId) }?;
+        id = attr.read_u32(4);
+        let mut attr = Attr::new().u32(0, id);
+        // SAFETY: there are no addresses in the block.
+        let Ok(fd) = (unsafe { attr.call_fd(Command::BtfGetFdById) }) else { continue };
+        if btf_name(fd.as_fd()).is_ok_and(|name| name == module) {
+            return Ok(fd);
+        }
+    }
+}
+
+/// The name of a BTF object of the kernel.
+fn btf_name(btf: BorrowedFd<'_>) -> io::Result<String> {
+    // struct bpf_btf_info: btf at 0, btf_size 8, id 12, name 16, name_len 24, kernel_btf 28.
+    let mut name = [0u8; 64];
+    let mut info = [0u8; 32];
+    info[16..24].copy_from_slice(&(name.as_mut_ptr() as u64).to_ne_bytes());
+    info[24..28].copy_from_slice(&(name.len() as u32).to_ne_bytes());
+    let mut attr = Attr::new().fd(0, btf).u32(4, info.len() as u32).output(8, &mut info);
+    // SAFETY: the block names an exclusively borrowed structure of the size given, and that names an exclusively borrowed buffer
+    // of the size given; the kernel writes no more than that.
+    unsafe { attr.call(Command::InfoByFd) }?;
+    Ok(text(&name))
+}
+
+/// Attaches a program to a raw tracepoint; without a name to the function that it was loaded for. It stays attached as long as the
+/// descriptor is open.
+///
+/// # Errors
+/// As the system call; `ENOENT` when there is no such tracepoint.
+pub fn raw_tracepoint(program: BorrowedFd<'_>, name: Option<&CStr>) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new().u64(0, name.map_or(0, |n| n.as_ptr() as u64)).fd(8, program);
+    // SAFETY: the name is a live NUL-terminated string or absent.
+    unsafe { attr.call_fd(Command::RawTracepointOpen) }
+}
+
 /// What the kernel knows about a loaded program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProgInfo {
@@ -225,7 +296,7 @@ mod tests {
 
     fn program(insns: &[u8]) -> Program<'_> {
         let (kind, attach) = (ProgType::RawTracepoint, AttachType::Unspecified);
-        Program { name: "test-program of a long name", kind, attach, insns, debug: None }
+        Program { name: "test-program of a long name", kind, attach, function: None, insns, debug: None }
     }
 
     #[test]
