@@ -131,7 +131,7 @@ impl Scan {
     fn expr(&mut self, e: &Expr, region: u32) {
         match &e.kind {
             ExprKind::Var(var) | ExprKind::VarAddr(var) | ExprKind::IncVar { var, .. } => {
-                self.mention(*var, region)
+                self.mention(*var, region);
             }
             ExprKind::Block(stmts, value) => {
                 self.block(stmts, region);
