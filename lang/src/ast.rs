@@ -14,6 +14,8 @@ pub struct Script {
     pub types: Vec<TypeDecl>,
     /// `config = { … }` blocks; more than one is an error of the checker.
     pub configs: Vec<ConfigBlock>,
+    /// `macro name(…) { … }`; their calls in the probes are expanded already.
+    pub macros: Vec<MacroDecl>,
     /// The probes.
     pub probes: Vec<Probe>,
 }
@@ -25,8 +27,43 @@ pub enum Item {
     Type(TypeDecl),
     /// The config block.
     Config(ConfigBlock),
+    /// A macro.
+    Macro(MacroDecl),
     /// A probe.
     Probe(Probe),
+}
+
+/// `macro name($x, @m, e) { … }`
+#[derive(Clone, Debug)]
+pub struct MacroDecl {
+    /// Its name.
+    pub name: Name,
+    /// What it is given.
+    pub params: Vec<MacroParam>,
+    /// What stands for a call of it.
+    pub body: Block,
+    /// The whole declaration.
+    pub span: Span,
+}
+
+/// A parameter of a macro.
+#[derive(Clone, Debug)]
+pub enum MacroParam {
+    /// `$x`: a variable of the caller.
+    Var(Name),
+    /// `@m`: a map.
+    Map(Name),
+    /// `e`: any expression.
+    Expr(Name),
+}
+
+impl std::fmt::Display for MacroParam {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MacroParam::Var(name) => write!(f, "${}", name.text),
+            MacroParam::Map(name) | MacroParam::Expr(name) => f.write_str(&name.text),
+        }
+    }
 }
 
 /// A name and its place.
@@ -153,6 +190,15 @@ impl TypeExpr {
         match &self.kind {
             TypeKind::Typeof(e) => Some(e),
             TypeKind::Pointer(of) | TypeKind::Array(of, _) => of.typeof_operand(),
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => None,
+        }
+    }
+
+    /// The same, to be changed in place.
+    pub(crate) fn typeof_operand_mut(&mut self) -> Option<&mut Expr> {
+        match &mut self.kind {
+            TypeKind::Typeof(e) => Some(e),
+            TypeKind::Pointer(of) | TypeKind::Array(of, _) => of.typeof_operand_mut(),
             TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => None,
         }
     }
@@ -413,6 +459,13 @@ pub enum ExprKind {
     Offsetof(TypeExpr, Vec<Name>),
     /// `container_of(p, T, f.g)`
     ContainerOf(Box<Expr>, TypeExpr, Vec<Name>),
+    /// A call of a macro.
+    Macro {
+        /// The macro, as called.
+        name: Name,
+        /// The copy of its block that stands for the call.
+        block: Block,
+    },
     /// An expression with an error that is reported.
     Error,
 }
@@ -530,7 +583,7 @@ impl ExprKind {
             | ExprKind::TupleMember(e, _)
             | ExprKind::Comptime(e)
             | ExprKind::SizeofExpr(e) => vec![e],
-            ExprKind::Block(block) => block.exprs(),
+            ExprKind::Block(block) | ExprKind::Macro { block, .. } => block.exprs(),
             ExprKind::If { arms, els } => {
                 let conditions = arms.iter().map(|(condition, _)| condition);
                 let blocks = arms.iter().map(|(_, block)| block).chain([els]);
@@ -542,5 +595,79 @@ impl ExprKind {
             }
             ExprKind::Index(e, list) => std::iter::once(e.as_ref()).chain(list).collect(),
         }
+    }
+}
+
+/// Expressions and blocks to be changed in place.
+pub(crate) type PartsMut<'a> = (Vec<&'a mut Expr>, Vec<&'a mut Block>);
+
+impl StmtKind {
+    /// The expressions and blocks directly below.
+    pub(crate) fn parts_mut(&mut self) -> PartsMut<'_> {
+        match self {
+            StmtKind::Expr(e) => (vec![e], Vec::new()),
+            StmtKind::Assign { target, value, .. } => (vec![target, value], Vec::new()),
+            StmtKind::Let { value, .. } | StmtKind::Return(value) => (value.iter_mut().collect(), Vec::new()),
+            StmtKind::If { arms, els } => {
+                let (exprs, mut blocks) = arms_mut(arms);
+                blocks.extend(els);
+                (exprs, blocks)
+            }
+            StmtKind::Unroll { count: e, body } | StmtKind::While { cond: e, body } => (vec![e], vec![body]),
+            StmtKind::For { over, body, .. } => match over {
+                Over::Range(from, to) => (vec![from, to], vec![body]),
+                Over::Map(map) => (vec![map], vec![body]),
+            },
+            StmtKind::Block(block) => (Vec::new(), vec![block]),
+            StmtKind::Break | StmtKind::Continue | StmtKind::Error => (Vec::new(), Vec::new()),
+        }
+    }
+}
+
+fn arms_mut(arms: &mut [(Expr, Block)]) -> PartsMut<'_> {
+    arms.iter_mut().map(|(condition, block)| (condition, block)).unzip()
+}
+
+impl ExprKind {
+    /// The expressions and blocks directly below.
+    pub(crate) fn parts_mut(&mut self) -> PartsMut<'_> {
+        let exprs = match self {
+            ExprKind::Int(_)
+            | ExprKind::Str(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Ident(_)
+            | ExprKind::Var(_)
+            | ExprKind::Param(_)
+            | ExprKind::ParamCount
+            | ExprKind::Error => Vec::new(),
+            ExprKind::SizeofType(ty) | ExprKind::Offsetof(ty, _) => {
+                ty.typeof_operand_mut().into_iter().collect()
+            }
+            ExprKind::Record(list) => list.iter_mut().map(|(_, e)| e).collect(),
+            ExprKind::Cast(ty, e) | ExprKind::ContainerOf(e, ty, _) => {
+                std::iter::once(&mut **e).chain(ty.typeof_operand_mut()).collect()
+            }
+            ExprKind::Map { keys: list, .. } | ExprKind::Call { args: list, .. } | ExprKind::Tuple(list) => {
+                list.iter_mut().collect()
+            }
+            ExprKind::Unary(_, e)
+            | ExprKind::Increment { target: e, .. }
+            | ExprKind::Member(e, _)
+            | ExprKind::TupleMember(e, _)
+            | ExprKind::Comptime(e)
+            | ExprKind::SizeofExpr(e) => vec![&mut **e],
+            ExprKind::Block(block) | ExprKind::Macro { block, .. } => return (Vec::new(), vec![block]),
+            ExprKind::If { arms, els } => {
+                let (exprs, mut blocks) = arms_mut(arms);
+                blocks.push(els);
+                return (exprs, blocks);
+            }
+            ExprKind::Binary(_, a, b) => vec![&mut **a, &mut **b],
+            ExprKind::Ternary(c, a, b) => {
+                [Some(c), a.as_mut(), Some(b)].into_iter().flatten().map(|e| &mut **e).collect()
+            }
+            ExprKind::Index(e, list) => std::iter::once(&mut **e).chain(list).collect(),
+        };
+        (exprs, Vec::new())
     }
 }

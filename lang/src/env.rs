@@ -90,6 +90,12 @@ pub trait Env {
 
     /// The script's arguments: `$1` is the first.
     fn params(&self) -> &[String];
+
+    /// What the option `--name=value` of the script was given; an empty text for `--name` alone, `None` when it was not given.
+    fn option(&self, name: &str) -> Option<&str> {
+        let _ = name;
+        None
+    }
 }
 
 /// How a program is named to [`Env::go_program`].

@@ -117,9 +117,14 @@ impl<'i> Lexer<'i> {
                     self.tokens(Until::Block);
                     self.end_item();
                 }
-                (_, "macro" | "import" | "fn" | "let" | "typedef")
-                    if !after_word.starts_with([':', '{', '/']) =>
-                {
+                (_, "macro") if !after_word.starts_with([':', '{', '/']) => {
+                    self.tokens(Until::Block);
+                    if let Some(first) = self.item.tokens.first_mut() {
+                        first.tok = Tok::Macro;
+                    }
+                    self.end_item();
+                }
+                (_, "import" | "fn" | "let" | "typedef") if !after_word.starts_with([':', '{', '/']) => {
                     self.unknown_item(word);
                 }
                 _ => self.probe(),
@@ -184,7 +189,6 @@ impl<'i> Lexer<'i> {
         let message = match word {
             "let" => "gotrace has no map declarations yet",
             "fn" => "gotrace has no functions in scripts yet",
-            "macro" => "gotrace has no macros yet",
             "import" => "gotrace has no imports yet",
             _ => "gotrace has no `typedef`",
         };

@@ -51,11 +51,13 @@ pub fn parse(source_name: &str, source: &str) -> (Script, Problems) {
         match grammar::ItemParser::new().parse(&mut builder, tokens) {
             Ok(Item::Type(t)) => script.types.push(t),
             Ok(Item::Config(c)) => script.configs.push(c),
+            Ok(Item::Macro(m)) => script.macros.push(m),
             Ok(Item::Probe(p)) => script.probes.push(p),
             Err(error) => builder.syntax_error(error),
         }
         problems.extend(builder.problems);
     }
+    crate::expand::run(&mut script, &mut problems);
     if script.probes.is_empty() && lexed.items.is_empty() && problems.is_empty() {
         let problem = Problem::general("the script has no probes")
             .help("for example: `begin { printf(\"hello\\n\"); }`");

@@ -6,6 +6,8 @@ use crate::ast::{
 };
 use std::fmt;
 
+use crate::expand::shown;
+
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tree = Tree { lines: String::new(), depth: 0 };
@@ -14,6 +16,10 @@ impl fmt::Display for Script {
         }
         for config in &self.configs {
             tree.config(config);
+        }
+        for decl in &self.macros {
+            let params: Vec<String> = decl.params.iter().map(ToString::to_string).collect();
+            tree.block(&format!("macro {}({})", decl.name.text, params.join(", ")), &decl.body);
         }
         for probe in &self.probes {
             tree.probe(probe);
@@ -131,7 +137,7 @@ impl Tree {
             }
             StmtKind::Let { name, ty, value } => {
                 let ty = ty.as_ref().map(|t| format!(": {t}")).unwrap_or_default();
-                self.node(&format!("let ${}{ty}", name.text), |t| {
+                self.node(&format!("let ${}{ty}", shown(&name.text)), |t| {
                     if let Some(value) = value {
                         t.expr(value);
                     }
@@ -148,7 +154,7 @@ impl Tree {
                     t.expr(value);
                 }
             }),
-            StmtKind::For { var, over, body } => self.node(&format!("for ${}", var.text), |t| {
+            StmtKind::For { var, over, body } => self.node(&format!("for ${}", shown(&var.text)), |t| {
                 match over {
                     Over::Range(from, to) => t.node("range", |t| {
                         t.expr(from);
@@ -183,6 +189,7 @@ impl Tree {
     fn expr(&mut self, e: &Expr) {
         match &e.kind {
             ExprKind::Block(block) => return self.block("block with a value", block),
+            ExprKind::Macro { name, block } => return self.block(&format!("macro {}", name.text), block),
             ExprKind::If { arms, els } => return self.arms(arms, Some(els)),
             _ => {}
         }
@@ -191,7 +198,7 @@ impl Tree {
             ExprKind::Str(text) => format!("string {:?}", String::from_utf8_lossy(text)),
             ExprKind::Bool(v) => format!("{v}"),
             ExprKind::Ident(name) => format!("name {name}"),
-            ExprKind::Var(name) => format!("variable ${name}"),
+            ExprKind::Var(name) => format!("variable ${}", shown(name)),
             ExprKind::Map { name, .. } => format!("map {}", name.text),
             ExprKind::Param(n) => format!("parameter ${n}"),
             ExprKind::ParamCount => "parameter $#".into(),
@@ -218,7 +225,9 @@ impl Tree {
             ExprKind::Offsetof(ty, path) => format!("offsetof({ty}, {})", member_path(path)),
             ExprKind::ContainerOf(_, ty, path) => format!("container_of({ty}, {})", member_path(path)),
             ExprKind::Comptime(_) => "comptime".into(),
-            ExprKind::Block(_) | ExprKind::If { .. } | ExprKind::Error => "(error)".into(),
+            ExprKind::Block(_) | ExprKind::Macro { .. } | ExprKind::If { .. } | ExprKind::Error => {
+                "(error)".into()
+            }
         };
         self.node(&title, |t| {
             for child in e.kind.children() {

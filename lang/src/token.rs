@@ -190,6 +190,8 @@ pub enum Tok<'i> {
     #[regex(r#""([^"\\\n]|\\[^\n])*""#)]
     Str(&'i str),
 
+    /// `macro` at the start of an item; made by the lexer, elsewhere it is a name.
+    Macro,
     /// The raw text of an attach point; made by the lexer's probe mode only.
     Attach(&'i str),
     /// The `/` before a predicate; made by the lexer's probe mode only.
@@ -284,6 +286,7 @@ impl fmt::Display for Tok<'_> {
             Tok::Break => "break",
             Tok::Continue => "continue",
             Tok::Comptime => "comptime",
+            Tok::Macro => "macro",
             Tok::Struct => "struct",
             Tok::Union => "union",
             Tok::Enum => "enum",

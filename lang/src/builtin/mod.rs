@@ -17,6 +17,7 @@ mod name;
 mod network;
 mod output;
 mod process;
+mod script;
 mod site;
 mod stack;
 mod string;
@@ -149,6 +150,7 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Types", types::ENTRIES),
     ("Acting on the machine", act::ENTRIES),
     ("Output", output::ENTRIES),
+    ("The script itself", script::ENTRIES),
     ("Maps", map::ENTRIES),
     ("Aggregation", aggregation::ENTRIES),
 ];
@@ -184,16 +186,12 @@ const NOT_YET: &[&str] = &[
     "ctx",
     "config",
     "debugf",
-    "fail",
-    "static_assert",
-    "assert",
     "percpu_kaddr",
     "path",
     "override",
     "write_user",
     "skboutput",
     "socket_cookie",
-    "getopt",
     "unwatch",
     "tseries",
 ];

@@ -1,6 +1,6 @@
 //! Tests of control flow: loops, blocks with a value, what is decided while the script is compiled.
 
-use super::tests::bodies;
+use super::tests::{bodies, outcomes};
 
 #[test]
 fn loops() {
@@ -54,5 +54,35 @@ fn comptime() {
         "$x = comptime (5 * 8); print($x);",
         "$x = if comptime ($2 == \"hello\") { 1 } else { nonsense }; print($x);",
         "$x = comptime pid;",
+    ]));
+}
+
+#[test]
+fn macros() {
+    assert_text!(outcomes(&[
+        "macro add($x, n) { $x += n; $x } begin { $a = 1; $b = add($a, 5); print($b); add($a, 1); }",
+        "macro twice(e) { let $t = e; $t + $t } begin { $t = 3; print(twice(twice($t))); }",
+        "macro bump(@m, k) { @m[k]++; } macro bump(@m) { @m++; } begin { bump(@a, pid); bump(@b); }",
+        "macro five() { 5 } begin { print(five); print(five()); if five == 5 { print(1); } }",
+        "macro f($x) { $x } begin { f(1); f(); }",
+        "macro f() { g() } macro g() { f() } begin { f(); }",
+        "macro f() { @m = 1; } begin { f(); }",
+        "macro f() { $y } begin { $y = 1; print(f()); }",
+        "macro f(e) { print(nonsense(e)); } macro g(e) { f(e); } begin { g(1); }",
+        "macro f() { let $unused = 1; } begin { f(); }",
+        "macro f() { 1 } macro f() { 2 } macro printf() { 1 } begin { }",
+        "macro f() { 1; } begin { $x = f(); }",
+    ]));
+}
+
+#[test]
+fn assertions_and_options() {
+    assert_text!(outcomes(&[
+        "begin { assert(pid > 1, \"a process\"); static_assert(sizeof(uint8) == 1, \"a byte\"); print(2); }",
+        "begin { static_assert(1 == 2, \"numbers differ\"); }",
+        "begin { static_assert(pid == 2); }",
+        "begin { if comptime (1 == 2) { fail(\"no\"); } fail(\"%s is %d, %x\", \"this\", 5, 255); }",
+        "begin { print(getopt(\"v\")); print(getopt(\"n\", 5)); print(getopt(\"s\", \"text\", \"help\")); }",
+        "begin { print(getopt(\"n\", pid)); print(getopt(comm)); }",
     ]));
 }

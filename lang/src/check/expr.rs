@@ -85,6 +85,9 @@ impl Checker<'_> {
             ExprKind::Block(block) => self.block_value(block, span),
             ExprKind::If { arms, els } => self.if_value(arms, els, span),
             ExprKind::Comptime(e) => self.comptime(e),
+            ExprKind::Macro { name, block } => {
+                self.expanded(name, span, |c| c.block_value(block, span)).map(|value| value.with_span(span))
+            }
             ExprKind::Error => Err(Stop::Reported),
         }
     }
@@ -543,7 +546,7 @@ fn copy_with_addresses(ty: &Type) -> Option<Type> {
 }
 
 /// A script argument as a number: decimal, `0x…`, `0…`, with a sign.
-fn parse_number(text: &str) -> Option<hir::Expr> {
+pub(crate) fn parse_number(text: &str) -> Option<hir::Expr> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),

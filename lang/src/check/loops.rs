@@ -1,6 +1,6 @@
 //! Loops and what leaves them, blocks and choices that have a value, and what is decided while the script is compiled.
 
-use crate::ast::{Block, Expr, ExprKind, Name, Over, StmtKind};
+use crate::ast::{self, Block, Expr, ExprKind, Name, Over, StmtKind};
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::with_article;
 use crate::check::{Checked, Checker, Stop, Value, build};
@@ -241,10 +241,44 @@ impl Checker<'_> {
         Ok(crate::fold::node(hir::Expr::new(kind, ty, span)))
     }
 
+    // ---- macros
+
+    /// Translates the block of a macro; problems in it name the call too.
+    pub(super) fn expanded<T>(
+        &mut self,
+        name: &Name,
+        span: Span,
+        translate: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.expansions.push((name.text.clone(), span));
+        let result = translate(self);
+        self.expansions.pop();
+        result
+    }
+
+    /// A macro as a statement: nobody asks for its value.
+    pub(super) fn macro_stmt(&mut self, block: &Block) -> Vec<Stmt> {
+        self.scopes.enter();
+        let out = match block.stmts.split_last() {
+            Some((ast::Stmt { kind: StmtKind::Expr(last), .. }, before))
+                if block.open && !super::stmt::is_effect(last) =>
+            {
+                let mut out = self.stmts(before);
+                if let Ok(value) = self.expr(last) {
+                    out.push(Stmt { kind: hir::StmtKind::Expr(value), span: last.span });
+                }
+                out
+            }
+            _ => self.stmts(&block.stmts),
+        };
+        self.scopes.leave();
+        out
+    }
+
     // ---- comptime
 
     /// `comptime e`: a value that is known now.
-    pub(super) fn comptime(&mut self, e: &Expr) -> Checked<hir::Expr> {
+    pub(crate) fn comptime(&mut self, e: &Expr) -> Checked<hir::Expr> {
         let value = self.expr(e)?;
         match value.kind {
             hir::ExprKind::Int(_) | hir::ExprKind::Str(_) => Ok(value),
@@ -257,7 +291,7 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn comptime_condition(&mut self, e: &Expr) -> Checked<hir::Expr> {
+    pub(crate) fn comptime_condition(&mut self, e: &Expr) -> Checked<hir::Expr> {
         let value = self.comptime(e)?;
         let cond = match &value.kind {
             hir::ExprKind::Str(text) => build::bool(!text.is_empty(), e.span),

@@ -29,6 +29,7 @@ mod types;
 mod whole;
 
 pub(crate) use call::{Call, Outcome};
+pub(crate) use expr::parse_number;
 pub(crate) use infer::is_weak;
 pub(crate) use maps::{Conflict, Value, agg_name, with_article};
 pub use probe::ProbeKind;
@@ -88,6 +89,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         work: 0,
         exhausted: false,
         scopes: Scopes::default(),
+        expansions: Vec::new(),
         loops: 0,
         targets: &targets,
     };
@@ -145,6 +147,8 @@ pub(crate) struct Checker<'a> {
     /// That there are too many is reported.
     exhausted: bool,
     pub scopes: Scopes,
+    /// The macros whose blocks are around what is being translated, with the places of their calls.
+    expansions: Vec<(String, Span)>,
     /// Loops around the statement that is being translated.
     loops: usize,
 }
@@ -177,13 +181,28 @@ impl<'a> Checker<'a> {
 
     /// Reports an error.
     pub fn fail<T>(&mut self, problem: Problem) -> Checked<T> {
+        let problem = self.in_expansions(problem);
         self.problems.push(problem);
         Err(Stop::Reported)
     }
 
     /// Reports a warning.
     pub fn warn(&mut self, problem: Problem) {
+        let problem = self.in_expansions(problem);
         self.problems.push(problem);
+    }
+
+    /// A problem in the block of a macro, with the calls that led there.
+    fn in_expansions(&self, mut problem: Problem) -> Problem {
+        let texts = problem
+            .labels
+            .iter_mut()
+            .map(|l| &mut l.text)
+            .chain(&mut problem.help)
+            .chain([&mut problem.message]);
+        texts.for_each(|text| *text = crate::expand::shown(text));
+        let calls = self.expansions.iter().rev();
+        calls.fold(problem, |p, (name, span)| p.label(*span, format!("`{name}` is expanded here")))
     }
 
     /// Ends a translation whose type is unknown: for now, or for good with this error.

@@ -20,6 +20,7 @@ pub(crate) struct Scopes {
 /// A variable.
 #[derive(Debug)]
 pub(crate) struct VarInfo {
+    /// With the number of the macro's copy that it belongs to ([`crate::expand::COPY`]).
     pub name: String,
     /// Declaration or first assignment.
     pub span: Span,
@@ -133,7 +134,7 @@ impl VarTypes {
     /// The variables for the typed program.
     pub fn finish(&self, scopes: &Scopes) -> Vec<Var> {
         let var = |(i, v): (usize, &VarInfo)| Var {
-            name: v.name.clone(),
+            name: crate::expand::shown(&v.name),
             ty: self.get(VarId(i as u32)).map_or(Type::I64, |(inferred, _)| inferred.ty.clone()),
             addressed: v.addressed,
         };

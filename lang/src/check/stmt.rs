@@ -52,6 +52,9 @@ impl Checker<'_> {
             StmtKind::Unroll { count, body } => return self.unroll(count, body),
             // Blocks have no meaning but their scope, which is settled here.
             StmtKind::Block(block) => return Ok(self.block(block)),
+            StmtKind::Expr(Expr { kind: ExprKind::Macro { name, block }, span, .. }) => {
+                return Ok(self.expanded(name, *span, |c| c.macro_stmt(block)));
+            }
             StmtKind::Expr(e) => self.expr_stmt(e)?,
             StmtKind::Assign { target, op: None, value } if is_discard(target) => {
                 vec![hir::StmtKind::Expr(self.expr(value)?)]
@@ -559,7 +562,7 @@ fn is_discard(target: &Expr) -> bool {
 }
 
 /// Whether an expression is a call for its effect, or a choice of such.
-fn is_effect(e: &Expr) -> bool {
+pub(super) fn is_effect(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Call { name, .. } => {
             crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::Statement)

@@ -22,6 +22,7 @@ Commands, each with its own help (gotrace help list):
   tools     the shipped tools, or the text of one
   build     a BPF object file:   gotrace build x.gt -o x.o
   check     parse and type-check scripts, without running them
+  fmt       scripts in the usual layout
   info      what this kernel and this user can do
 
 Options:
@@ -75,6 +76,12 @@ Example:
   gotrace check *.gt
 
 The files of tracepoints are usually readable by root only.";
+
+/// Behind the help of `gotrace fmt`.
+pub(super) const FMT: &str = "\
+Examples:
+  gotrace fmt x.gt           shows it
+  gotrace fmt -w *.gt *.bt   writes them";
 
 /// Behind the help of `gotrace info`.
 pub(super) const INFO: &str = "\

@@ -5,9 +5,11 @@ mod build;
 mod check;
 mod dump;
 mod error;
+mod fmt;
 mod help;
 mod info;
 mod list;
+mod params;
 mod run;
 mod script;
 mod tools;
@@ -88,6 +90,9 @@ pub(crate) struct RunArgs {
     info: bool,
     #[arg(value_name = "SCRIPT [ARGS]")]
     script: Vec<String>,
+    /// Options of the script itself ([`params::separate`]).
+    #[arg(skip)]
+    options: Vec<String>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -123,6 +128,16 @@ enum Command {
     /// Parses and type-checks scripts; needs no root for programs that it may read
     #[command(after_help = help::CHECK)]
     Check {
+        /// The scripts
+        #[arg(required = true)]
+        scripts: Vec<String>,
+    },
+    /// Shows scripts in the usual layout; comments and line breaks in statements stay
+    #[command(after_help = help::FMT)]
+    Fmt {
+        /// Writes the files instead
+        #[arg(short = 'w', long)]
+        write: bool,
         /// The scripts
         #[arg(required = true)]
         scripts: Vec<String>,
@@ -189,7 +204,8 @@ impl Color {
 /// Runs the program and gives its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let (words, options) = params::separate(std::env::args_os().collect());
+    let mut cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         // Help and version are answers; anything else is a usage error, which ends with 1 like all of ours.
         Err(error) if error.use_stderr() => {
@@ -198,6 +214,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => return finish(answer::print(&error.to_string()), Color::default()),
     };
+    cli.run.options = options;
     let color = cli.run.color;
     finish(without_features().and_then(|()| run_command(cli)), color)
 }
@@ -224,6 +241,7 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Tools { name }) => tools::tools(name.as_deref()),
         Some(Command::Build { script, output, args }) => build::build(&script, &output, args, color),
         Some(Command::Check { scripts }) => check::check(&scripts, color),
+        Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
         Some(Command::Info) => info::info(),
     }
 }

@@ -1,7 +1,7 @@
 //! Running a script or one-liner: from the command line's words to the end of the run.
 
 use super::script::{Messages, Source};
-use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error};
+use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error, params};
 use crate::attach::{self, Scope};
 use crate::env::Host;
 use crate::output::writer::{self, Output};
@@ -22,8 +22,12 @@ use std::time::Duration;
 
 /// Runs what the command line asks for.
 pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
-    let (source, params) = source(args)?;
+    let (source, words) = source(args)?;
     let script = source.parse()?;
+    if params::wants_help(&script, &words, &args.options) {
+        return answer::print(&params::help(&script));
+    }
+    let params = params::split(&script, &words, &args.options)?;
     if let Some(text) = args.dump.and_then(|stage| dump::front(stage, &script, &source.text)) {
         return answer::print(&text);
     }
@@ -40,7 +44,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         Traced::Child(child) => Some(child.program().to_owned()),
         _ => args.pid.map(|pid| inspect::proc::Process::new(pid).exe()),
     };
-    let host = Host::new(pid, params).running(running).allowing_unsafe(args.allow_unsafe);
+    let host = Host::new(pid, params.positional)
+        .with_options(params.options)
+        .running(running)
+        .allowing_unsafe(args.allow_unsafe);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
     let program = source.check(&script, &host, messages)?;
     refuse_kernel_threads(&source, &program, args.pid)?;

@@ -71,7 +71,7 @@ impl Source {
     }
 
     /// Problems as an error.
-    fn errors(&self, problems: Problems) -> CliError {
+    pub fn errors(&self, problems: Problems) -> CliError {
         CliError::Script { name: self.name.clone(), source_text: self.text.clone(), problems }
     }
 

@@ -17,7 +17,7 @@ use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint};
 use lang::types::Struct;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -34,6 +34,7 @@ pub struct Host {
     params: Vec<String>,
     /// Scripts may act on the machine.
     allows_unsafe: bool,
+    options: BTreeMap<String, String>,
     /// Binaries that were looked at, by the name in the script.
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
     /// Go structures that signatures mentioned.
@@ -61,6 +62,12 @@ impl Host {
     #[must_use]
     pub fn running(self, program: Option<PathBuf>) -> Host {
         Host { program, ..self }
+    }
+
+    /// The same, with the options of the script.
+    #[must_use]
+    pub fn with_options(self, options: BTreeMap<String, String>) -> Host {
+        Host { options, ..self }
     }
 
     /// Opens a binary by path, program name or library name, once.
@@ -223,6 +230,10 @@ impl Env for Host {
 
     fn params(&self) -> &[String] {
         &self.params
+    }
+
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
     }
 }
 
