@@ -16,6 +16,8 @@ pub struct Script {
     pub configs: Vec<ConfigBlock>,
     /// `macro name(…) { … }`; their calls in the probes are expanded already.
     pub macros: Vec<MacroDecl>,
+    /// `let @m = hash(N);`
+    pub maps: Vec<MapDecl>,
     /// The probes.
     pub probes: Vec<Probe>,
 }
@@ -29,6 +31,8 @@ pub enum Item {
     Config(ConfigBlock),
     /// A macro.
     Macro(MacroDecl),
+    /// The declaration of a map.
+    Map(MapDecl),
     /// A probe.
     Probe(Probe),
 }
@@ -73,6 +77,19 @@ pub struct Name {
     pub text: String,
     /// Its place.
     pub span: Span,
+}
+
+/// `let @m = hash(N);`
+#[derive(Clone, Debug)]
+pub struct MapDecl {
+    /// The map.
+    pub name: Name,
+    /// The kind of map, as written.
+    pub kind: Name,
+    /// Number of entries that it has room for.
+    pub entries: u64,
+    /// Place of the number.
+    pub entries_span: Span,
 }
 
 /// `config = { name = value; … }`

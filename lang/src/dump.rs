@@ -41,6 +41,9 @@ impl fmt::Display for MapLine<'_> {
             MapValue::Plain(ty) => write!(f, ": {}", Sized(ty))?,
             MapValue::Agg(agg) => write!(f, ": {}", AggName(*agg))?,
         }
+        if let Some(entries) = self.0.entries {
+            write!(f, " of {entries}")?;
+        }
         f.write_str(if self.0.lru { " lru" } else { "" })
     }
 }

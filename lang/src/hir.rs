@@ -168,8 +168,10 @@ pub struct Map {
     pub key: Option<Type>,
     /// What it holds.
     pub value: MapValue,
-    /// Entries are evicted, least recently used first, rather than refused when it is full (keyed by `callid`).
+    /// Entries are evicted, least recently used first, rather than refused when it is full (keyed by `callid`, or declared so).
     pub lru: bool,
+    /// Number of entries that the script declares; `None` for what the configuration says.
+    pub entries: Option<u32>,
     /// First use in the script.
     pub span: Span,
 }

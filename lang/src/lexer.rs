@@ -89,8 +89,8 @@ enum Until {
     Block,
     /// A `/` that stands before `{`, or that `{` itself when the slash was forgotten.
     Predicate,
-    /// A `;` or `}` outside of all braces: the end of an item that gotrace does not know.
-    UnknownItem,
+    /// A `;` or `}` outside of all braces: the end of a declaration, also of one that gotrace does not know.
+    Declaration,
 }
 
 impl<'i> Lexer<'i> {
@@ -124,7 +124,11 @@ impl<'i> Lexer<'i> {
                     }
                     self.end_item();
                 }
-                (_, "import" | "fn" | "let" | "typedef") if !after_word.starts_with([':', '{', '/']) => {
+                (_, "let") if !after_word.starts_with([':', '{', '/']) => {
+                    self.tokens(Until::Declaration);
+                    self.end_item();
+                }
+                (_, "import" | "fn" | "typedef") if !after_word.starts_with([':', '{', '/']) => {
                     self.unknown_item(word);
                 }
                 _ => self.probe(),
@@ -187,19 +191,17 @@ impl<'i> Lexer<'i> {
 
     fn unknown_item(&mut self, word: &str) {
         let message = match word {
-            "let" => "gotrace has no map declarations yet",
             "fn" => "gotrace has no functions in scripts yet",
             "import" => "gotrace has no imports yet",
             _ => "gotrace has no `typedef`",
         };
         let help = match word {
-            "let" => "a map comes into being by its first assignment: `begin { @x = 0; }`",
             "typedef" => "use the type itself: `struct T *`",
             _ => "write it out where it is used",
         };
         let span = Span::new(self.at, self.at + word.len());
         self.out.problems.push(Problem::error(span, message).help(help));
-        self.tokens(Until::UnknownItem);
+        self.tokens(Until::Declaration);
         self.item = Item::default();
     }
 
@@ -225,7 +227,7 @@ impl<'i> Lexer<'i> {
         self.tokens(Until::Block);
         self.skip_space();
         if leading_word(self.rest()) == "__attribute__" {
-            self.tokens(Until::UnknownItem);
+            self.tokens(Until::Declaration);
             if self.item.tokens.last().is_some_and(|t| t.tok == Tok::Semi) {
                 self.item.tokens.pop();
             }
@@ -357,7 +359,7 @@ impl<'i> Lexer<'i> {
             let done = match until {
                 Until::Block => tok == Tok::RBrace && open.is_empty(),
                 Until::Predicate => tok == Tok::PredicateClose,
-                Until::UnknownItem => matches!(tok, Tok::RBrace | Tok::Semi) && open.is_empty(),
+                Until::Declaration => matches!(tok, Tok::RBrace | Tok::Semi) && open.is_empty(),
             };
             if done {
                 return;

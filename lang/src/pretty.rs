@@ -21,6 +21,9 @@ impl fmt::Display for Script {
             let params: Vec<String> = decl.params.iter().map(ToString::to_string).collect();
             tree.block(&format!("macro {}({})", decl.name.text, params.join(", ")), &decl.body);
         }
+        for map in &self.maps {
+            tree.line(&format!("let {} = {}({})", map.name.text, map.kind.text, map.entries));
+        }
         for probe in &self.probes {
             tree.probe(probe);
         }

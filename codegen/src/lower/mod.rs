@@ -173,12 +173,13 @@ impl<'a> Unit<'a> {
                     kind,
                     key_size: layout::key_size(map.key.as_ref()),
                     value_size,
-                    max_entries: match kind {
-                        MapKind::Array | MapKind::PerCpuArray => 1,
-                        MapKind::LruHash | MapKind::LruPerCpuHash => {
+                    max_entries: match (kind, map.entries) {
+                        (MapKind::Array | MapKind::PerCpuArray, _) => 1,
+                        (_, Some(entries)) => entries,
+                        (MapKind::LruHash | MapKind::LruPerCpuHash, None) => {
                             program.config.max_map_keys.max(LRU_ENTRIES)
                         }
-                        _ => program.config.max_map_keys,
+                        (_, None) => program.config.max_map_keys,
                     },
                 });
                 unit.maps.len() - 1

@@ -17,6 +17,7 @@ mod name;
 mod network;
 mod output;
 mod process;
+mod refused;
 mod script;
 mod site;
 mod stack;
@@ -24,6 +25,8 @@ mod string;
 mod symbol;
 mod time;
 mod types;
+
+pub(crate) use refused::find as refused;
 
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 
@@ -180,28 +183,6 @@ fn numbered(call: &Call<'_>) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// Names that bpftrace has and gotrace does not have yet.
-const NOT_YET: &[&str] = &[
-    "dw_ustack",
-    "ctx",
-    "config",
-    "debugf",
-    "percpu_kaddr",
-    "path",
-    "override",
-    "write_user",
-    "skboutput",
-    "socket_cookie",
-    "unwatch",
-    "tseries",
-];
-
-/// Whether bpftrace has a builtin of that name, or the language of gotrace will have one.
-#[must_use]
-pub fn not_yet(name: &str) -> bool {
-    NOT_YET.contains(&name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +193,6 @@ mod tests {
             assert_eq!(names().filter(|n| *n == b.name).count(), 1, "{}", b.name);
             assert!(b.signature.starts_with(b.name.trim_end_matches('N')), "{}", b.name);
             assert!(b.doc.ends_with('.') && b.args.0 <= b.args.1 && !b.probes.is_empty(), "{}", b.name);
-            assert!(!not_yet(b.name), "{}", b.name);
         }
     }
 

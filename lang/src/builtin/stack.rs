@@ -56,6 +56,11 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
             };
             match MODES.iter().find(|(known, _)| *known == name) {
                 Some((_, mode)) => *mode,
+                None if name == "build_id" => {
+                    let problem = Problem::error(arg.span, "gotrace has no stacks in the form `build_id`")
+                        .note("it resolves addresses itself, while the programs run, also those of stripped Go programs");
+                    return checker.fail(problem.help("write `raw` for the addresses alone"));
+                }
                 None => {
                     let problem = Problem::error(arg.span, "this is no form of a stack")
                         .note("forms are bpftrace, perf and raw")

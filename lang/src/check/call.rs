@@ -70,8 +70,9 @@ impl Checker<'_> {
     }
 
     fn unknown_function<T>(&mut self, name: &Name) -> Checked<T> {
-        if builtin::not_yet(&name.text) {
-            return self.fail(Problem::error(name.span, format!("gotrace has no `{}()` yet", name.text)));
+        if let Some(refused) = builtin::refused(&name.text) {
+            let problem = Problem::error(name.span, format!("gotrace has no `{}()`", name.text));
+            return self.fail(problem.note(refused.why).help(refused.instead));
         }
         let problem = Problem::error(name.span, format!("unknown function `{}`", name.text))
             .did_you_mean(&name.text, builtin::names());

@@ -167,10 +167,11 @@ impl Checker<'_> {
                     .help(format!("call it: `{}`", b.signature)),
             ),
             None => {
-                let problem = match builtin::not_yet(name) {
-                    true => Problem::error(span, format!("gotrace has no `{name}` yet")),
-                    false => Problem::error(span, format!("unknown name `{name}`")),
-                };
+                if let Some(refused) = builtin::refused(name) {
+                    let problem = Problem::error(span, format!("gotrace has no `{name}`"));
+                    return self.fail(problem.note(refused.why).help(refused.instead));
+                }
+                let problem = Problem::error(span, format!("unknown name `{name}`"));
                 let problem = if self.scopes.find(name).is_some() {
                     problem.help(format!("a variable is written with a dollar sign: `${name}`"))
                 } else if self.maps.list.iter().any(|m| m.name.trim_start_matches('@') == name) {

@@ -103,7 +103,7 @@ impl Maps {
 
     /// Whether the map is known to have no keys.
     pub fn is_scalar(&self, id: MapId) -> bool {
-        matches!(self.get(id).key, Some((Key::Scalar, _)))
+        self.get(id).is_scalar()
     }
 
     /// Whether the map holds one stack.
@@ -217,6 +217,7 @@ impl Maps {
                 None => MapValue::Plain(Type::I64),
             },
             lru: info.lru,
+            entries: None,
             span: info.span,
         });
         maps.collect()
@@ -224,6 +225,11 @@ impl Maps {
 }
 
 impl MapInfo {
+    /// Whether the map is known to have no keys.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self.key, Some((Key::Scalar, _)))
+    }
+
     /// What the map holds, for messages: `holds a count`.
     pub fn holds(&self) -> String {
         match &self.value {

@@ -11,6 +11,9 @@ mod call;
 mod control_tests;
 #[cfg(test)]
 mod data_tests;
+mod declared;
+#[cfg(test)]
+mod declared_tests;
 mod dynamic;
 mod expr;
 mod go;
@@ -102,6 +105,8 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     checker.last = true;
     let probes = checker.pass();
     problems.extend(std::mem::take(&mut checker.problems));
+    let declared = declared::Declared::new(&script.maps, &mut problems);
+    declared.compare(&checker.maps, &mut problems);
     if targets.is_empty() && !script.probes.is_empty() && !problems.has_errors() {
         problems.push(Problem::general("no probe of the script matches anything"));
     }
@@ -110,7 +115,8 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         return Err(problems);
     }
     let go_program = checker.go_program.take();
-    let maps = checker.maps.finish();
+    let mut maps = checker.maps.finish();
+    declared.apply(&mut maps);
     let program = Program {
         source_name: script.source_name.clone(),
         source: script.source.clone(),

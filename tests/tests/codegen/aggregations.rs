@@ -17,7 +17,14 @@ fn program(agg: Agg, numbers: &[i64]) -> Program {
         let value = Expr { kind: ExprKind::Int(*n as u64), ty: Type::I64, span: SPAN };
         Stmt { kind: StmtKind::Update { map: MapId(0), key: None, value: Some(value) }, span: SPAN }
     };
-    let map = Map { name: "@h".into(), key: None, value: MapValue::Agg(agg), lru: false, span: SPAN };
+    let map = Map {
+        name: "@h".into(),
+        key: None,
+        value: MapValue::Agg(agg),
+        lru: false,
+        entries: None,
+        span: SPAN,
+    };
     let probe = Probe {
         attach: Attach::Begin,
         name: "begin".into(),

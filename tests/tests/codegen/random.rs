@@ -142,6 +142,7 @@ pub fn program(shape: &Shape, probes: usize, decisions: &[u32]) -> Program {
         key: key.clone(),
         value: MapValue::Plain(value.clone()),
         lru: false,
+        entries: None,
         span: SPAN,
     });
     Program {
