@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use object::LittleEndian as Le;
 use object::elf;
 use object::pod;
+use object::read::SectionIndex;
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 
 use crate::bytes;
@@ -85,6 +86,11 @@ pub struct Section {
     pub compressed: bool,
 }
 
+/// Bytes within which the name of a section must end. Damaged headers could have one long name all of them.
+const SECTION_NAME: usize = 256;
+/// Loadable segments that a file may have; linkers make less than ten. Every read looks through them.
+const SEGMENTS: usize = 64;
+
 /// A parsed ELF file that owns its bytes.
 #[derive(Debug)]
 pub struct Image {
@@ -145,6 +151,9 @@ impl Image {
                 }
                 _ => {}
             }
+        }
+        if segments.len() > SEGMENTS {
+            return Err(damaged("more loadable segments than any program has"));
         }
         let build_id = program.iter().find_map(|p| build_id(p, all));
         let symbols = Symbols::locate(header, all);
@@ -302,8 +311,12 @@ fn identify(data: &[u8], path: &Path) -> Result<Arch, Error> {
 
 fn sections(header: &Header, data: &[u8]) -> Vec<Section> {
     let Ok(table) = header.sections(Le, data) else { return Vec::new() };
+    let names =
+        header.shstrndx(Le, data).ok().and_then(|index| table.section(SectionIndex(index as usize)).ok());
+    let names = names.and_then(|section| section.data(Le, data).ok()).unwrap_or_default();
     let describe = |s: &elf::SectionHeader64<Le>| {
-        let name = std::str::from_utf8(table.section_name(Le, s).ok()?).ok()?.to_string();
+        let tail = names.get(s.sh_name(Le) as usize..)?;
+        let name = bytes::c_str(tail.get(..SECTION_NAME).unwrap_or(tail), 0)?.to_string();
         let file = match s.file_range(Le) {
             Some((offset, size)) => bytes::index(offset)?..bytes::index(offset.checked_add(size)?)?,
             None => 0..0,

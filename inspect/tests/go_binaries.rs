@@ -61,6 +61,23 @@ fn names_and_extents_are_those_of_the_symbols() {
 
 #[test]
 #[ignore = "needs GOTRACE_TEST_BINARIES"]
+fn only_code_that_cgo_links_in_is_foreign() {
+    each(|path, _, go| {
+        // Markers of the linker have no stack either.
+        let foreign: Vec<GoFunc<'_>> =
+            go.foreign_functions().filter(|f| !f.name().starts_with("go:")).collect();
+        assert!(
+            foreign.is_empty() || foreign.iter().any(|f| f.name() == "x_cgo_init"),
+            "{path}: {foreign:?}"
+        );
+        for f in foreign {
+            assert!(go.named(f.name()).iter().all(|found| *found != f), "{path}: {}", f.name());
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn sp_is_unmoved_at_entry_sites() {
     each(|path, binary, go| {
         let mut kinds: HashMap<&str, usize> = HashMap::new();
@@ -206,7 +223,17 @@ fn results_on_the_stack_have_a_place() {
         let mut with_results = 0;
         for f in go.functions().filter(|f| !f.is_assembly()) {
             let signature = go.signature(&f).expect("the debug information is whole");
-            let Some(signature) = signature.filter(|s| !s.results.is_empty()) else { continue };
+            let Some(signature) = signature else { continue };
+            let places: Vec<(u32, u32)> =
+                signature.params.iter().filter_map(|v| Some((v.stack_offset?, v.size))).collect();
+            assert!(
+                places.is_sorted_by(|(a, size), (b, _)| a + size <= *b),
+                "{path}: {} {signature:?}",
+                f.name()
+            );
+            if signature.results.is_empty() {
+                continue;
+            }
             with_results += 1;
             let at = format!("{path}: {} {signature:?}", f.name());
             let registers = f.abi() == Abi::Registers;

@@ -106,6 +106,11 @@ impl<'a> GoFunc<'a> {
         id == Some(super::wrapper::wrapper_func_id(self.binary.release()))
     }
 
+    /// Whether it is no Go code but C that cgo linked in: with C's calling convention, without lines and sizes of frames.
+    pub fn is_foreign(&self) -> bool {
+        self.binary.table().is_foreign(self.binary.image(), self.record)
+    }
+
     /// Bytes of stack arguments, results and spill slots; `None` when the function does not say (variadic
     /// assembly).
     pub fn args_size(&self) -> Option<u32> {
@@ -135,17 +140,29 @@ impl<'a> GoFunc<'a> {
 }
 
 impl GoBinary {
-    /// All functions with code, in order of address.
+    /// All Go functions with code, in order of address.
     pub fn functions(&self) -> impl Iterator<Item = GoFunc<'_>> {
-        self.table.records(&self.image).filter_map(|record| self.function(record))
+        self.functions_where(false)
     }
 
-    /// The function whose code, or the padding after it, contains `pc`.
+    /// The functions of the table that are [foreign](GoFunc::is_foreign), in order of address: a stripped binary has their names
+    /// nowhere else.
+    pub fn foreign_functions(&self) -> impl Iterator<Item = GoFunc<'_>> {
+        self.functions_where(true)
+    }
+
+    fn functions_where(&self, foreign: bool) -> impl Iterator<Item = GoFunc<'_>> {
+        let records = self.table.records(&self.image);
+        let wanted = records.filter(move |record| self.table.is_foreign(&self.image, *record) == foreign);
+        wanted.filter_map(|record| self.function(record))
+    }
+
+    /// The function whose code, or the padding after it, contains `pc`; it may be [foreign](GoFunc::is_foreign).
     pub fn function_at(&self, pc: u64) -> Option<GoFunc<'_>> {
         self.function(self.table.record_at(&self.image, pc)?)
     }
 
-    /// All functions called exactly `name`: one, or a body with its ABI wrapper, or instances that share a
+    /// All Go functions called exactly `name`: one, or a body with its ABI wrapper, or instances that share a
     /// name.
     pub fn named(&self, name: &str) -> Vec<GoFunc<'_>> {
         // The names of the table are compared in place; only where the symbol table knows more is each looked
@@ -155,7 +172,7 @@ impl GoBinary {
         }
         let records = self.table.records(&self.image);
         let hits = records.filter(|record| self.table.record_name_is(&self.image, *record, name));
-        hits.filter_map(|record| self.function(record)).collect()
+        hits.filter_map(|record| self.function(record)).filter(|f| !f.is_foreign()).collect()
     }
 
     /// The function called `name`: the body where wrappers share its name, and the first where several bodies

@@ -364,6 +364,12 @@ impl Pclntab {
         image.read_word(self.vaddr.checked_add(slot as u64)?).filter(|&address| address != 0)
     }
 
+    /// Whether the linker knows nothing of the stack of the function (`runtime.funcspdelta` calls that a table of offset 0): code of
+    /// object files that other compilers made (cgo), and marks in the text.
+    pub(crate) fn is_foreign(&self, image: &Image, record: Record) -> bool {
+        self.field(image, record, 3) == Some(0)
+    }
+
     /// Iterates a pc-value table of a record; empty when the record has no such table.
     pub(crate) fn values<'a>(&self, image: &'a Image, record: Record, which: Values) -> PcValues<'a> {
         let offset = match which {

@@ -279,6 +279,40 @@ fn typed(listed: Vec<Formal>) -> Option<(Vec<Typed>, Vec<Typed>)> {
     Some((params, results))
 }
 
+/// Forgets the places of parameters that lie in each other: when a parameter is assigned another one (`rest = data`), Go 1.15 gives
+/// one place to both, from the first instruction on.
+fn without_overlaps(params: &mut [Typed], arch: Arch) {
+    let mut extents: Vec<(u32, u32, usize)> = params
+        .iter()
+        .enumerate()
+        .filter(|(_, param)| param.shape.size > 0)
+        .filter_map(|(number, param)| {
+            Some(match param.place(arch)? {
+                Place::Start(at) => (at, at.checked_add(param.shape.size)?, number),
+                Place::Part(at) => (at, at.checked_add(1)?, number),
+            })
+        })
+        .collect();
+    extents.sort_unstable();
+    let mut reached: Option<(u32, usize)> = None;
+    let mut wrong = Vec::new();
+    for (start, end, number) in extents {
+        if let Some((reached, other)) = reached
+            && start < reached
+        {
+            wrong.extend([number, other]);
+        }
+        if reached.is_none_or(|(reached, _)| reached < end) {
+            reached = Some((end, number));
+        }
+    }
+    for number in wrong {
+        if let Some(param) = params.get_mut(number) {
+            param.place = None;
+        }
+    }
+}
+
 /// The offsets of values laid out one after the other, and their end.
 fn lay_out(values: &[Typed]) -> Option<(Vec<u32>, u32)> {
     let mut end = 0u32;
@@ -294,12 +328,13 @@ fn lay_out(values: &[Typed]) -> Option<(Vec<u32>, u32)> {
 /// Finds the places of ABI0. `room` is the size of arguments and results together; only variadic assembly does
 /// not say it.
 fn on_the_stack(
-    params: Vec<Typed>,
+    mut params: Vec<Typed>,
     results: Vec<Typed>,
     room: Option<u32>,
     lists_blank: bool,
     arch: Arch,
 ) -> Signature {
+    without_overlaps(&mut params, arch);
     let laid_out = lay_out(&params).zip(lay_out(&results));
     let Some(((param_offsets, params_end), (result_offsets, results_size))) = laid_out else {
         return without_places(params, results);
@@ -470,6 +505,21 @@ mod tests {
         // With a missing parameter before it, its start is not known.
         let found = x86(vec![string("s", Some((16, Some(8))))], vec![int("r", 8, None)], 32);
         assert_eq!((offsets(&found).0, found.first_result_offset()), (vec![None], Some(32)));
+    }
+
+    #[test]
+    fn parameters_in_one_place_are_laid_out_in_order() {
+        let slice = |name| value(name, Kind::Slice, 24, 8, Some((0, Some(24))));
+        let result = || vec![int("~r2", 8, None)];
+        // func decodeError(data, rest []byte) *Block, as encoding/pem of Go 1.15 has it.
+        let found = x86(vec![slice("data"), slice("rest")], result(), 56);
+        assert_eq!((offsets(&found).0, found.is_complete()), (vec![Some(8), Some(32)], true));
+        // With a parameter that is not listed somewhere, none of them has a place; the one behind them keeps its own.
+        let listed = vec![slice("data"), slice("rest"), int("n", 8, Some(56))];
+        assert_eq!(offsets(&x86(listed, result(), 72)).0, [None, None, Some(64)]);
+        // A part of one within another.
+        let found = x86(vec![slice("data"), string("s", Some((8, Some(8))))], result(), 48);
+        assert_eq!((offsets(&found).0, found.is_complete()), (vec![Some(8), Some(32)], true));
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub struct Member {
     pub embedded: bool,
 }
 
+/// Bytes of the words that strings, slices and interfaces consist of.
+const WORD: u32 = 8;
 /// Structures within structures that are followed; the compiler passes values of a few levels in registers.
 const DEPTH: u32 = 32;
 /// Parts that are looked at to lay out one value. Real types are flat by then, or have too many leaves for registers.
@@ -130,8 +132,17 @@ impl GoBinary {
         if depth > DEPTH || leaves.len() > LEAVES {
             return Ok(Some(false));
         }
+        // Damaged members can lie beyond all memory.
+        if offset.checked_add(info.size).is_none() {
+            return Ok(None);
+        }
         let mut leaf =
             |at: u32, size: u32, float: bool| leaves.push(Leaf { offset: offset + at, size, float });
+        let words = match info.kind {
+            Kind::String | Kind::Interface => 2,
+            Kind::Slice => 3,
+            _ => 0,
+        };
         match info.kind {
             Kind::Bool
             | Kind::Int
@@ -147,8 +158,11 @@ impl GoBinary {
                 leaf(info.size / 2, info.size / 2, true);
             }
             Kind::String | Kind::Interface | Kind::Slice => {
-                for at in (0..info.size).step_by(8) {
-                    leaf(at, 8, false);
+                if info.size != words * WORD {
+                    return Ok(None);
+                }
+                for word in 0..words {
+                    leaf(word * WORD, WORD, false);
                 }
             }
             Kind::Array => {
@@ -166,7 +180,8 @@ impl GoBinary {
                 // What has no size has no leaves.
                 for member in info.members.iter().filter(|member| member.size > 0) {
                     let Some(of) = self.type_info(member.ty)? else { return Ok(None) };
-                    match self.flatten(&of, offset + member.offset, depth + 1, leaves, work)? {
+                    let Some(at) = offset.checked_add(member.offset) else { return Ok(None) };
+                    match self.flatten(&of, at, depth + 1, leaves, work)? {
                         Some(true) => {}
                         other => return Ok(other),
                     }

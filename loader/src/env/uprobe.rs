@@ -7,7 +7,7 @@
 mod line;
 
 use super::go::{Structures, Types};
-use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
+use inspect::elf::{Arch, Binary, SymbolKind};
 use inspect::glob::Glob;
 use inspect::go::prologue::NoSite;
 use inspect::go::{GoBinary, GoFunc, abi};
@@ -220,16 +220,17 @@ impl<'a> Sites<'a> {
         }
     }
 
-    /// Functions of the symbol tables that are not Go's.
+    /// Functions that are not Go's: of the symbol tables, and of C code that Go's own table names too.
     fn native(&mut self, glob: &Glob, ret: bool) {
-        let file = self.file;
+        let (file, go) = (self.file, self.go);
+        let symbols = file.functions().filter(|s| s.kind == SymbolKind::Function).map(|s| (s.name, s.addr));
+        let linked_in = go.into_iter().flat_map(GoBinary::foreign_functions).map(|f| (f.name(), f.entry()));
         let mut seen = HashSet::new();
-        let matching = |s: &Symbol<'_>| s.kind == SymbolKind::Function && glob.matches(s.name);
-        for symbol in file.functions().filter(matching) {
-            let in_go = self.go.is_some_and(|go| go.function_at(symbol.addr).is_some());
+        for (name, addr) in symbols.chain(linked_in).filter(|(name, _)| glob.matches(name)) {
+            let in_go = go.and_then(|go| go.function_at(addr)).is_some_and(|f| !f.is_foreign());
             // Aliases name one function: it is counted once.
-            if !in_go && seen.insert(symbol.addr) {
-                self.native_site(symbol.name, symbol.addr, ret);
+            if !in_go && seen.insert(addr) {
+                self.native_site(name, addr, ret);
             }
         }
     }

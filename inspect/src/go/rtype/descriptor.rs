@@ -1,6 +1,8 @@
 //! One type descriptor: `internal/abi.Type` and what follows it for each kind, `internal/abi.Name`, `internal/abi.UncommonType`
 //! (`runtime._type` and `runtime.uncommontype` before Go 1.21). Offsets are those of 64-bit machines.
 
+use std::ops::Range;
+
 use super::super::moduledata::ModuleData;
 use super::super::signature::Kind;
 use super::super::version::Release;
@@ -14,7 +16,10 @@ const UNCOMMON: u64 = 16;
 /// Size of `abi.StructField`, `abi.Imethod` and `abi.Method`.
 const FIELD: u64 = 24;
 const INTERFACE_METHOD: u64 = 8;
-const METHOD: u64 = 16;
+pub(super) const METHOD: u64 = 16;
+
+/// Size of a pointer to a descriptor.
+const POINTER: u64 = 8;
 
 /// Bits of `Type.TFlag`.
 const HAS_UNCOMMON: u8 = 1;
@@ -30,6 +35,8 @@ const VARINT_NAMES: Release = Release(17);
 /// First release that keeps the embedded bit in the name; before it is the lowest bit of the offset.
 const EMBEDDED_IN_NAME: Release = Release(19);
 
+/// Bytes that a name may have: as many as its length could say before Go 1.17.
+const NAME_LENGTH: u64 = 1 << 16;
 /// Parts that one descriptor may have; the compiler's own limits are below.
 const PARTS: u64 = 1 << 13;
 
@@ -76,11 +83,37 @@ pub(super) struct Method<'a> {
     pub(super) code: Option<u64>,
 }
 
-/// Parameters and results of a function type: addresses of descriptors.
-pub(super) struct FuncType {
-    pub(super) params: Vec<u64>,
-    pub(super) results: Vec<u64>,
+/// Parameters and results of a function type: where their list stands, and how many there are. Nothing of the list has been read.
+pub(super) struct FuncType<'a> {
+    reader: Reader<'a>,
+    list: u64,
+    params: u64,
+    results: u64,
     pub(super) variadic: bool,
+}
+
+impl FuncType<'_> {
+    pub(super) fn param_count(&self) -> u64 {
+        self.params
+    }
+
+    pub(super) fn result_count(&self) -> u64 {
+        self.results
+    }
+
+    /// Descriptors of the parameters, each `None` if it cannot be read.
+    pub(super) fn params(&self) -> impl Iterator<Item = Option<u64>> + use<'_> {
+        self.part(0..self.params)
+    }
+
+    /// Descriptors of the results, each `None` if it cannot be read.
+    pub(super) fn results(&self) -> impl Iterator<Item = Option<u64>> + use<'_> {
+        self.part(self.params..self.params + self.results)
+    }
+
+    fn part(&self, part: Range<u64>) -> impl Iterator<Item = Option<u64>> + use<'_> {
+        part.map(|n| self.reader.word(self.list.checked_add(POINTER * n)?))
+    }
 }
 
 impl Descriptor {
@@ -178,16 +211,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Parameters and results of a function type.
-    pub(super) fn func(&self, of: &Descriptor) -> Option<FuncType> {
+    pub(super) fn func(&self, of: &Descriptor) -> Option<FuncType<'a>> {
         let counts = self.image.read(of.vaddr + BASE, 4)?;
         let (ins, outs) = (bytes::u16(counts, 0)?, bytes::u16(counts, 2)?);
         let variadic = outs & 0x8000 != 0;
-        let (ins, outs) = (u64::from(ins), u64::from(outs & 0x7fff));
-        let start = of.vaddr + BASE + 8 + if of.flags & HAS_UNCOMMON != 0 { UNCOMMON } else { 0 };
-        let list = |from: u64, count: u64| {
-            (from..from + count).map(|n| self.word(start + 8 * n)).collect::<Option<Vec<_>>>()
-        };
-        Some(FuncType { params: list(0, ins)?, results: list(ins, outs)?, variadic })
+        let (params, results) = (u64::from(ins), u64::from(outs & 0x7fff));
+        let list = of.vaddr + BASE + 8 + if of.flags & HAS_UNCOMMON != 0 { UNCOMMON } else { 0 };
+        (params + results <= PARTS).then_some(FuncType { reader: *self, list, params, results, variadic })
     }
 
     /// The methods of an interface type with their types.
@@ -306,6 +336,7 @@ impl<'a> Reader<'a> {
         } else {
             (u64::from(u16::from_be_bytes(bytes::array(data, 1)?)), 3)
         };
+        (len <= NAME_LENGTH).then_some(())?;
         let end = start.checked_add(bytes::index(len)?)?;
         Some(Name { flags, text: std::str::from_utf8(data.get(start..end)?).ok()? })
     }

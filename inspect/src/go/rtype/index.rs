@@ -10,6 +10,9 @@ use super::name;
 /// Steps after which the search ends: references followed. Each takes 4 bytes of the type data or more; damaged data could make
 /// lists of the same parts again and again.
 const WORK: usize = 1 << 23;
+/// Bytes of names that are kept for each byte of type data. Every name stands in the data, and its package's path; damaged data could
+/// give all types the same long one.
+const NAMES_PER_BYTE: u64 = 4;
 /// Least bytes of a reference.
 const REFERENCE: u64 = 4;
 
@@ -38,9 +41,12 @@ impl Index {
         all.sort_unstable();
         let mut index = Index { all, ..Index::default() };
         let mut last_twin: HashMap<String, u32> = HashMap::new();
+        let mut names_left = size.saturating_mul(NAMES_PER_BYTE);
         for vaddr in &index.all {
             let Some(found) = reader.descriptor(*vaddr).filter(Descriptor::is_named) else { continue };
             let Some(name) = name::declared(reader, &found) else { continue };
+            let Some(left) = names_left.checked_sub(name.len() as u64) else { break };
+            names_left = left;
             match index.by_name.entry(name) {
                 std::collections::hash_map::Entry::Vacant(free) => {
                     free.insert(*vaddr);
@@ -152,7 +158,12 @@ impl Search<'_> {
                 .for_each(|ty| self.add(ty)),
             Kind::Func => {
                 if let Some(of) = reader.func(found) {
-                    of.params.into_iter().chain(of.results).for_each(|ty| self.add(ty));
+                    for ty in of.params().chain(of.results()).map_while(|ty| ty) {
+                        self.add(ty);
+                        if self.work == 0 {
+                            return;
+                        }
+                    }
                 }
             }
             Kind::Struct => {

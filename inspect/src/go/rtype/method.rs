@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use super::super::signature::Kind;
 use super::super::types::{Origin, TypeRef};
 use super::Descriptors;
-use super::descriptor::Descriptor;
+use super::descriptor::{Descriptor, METHOD};
 
 /// What is known of methods, by the address of their code.
 #[derive(Debug, Default)]
@@ -33,28 +33,36 @@ impl Descriptors<'_> {
         let methods = self.binary.runtime_types.methods.get_or_init(|| self.all_methods());
         let found = methods.0.get(&entry).copied()??;
         let func = self.reader.func(&self.reader.descriptor(found.func)?)?;
-        let types = |list: Vec<u64>| list.into_iter().map(|ty| TypeRef(Origin::Runtime(ty)));
+        let of = |ty: Option<u64>| ty.map(|ty| TypeRef(Origin::Runtime(ty)));
         Some(MethodTypes {
-            params: std::iter::once(TypeRef(found.receiver)).chain(types(func.params)).collect(),
-            results: types(func.results).collect(),
+            params: std::iter::once(Some(TypeRef(found.receiver)))
+                .chain(func.params().map(of))
+                .collect::<Option<_>>()?,
+            results: func.results().map(of).collect::<Option<_>>()?,
         })
     }
 
     fn all_methods(self) -> Methods {
         let mut methods = Methods::default();
+        // Each type has a list of its own, so all lists together fit into the type data.
+        let size = self.reader.module.etypes.saturating_sub(self.reader.module.types);
+        let mut left = size / METHOD;
         for vaddr in self.index().all() {
             let Some(found) = self.reader.descriptor(*vaddr) else { continue };
             // Methods of an interface have no code.
             if found.kind != Kind::Interface {
-                self.methods_of(&found, &mut methods);
+                self.methods_of(&found, &mut methods, &mut left);
             }
         }
         methods
     }
 
-    fn methods_of(self, of: &Descriptor, methods: &mut Methods) {
+    /// Adds the methods of a type; `left` is how many may still be read.
+    fn methods_of(self, of: &Descriptor, methods: &mut Methods, left: &mut u64) {
         let own = Origin::Runtime(of.vaddr);
         for method in self.reader.methods(of).into_iter().flatten().map_while(|method| method) {
+            let Some(fewer) = left.checked_sub(1) else { return };
+            *left = fewer;
             let Some(func) = method.ty else { continue };
             let is_func = self.reader.descriptor(func).is_some_and(|ty| ty.kind == Kind::Func);
             if !is_func {

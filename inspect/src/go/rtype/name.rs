@@ -111,40 +111,34 @@ impl Spelling<'_> {
     fn signature(&mut self, found: &Descriptor, depth: u32) -> Option<()> {
         let func = self.reader.func(found)?;
         self.push("(");
-        let last = func.params.len().saturating_sub(1);
-        for (n, param) in func.params.iter().enumerate() {
-            if n > 0 {
+        for (n, param) in (1..).zip(func.params()) {
+            let param = param?;
+            if n > 1 {
                 self.push(", ");
             }
             // The last parameter of a variadic function is a slice in its type.
-            let elements = self.reader.descriptor(*param).filter(|_| func.variadic && n == last);
+            let elements = self.reader.descriptor(param).filter(|_| func.variadic && n == func.param_count());
             match elements.and_then(|slice| self.reader.element(&slice)) {
                 Some(element) => {
                     self.push("...");
                     self.ty(element, depth + 1);
                 }
-                None => self.ty(*param, depth + 1),
+                None => self.ty(param, depth + 1),
             }
             self.room()?;
         }
         self.push(")");
-        match func.results.as_slice() {
-            [] => {}
-            [one] => {
-                self.push(" ");
-                self.ty(*one, depth + 1);
-            }
-            several => {
-                self.push(" (");
-                for (n, result) in several.iter().enumerate() {
-                    if n > 0 {
-                        self.push(", ");
-                    }
-                    self.ty(*result, depth + 1);
-                    self.room()?;
+        if func.result_count() > 0 {
+            let (open, close) = if func.result_count() == 1 { (" ", "") } else { (" (", ")") };
+            self.push(open);
+            for (n, result) in func.results().enumerate() {
+                if n > 0 {
+                    self.push(", ");
                 }
-                self.push(")");
+                self.ty(result?, depth + 1);
+                self.room()?;
             }
+            self.push(close);
         }
         Some(())
     }
