@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod dist;
 mod measure;
+mod soak;
 mod test;
 mod tools;
 
@@ -25,6 +26,11 @@ const TASKS: &[Task] = &[
         "bench",
         "cost of gotrace against bpftrace and against itself; writes docs/benchmarks.md (root)",
         bench::task,
+    ),
+    (
+        "soak",
+        "a Go program at full load under probes on everything, for SECONDS (600 unless given; root)",
+        soak::task,
     ),
     ("dist", "the static release binary, target/dist/gotrace", dist::task),
     ("measure", "CPU time and peak memory of one command, as one line (used by bench)", measure::task),

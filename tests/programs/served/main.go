@@ -21,10 +21,17 @@ func nap(id uint64) {
 	_, _, _ = syscall.Syscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
+// cpu is the CPU time that the program has used: on a machine that is busy with other things, a time by the clock says little.
+func cpu() time.Duration {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 //go:noinline
-func spin(id uint64, until time.Time) uint64 {
+func spin(id uint64, until time.Duration) uint64 {
 	n := id
-	for time.Now().Before(until) {
+	for cpu() < until {
 		for i := uint64(0); i < 100000; i++ {
 			n = n*3 + i
 		}
@@ -46,7 +53,7 @@ func self() uint64 {
 func main() {
 	goroutines := flag.Int("goroutines", 20, "number of goroutines")
 	rounds := flag.Int("rounds", 5, "sleeps in Go code and in C code of each")
-	busy := flag.Duration("busy", 0, "how long one more goroutine is busy")
+	busy := flag.Duration("busy", 0, "CPU time that one more goroutine uses")
 	flag.Parse()
 	var working sync.WaitGroup
 	for i := 0; i < *goroutines; i++ {
@@ -65,7 +72,7 @@ func main() {
 		working.Add(1)
 		go func() {
 			defer working.Done()
-			spin(self(), time.Now().Add(*busy))
+			spin(self(), cpu()+*busy)
 		}()
 		working.Wait()
 	}
