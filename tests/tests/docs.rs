@@ -17,6 +17,8 @@ use nix::sys::signal::Signal;
 
 /// The longest that a command of a page may take.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Programs that pages also use as they are delivered, position independent and without symbols, under the name `NAME-stripped`.
+const STRIPPED: &[&str] = &["site"];
 /// How long a command runs before it is interrupted, where the page shows `^C`.
 const BEFORE_INTERRUPT: Duration = Duration::from_secs(3);
 
@@ -157,6 +159,11 @@ impl Folder {
             let program = Program::named(name.trim_end_matches(".c")).map_err(|e| e.to_string())?;
             let built = program.build(newest, Mode::Plain).map_err(|e| e.to_string())?;
             symlink(built, self.path.join(program.name())).map_err(text)?;
+        }
+        for name in STRIPPED {
+            let program = Program::named(name).map_err(|e| e.to_string())?;
+            let built = program.build(newest, Mode::PieStripped).map_err(|e| e.to_string())?;
+            symlink(built, self.path.join(format!("{name}-stripped"))).map_err(text)?;
         }
         for file in files {
             if let Some(Note::File(name)) = &file.note {

@@ -56,6 +56,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ("lines", &[], "calls 122 5050\n", End::Code(0)),
     ("shapes", &[], "counter 21 halves 9 survived 10 abab\n", End::Code(0)),
     ("served", &["-goroutines", "3", "-rounds", "2"], "sleeps 12\n", End::Code(0)),
+    ("kinds", &[], "words 18 <nil>\nwordsx 22 passed\n", End::Code(0)),
     ("soak", &["-for", "200ms"], "wrong 0\n", End::Code(0)),
     ("crash", &[], "steps 10\n", End::Code(3)),
     ("crash", &["-how", "panic"], "steps 10\n", End::Code(2)),

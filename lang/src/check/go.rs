@@ -3,7 +3,7 @@
 //! A parameter is a [`Place`] like any other, in registers or on the stack; its members, elements and what it points to are found
 //! from its type. Reading a place gives a value of the language: a Go string is a string, a `[]byte` a buffer.
 
-use crate::ast::{Expr, ExprKind, Name};
+use crate::ast::{Expr, ExprKind, Name, UnOp};
 use crate::check::place::{Base, Place};
 use crate::check::{Checked, Checker, build, whole};
 use crate::diag::Problem;
@@ -286,22 +286,36 @@ impl Checker<'_> {
     ) -> Checked<Place> {
         let of = self.known_struct(of.clone(), span)?;
         let (start, len) = (self.word(base, 0, span)?, self.word(base, 1, span)?);
-        let n = build::cast(n, &Type::U64);
+        let address = Checker::within(start, n, len, of.size(), span);
+        Ok(Place::new(Base::Memory(address, AddrSpace::User), of))
+    }
+
+    /// The address of element `n` of `len`, each of `size` bytes; 0 if there is no such element.
+    pub(super) fn within(start: hir::Expr, n: hir::Expr, len: hir::Expr, size: u32, span: Span) -> hir::Expr {
+        let (start, n) = (build::cast(start, &Type::U64), build::cast(n, &Type::U64));
         let within = build::binary(BinOp::Lt, n.clone(), len, Type::Bool, span);
-        let size = build::int(u64::from(of.size()), Type::U64, span);
+        let size = build::int(u64::from(size), Type::U64, span);
         let distance = build::binary(BinOp::Mul, n, size, Type::U64, span);
         let there = build::binary(BinOp::Add, start, distance, Type::U64, span);
         let nowhere = build::int(0, Type::U64, span);
         let kind = hir::ExprKind::Ternary(Box::new(within), Box::new(there), Box::new(nowhere));
-        let address = hir::Expr::new(kind, Type::U64, span);
-        Ok(Place::new(Base::Memory(address, AddrSpace::User), of))
+        hir::Expr::new(kind, Type::U64, span)
+    }
+
+    /// Whether the probe is in a Go program.
+    pub(super) fn is_in_go(&self) -> bool {
+        matches!(&self.target().attach, Attach::Uprobe { class, .. } if class.goroutine.is_some())
     }
 
     /// `len(x)` and `cap(x)` of Go values; `None` for anything else.
     pub(crate) fn go_length(&mut self, e: &Expr, capacity: bool) -> Checked<Option<hir::Expr>> {
         if !matches!(
             e.kind,
-            ExprKind::Member(..) | ExprKind::TupleMember(..) | ExprKind::Index(..) | ExprKind::Ident(_)
+            ExprKind::Member(..)
+                | ExprKind::TupleMember(..)
+                | ExprKind::Index(..)
+                | ExprKind::Ident(_)
+                | ExprKind::Unary(UnOp::Deref, _)
         ) {
             return Ok(None);
         }
@@ -310,6 +324,11 @@ impl Checker<'_> {
             (Type::Go(GoType::Str | GoType::Slice(_)), false) => self.word(&base, 1, e.span)?,
             (Type::Go(GoType::Slice(_)), true) => self.word(&base, 2, e.span)?,
             (Type::Array(_, n), _) => build::int(u64::from(*n), Type::I64, e.span),
+            // As in Go, a pointer to an array has the array's length.
+            (Type::Ptr { to, .. }, _) if self.is_in_go() => match **to {
+                Type::Array(_, n) => build::int(u64::from(n), Type::I64, e.span),
+                _ => return Ok(None),
+            },
             (Type::Go(GoType::Reference(what @ (GoReference::Map | GoReference::Chan))), _) => {
                 if capacity && *what == GoReference::Map {
                     return self.fail(Problem::error(e.span, "a map has no capacity"));

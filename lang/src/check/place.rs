@@ -321,6 +321,11 @@ impl Checker<'_> {
             return self.fail(problem);
         };
         let (to, space) = ((**to).clone(), *space);
+        // As in Go, the elements of a pointer to an array are those of the array.
+        if let (Type::Array(of, len), true) = (&to, self.is_in_go()) {
+            let (of, len) = ((**of).clone(), *len);
+            return self.array_element(Base::Memory(pointer, space), of, len, n, span);
+        }
         if to == Type::Void {
             let problem =
                 Problem::error(span, "a `void *` has no elements").help("cast it: `((uint64 *)…)[0]`");
@@ -348,6 +353,10 @@ impl Checker<'_> {
             return self.fail(problem.help("read it through the pointer"));
         }
         let base = match (base, n.literal()) {
+            (Base::Memory(address, space), None) if len > 0 && self.is_in_go() => {
+                let len = build::int(u64::from(len), Type::U64, span);
+                Base::Memory(Checker::within(address, n, len, of.size(), span), space)
+            }
             (Base::Memory(address, space), _) => {
                 Base::Memory(self.element(address, n, size, false, span), space)
             }
