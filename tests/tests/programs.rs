@@ -94,6 +94,8 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
         "tea.test [127.0.0.1] true\nlate.test [127.0.0.1] true\nnothing.example [] false\n",
         End::Code(0),
     ),
+    ("dialfail", &[], "dial tcp 127.0.0.1:1: connect: connection refused\n", End::Code(0)),
+    ("lookup", &["127.0.0.1"], "127.0.0.1 known known\n", End::Code(0)),
     ("panics", &[], "caught 6\n", End::Code(0)),
     ("panics", &["-die"], "caught 6\n", End::Code(2)),
     ("shortread", &[], "hasty 100\ncareful 200\nexact 100\n", End::Code(0)),

@@ -2,6 +2,7 @@
 
 use super::{Builtin, Form, IN_PROGRAMS};
 use crate::ast::Expr as Ast;
+use crate::check::dynamic::Interface;
 use crate::check::{Call, Checked, Checker, Outcome};
 use crate::diag::Problem;
 use crate::hir::{Expr, ExprKind, GoError};
@@ -23,10 +24,10 @@ pub(super) const ENTRIES: &[Builtin] = &[
     Builtin {
         name: "goerr",
         form: Form::Function,
-        args: (1, 1),
-        signature: "goerr(ERROR)",
+        args: (1, 2),
+        signature: "goerr(ERROR), goerr(WORD, WORD)",
         doc: "The message of a Go error whose type keeps it in its members, as those of the standard library do, else the name of \
-              its type; `<nil>` for no error.",
+              its type; `<nil>` for no error. Also given by the two words of the `error`.",
         example: "uretprobe:./web:main.find { @[goerr(retval.err)] = count(); }",
         probes: IN_PROGRAMS,
         elsewhere: None,
@@ -38,29 +39,43 @@ fn gotype(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let [arg] = call.args else { return checker.no_arguments(call) };
     let address = match checker.interface(arg)? {
         Some(interface) => checker.type_word(&interface),
-        None => {
-            let word = checker.expr(arg)?;
-            if !matches!(word.ty, Type::Int { .. } | Type::Ptr { .. }) {
-                return not_interface(checker, arg, &word);
-            }
-            checker.cast_to(word, &Type::U64)
-        }
+        None => word(checker, arg)?,
     };
     Ok(Outcome::Value(Expr::new(ExprKind::Symbol(Box::new(address)), Type::GoTypeName, call.span)))
 }
 
 fn goerr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
-    let [arg] = call.args else { return checker.no_arguments(call) };
-    let Some(interface) = checker.interface(arg)? else {
-        let value = checker.expr(arg)?;
-        return not_interface(checker, arg, &value);
+    let interface = match call.args {
+        [first, data] => {
+            let first = word(checker, first)?;
+            let data = word(checker, data)?;
+            // `error` has a method, so its first word is never a type.
+            Interface { first, data, methods: true }
+        }
+        [arg] => match checker.interface(arg)? {
+            Some(interface) => interface,
+            None => {
+                let value = checker.expr(arg)?;
+                return not_interface(checker, arg, &value);
+            }
+        },
+        _ => return checker.no_arguments(call),
     };
     let (types, base) = checker.error_types(call.span)?;
     let error = GoError { words: (interface.first, interface.data), methods: interface.methods, base, types };
     Ok(Outcome::Value(Expr::new(ExprKind::GoError(Box::new(error)), Type::GoError, call.span)))
 }
 
-fn not_interface(checker: &mut Checker<'_>, arg: &Ast, value: &Expr) -> Checked<Outcome> {
+/// A word of an interface that the script reads itself.
+fn word(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Expr> {
+    let word = checker.expr(arg)?;
+    if !matches!(word.ty, Type::Int { .. } | Type::Ptr { .. }) {
+        return not_interface(checker, arg, &word);
+    }
+    Ok(checker.cast_to(word, &Type::U64))
+}
+
+fn not_interface<T>(checker: &mut Checker<'_>, arg: &Ast, value: &Expr) -> Checked<T> {
     let problem = Problem::error(arg.span, format!("this is a {}, not a Go interface", value.ty));
     checker
         .fail(problem.help("name a parameter, result or member of an interface type: `args.err`, `retval.1`"))

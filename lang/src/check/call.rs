@@ -3,7 +3,7 @@
 use crate::ast::{Expr, ExprKind, Name};
 use crate::builtin::{self, Builtin};
 use crate::check::maps::with_article;
-use crate::check::{Checked, Checker, build};
+use crate::check::{Checked, Checker, Stop, build};
 use crate::diag::Problem;
 use crate::env::EnvError;
 use crate::hir::{self, Agg, MapId};
@@ -163,6 +163,9 @@ impl Checker<'_> {
     pub(crate) fn assigned(&mut self, map: MapId, name: &Name) -> Checked<()> {
         if self.maps.get(map).value.is_some() {
             return Ok(());
+        }
+        if self.incomplete {
+            return Err(Stop::Reported);
         }
         let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
         let problem = Problem::error(name.span, format!("`{}` is never assigned", name.text))

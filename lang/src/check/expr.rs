@@ -324,6 +324,7 @@ impl Checker<'_> {
                     Type::U64
                 }
             }
+            None if self.incomplete => return Err(Stop::Reported),
             None => {
                 let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
                 let problem = Problem::error(span, format!("`{}` is never assigned", name.text))

@@ -14,7 +14,7 @@ mod data_tests;
 mod declared;
 #[cfg(test)]
 mod declared_tests;
-mod dynamic;
+pub(crate) mod dynamic;
 mod expr;
 mod go;
 mod infer;
@@ -72,6 +72,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     let mut problems = Problems::new();
     let types = Types::new(&script.types, &mut problems);
     let (targets, functions) = probe::resolve(script, env, config, &mut problems);
+    let incomplete = problems.has_errors();
     if script.probes.is_empty() {
         problems.push(
             Problem::general("the script has no probes")
@@ -83,6 +84,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         config,
         types: &types,
         functions: &functions,
+        incomplete,
         go_program: None,
         maps: Maps::default(),
         var_types: vec![VarTypes::default(); targets.len()],
@@ -135,6 +137,8 @@ pub(crate) struct Checker<'a> {
     pub config: &'a Config,
     pub types: &'a Types,
     pub functions: &'a [hir::Function],
+    /// Whether attach points are missing, which has been reported: maps may be assigned in their blocks.
+    pub incomplete: bool,
     /// See [`Program::go_program`]; looked up when a probe asks for it first.
     pub go_program: Option<GoProgram>,
     /// The maps; lives through all passes.

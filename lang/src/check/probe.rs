@@ -122,6 +122,11 @@ impl Target<'_> {
         }
     }
 
+    /// Whether it fires by itself, so that it can only go with other probes: begin, end, timers, signals to gotrace.
+    fn waits_for_nothing(&self) -> bool {
+        matches!(self.attach, Attach::Begin | Attach::End | Attach::Interval(_) | Attach::Signal)
+    }
+
     /// The indices of the functions that the sites belong to.
     pub fn functions(&self) -> Vec<u32> {
         let targets = match &self.attach {
@@ -144,8 +149,14 @@ pub(crate) fn resolve<'a>(
     config: &Config,
     problems: &mut Problems,
 ) -> (Vec<Target<'a>>, Vec<Function>) {
-    let mut resolver =
-        Resolver { env, config, problems, functions: Functions::default(), targets: Vec::new() };
+    let mut resolver = Resolver {
+        env,
+        config,
+        problems,
+        functions: Functions::default(),
+        targets: Vec::new(),
+        ignored: Vec::new(),
+    };
     for clause in &script.probes {
         let first = resolver.targets.len();
         for point in &clause.points {
@@ -158,7 +169,12 @@ pub(crate) fn resolve<'a>(
             }
         }
     }
-    let Resolver { targets, functions, .. } = resolver;
+    let Resolver { targets, functions, ignored, problems, .. } = resolver;
+    if targets.iter().all(|t| t.waits_for_nothing()) {
+        // Some may be missing, but not all: what was looked for is told once, although returns are mostly looked for too.
+        let mut told = HashSet::new();
+        ignored.into_iter().filter(|p| told.insert(p.message.clone())).for_each(|p| problems.push(p));
+    }
     let sites: usize = targets.iter().map(count_sites).sum();
     if sites > config.max_probes as usize {
         let span = targets.iter().max_by_key(|t| count_sites(t)).map(|t| t.span).unwrap_or_default();
@@ -202,6 +218,8 @@ struct Resolver<'a, 'e> {
     problems: &'e mut Problems,
     functions: Functions,
     targets: Vec<Target<'a>>,
+    /// What is missing and may be, as errors.
+    ignored: Vec<Problem>,
 }
 
 impl<'a> Resolver<'a, '_> {
@@ -238,9 +256,8 @@ impl<'a> Resolver<'a, '_> {
 
     fn missing(&mut self, point: &AttachPoint, error: EnvError) {
         let severity = match self.config.missing_probes {
-            MissingProbes::Error => Severity::Error,
+            MissingProbes::Error | MissingProbes::Ignore => Severity::Error,
             MissingProbes::Warn => Severity::Warning,
-            MissingProbes::Ignore => return,
         };
         let mut problem = Problem { severity, ..Problem::error(point.span, error.message) };
         problem.notes = error.notes;
@@ -249,7 +266,10 @@ impl<'a> Resolver<'a, '_> {
             let names: Vec<String> = error.similar.iter().map(|n| format!("`{n}`")).collect();
             problem = problem.help(format!("did you mean {}?", names.join(" or ")));
         }
-        self.problems.push(problem);
+        match self.config.missing_probes {
+            MissingProbes::Ignore => self.ignored.push(problem),
+            MissingProbes::Error | MissingProbes::Warn => self.problems.push(problem),
+        }
     }
 
     fn matches(&mut self, clause: &'a ast::Probe, point: &AttachPoint, matches: Vec<Match>, first: usize) {

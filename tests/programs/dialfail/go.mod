@@ -1,0 +1,3 @@
+module dialfail
+
+go 1.15
