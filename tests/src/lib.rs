@@ -7,6 +7,7 @@
 
 pub mod cache;
 pub mod case;
+pub mod compat;
 pub mod debian;
 pub mod diff;
 pub mod judge;

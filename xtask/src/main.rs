@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod dist;
+mod docs;
 mod measure;
 mod soak;
 mod test;
@@ -32,6 +33,7 @@ const TASKS: &[Task] = &[
         "a Go program at full load under probes on everything, for SECONDS (600 unless given; root)",
         soak::task,
     ),
+    ("docs", "writes docs/compatibility.md from the rows of tests/compat", docs::task),
     ("dist", "the static release binary, target/dist/gotrace", dist::task),
     ("measure", "CPU time and peak memory of one command, as one line (used by bench)", measure::task),
 ];

@@ -103,6 +103,7 @@ fn casts() {
         "print((int32)comm); print((string)arg0); print((struct T)arg0); print((string[8])comm); print((int8)(1, 2));",
         "print((typeof(nope))1); print((typeof($q) *)1);",
         "print((uint64)(int8[4])(int32)arg0); print((enum E)comm); print((int8[2])(x=1));",
+        "$k = kptr((int8 *)arg0); $k = (int8 *)((uint64)$k - 8); print(*$k); $u = (int8 *)arg1; $u = $k;",
     ]
     .iter()
     .map(|s| format!("{decl}u:./web:main.handler {{ {s} }}"))

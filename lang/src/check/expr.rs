@@ -422,7 +422,7 @@ impl Checker<'_> {
         let value = self.expr(operand)?;
         let space = match &value.ty {
             Type::Ptr { space, .. } => *space,
-            _ => self.default_space(),
+            _ => computed_from(&value).unwrap_or_else(|| self.default_space()),
         };
         let to = self.written_type(ty, space)?;
         let value = match (&value.ty, &to) {
@@ -569,5 +569,16 @@ impl hir::Expr {
     /// The same at another place of the script.
     pub(crate) fn with_span(self, span: Span) -> hir::Expr {
         hir::Expr { span, ..self }
+    }
+}
+
+/// Where a number points that was computed from a pointer in the same expression: `(uint64)$p - offsetof(struct T, m)`.
+fn computed_from(number: &hir::Expr) -> Option<AddrSpace> {
+    match (&number.kind, &number.ty) {
+        (_, Type::Ptr { space, .. }) => Some(*space),
+        (hir::ExprKind::Cast(of), _) => computed_from(of),
+        (hir::ExprKind::Binary(hir::BinOp::Add, a, b), _) => computed_from(a).or_else(|| computed_from(b)),
+        (hir::ExprKind::Binary(hir::BinOp::Sub, a, _), _) => computed_from(a),
+        _ => None,
     }
 }
