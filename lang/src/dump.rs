@@ -197,12 +197,12 @@ impl Dump<'_> {
     fn action(&self, action: &Action) -> String {
         let map = |id: &MapId| self.map(*id);
         match action {
-            Action::Printf(format) => format!("printf {} conversions", format.specs().count()),
+            Action::Printf(format) => format!("printf {} conversions", format.conversions()),
             Action::Report(severity, format) => {
-                format!("report {severity:?} {} conversions", format.specs().count())
+                format!("report {severity:?} {} conversions", format.conversions())
             }
-            Action::Cat(format) => format!("cat {} conversions", format.specs().count()),
-            Action::System(format) => format!("system {} conversions", format.specs().count()),
+            Action::Cat(format) => format!("cat {} conversions", format.conversions()),
+            Action::System(format) => format!("system {} conversions", format.conversions()),
             Action::Print => "print".into(),
             Action::PrintEntry(id) => format!("print entry of {}", map(id)),
             Action::PrintMap { map: id, top, div } => format!("print {} top {top} div {div}", map(id)),

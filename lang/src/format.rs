@@ -12,7 +12,7 @@ pub struct Format {
 pub enum Piece {
     /// Text that is printed as it is.
     Text(Vec<u8>),
-    /// A conversion; takes the next argument.
+    /// A conversion; takes the next argument, behind those for its width and precision.
     Conv(Spec),
 }
 
@@ -30,14 +30,32 @@ pub struct Spec {
     pub alt: bool,
     /// `0`: padded with zeros.
     pub zero: bool,
-    /// Least width in characters.
-    pub width: Option<u32>,
+    /// Least width.
+    pub width: Option<Size>,
     /// Least number of digits, or greatest number of bytes of a string.
-    pub precision: Option<u32>,
+    pub precision: Option<Size>,
     /// Only so many low bits of a number are shown (`%hd`: 16, `%hhd`: 8).
     pub bits: Option<u8>,
     /// What is printed.
     pub conv: Conv,
+}
+
+/// A width or a precision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Size {
+    /// Written in the format.
+    Fixed(u32),
+    /// `*`: an argument before the value. A negative width is left-justified, a negative precision is none.
+    Argument,
+}
+
+/// What an argument of a format is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Use {
+    /// The width or the precision of the next value.
+    Size,
+    /// The value of a conversion.
+    Value(Conv),
 }
 
 /// The conversion character.
@@ -157,12 +175,20 @@ impl Format {
         Ok(Format { pieces })
     }
 
-    /// The conversions in order.
-    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
-        self.pieces.iter().filter_map(|p| match p {
-            Piece::Conv(spec) => Some(spec),
-            Piece::Text(_) => None,
-        })
+    /// The number of conversions.
+    #[must_use]
+    pub fn conversions(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Conv(_))).count()
+    }
+
+    /// What the arguments are for, in order.
+    pub fn uses(&self) -> impl Iterator<Item = Use> {
+        let size = |size: Option<Size>| (size == Some(Size::Argument)).then_some(Use::Size);
+        let uses = move |piece: &Piece| match piece {
+            Piece::Conv(spec) => [size(spec.width), size(spec.precision), Some(Use::Value(spec.conv))],
+            Piece::Text(_) => [None; 3],
+        };
+        self.pieces.iter().flat_map(uses).flatten()
     }
 }
 
@@ -191,14 +217,11 @@ impl Spec {
             }
             text = after;
         }
-        (spec.width, text) = digits(text)?;
+        (spec.width, text) = size(text)?;
         if let Some(after) = text.strip_prefix(b".") {
-            let (precision, after) = digits(after)?;
-            spec.precision = Some(precision.unwrap_or(0));
+            let (precision, after) = size(after)?;
+            spec.precision = Some(precision.unwrap_or(Size::Fixed(0)));
             text = after;
-        }
-        if text.starts_with(b"*") {
-            return Err("a width or precision of `*` is not supported".into());
         }
         while let Some((modifier @ (b'h' | b'l' | b'L' | b'j' | b'z' | b't'), after)) = text.split_first() {
             if *modifier == b'h' {
@@ -219,8 +242,11 @@ impl Spec {
     }
 }
 
-/// The number at the start of the text, if there is one.
-fn digits(text: &[u8]) -> Result<(Option<u32>, &[u8]), String> {
+/// The number or `*` at the start of the text, if there is one.
+fn size(text: &[u8]) -> Result<(Option<Size>, &[u8]), String> {
+    if let Some(rest) = text.strip_prefix(b"*") {
+        return Ok((Some(Size::Argument), rest));
+    }
     let len = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let (number, rest) = text.split_at(len);
     if number.is_empty() {
@@ -228,7 +254,7 @@ fn digits(text: &[u8]) -> Result<(Option<u32>, &[u8]), String> {
     }
     let number = String::from_utf8_lossy(number);
     match number.parse::<u32>() {
-        Ok(n) if n <= MAX_WIDTH => Ok((Some(n), rest)),
+        Ok(n) if n <= MAX_WIDTH => Ok((Some(Size::Fixed(n)), rest)),
         _ => Err(format!("a width of {number} is more than {MAX_WIDTH}")),
     }
 }
@@ -242,13 +268,13 @@ mod tests {
 
     #[test]
     fn pieces() {
-        let format = Format::parse(b"a%%b %-10s|%08llx %+.3d%r%rx%rh").map(|f| f.pieces);
+        let format = Format::parse(b"a%%b %-10s|%08llx %+.3d%r%rx%rh%-*.*s").map(|f| f.pieces);
         insta::assert_debug_snapshot!(format);
     }
 
     #[test]
     fn malformed() {
-        for (text, at) in [("abc %", 4), ("%d %y", 3), ("%99999d", 0), ("%*d", 0), ("%-", 0)] {
+        for (text, at) in [("abc %", 4), ("%d %y", 3), ("%99999d", 0), ("%**d", 0), ("%*5d", 0), ("%-", 0)] {
             assert_eq!(Format::parse(text.as_bytes()).map_err(|e| e.at), Err(at), "{text}");
         }
     }

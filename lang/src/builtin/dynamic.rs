@@ -27,7 +27,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 2),
         signature: "goerr(ERROR), goerr(WORD, WORD)",
         doc: "The message of a Go error whose type keeps it in its members, as those of the standard library do, else the name of \
-              its type; `<nil>` for no error. Also given by the two words of the `error`.",
+              its type; `<nil>` for no error. Also given by the two words of the `error`, or of an \
+              `interface{}` as `goerr(gotype(WORD), WORD)`.",
         example: "uretprobe:./web:main.find { @[goerr(retval.err)] = count(); }",
         probes: IN_PROGRAMS,
         elsewhere: None,
@@ -47,10 +48,9 @@ fn gotype(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
 fn goerr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let interface = match call.args {
         [first, data] => {
-            let first = word(checker, first)?;
+            let (first, methods) = first_word(checker, first)?;
             let data = word(checker, data)?;
-            // `error` has a method, so its first word is never a type.
-            Interface { first, data, methods: true }
+            Interface { first, data, methods }
         }
         [arg] => match checker.interface(arg)? {
             Some(interface) => interface,
@@ -64,6 +64,16 @@ fn goerr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let (types, base) = checker.error_types(call.span)?;
     let error = GoError { words: (interface.first, interface.data), methods: interface.methods, base, types };
     Ok(Outcome::Value(Expr::new(ExprKind::GoError(Box::new(error)), Type::GoError, call.span)))
+}
+
+/// The first word of an interface that the script reads itself, and whether the interface has methods: `error` has one, so the word alone
+/// is never a type. `gotype(WORD)` says that it is, as in an `interface{}`.
+fn first_word(checker: &mut Checker<'_>, arg: &Ast) -> Checked<(Expr, bool)> {
+    let first = checker.expr(arg)?;
+    match (first.kind, first.ty) {
+        (ExprKind::Symbol(address), Type::GoTypeName) => Ok((*address, false)),
+        _ => Ok((word(checker, arg)?, true)),
+    }
 }
 
 /// A word of an interface that the script reads itself.

@@ -4,7 +4,7 @@ use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::{Expr as Ast, ExprKind as AstKind};
 use crate::check::{Call, Checked, Checker, Outcome, Value, with_article};
 use crate::diag::Problem;
-use crate::format::{Conv, Format};
+use crate::format::{Conv, Format, Use};
 use crate::hir::{Action, Agg, Expr, ExprKind, Severity, StmtKind};
 use crate::span::Span;
 use crate::types::Type;
@@ -16,7 +16,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, usize::MAX),
         signature: "printf(FORMAT [, VALUE, …])",
         doc: "Prints by a format: `%d %i %u %o %x %X %c %p` for numbers, `%s` for any value, `%r %rx %rh` for buffers, with \
-              flags, width and precision as in C.",
+              flags, width and precision as in C; a width or precision of `*` is an argument before the value.",
         example: "uprobe:./web:main.f { printf(\"%-16s %6d %s\\n\", comm, pid, func); }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -136,8 +136,7 @@ fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec
     let [format_arg, values @ ..] = call.args else { return checker.no_arguments(call) };
     let format = parse_format(checker, format_arg);
     // What `%s` prints is read whole.
-    let is_text =
-        |n: usize| format.as_ref().is_ok_and(|f| f.specs().nth(n).is_some_and(|s| s.conv == Conv::Text));
+    let is_text = |n: usize| format.as_ref().is_ok_and(|f| f.uses().nth(n) == Some(Use::Value(Conv::Text)));
     let value = |(n, v): (usize, &Ast)| if is_text(n) { checker.shown(v) } else { checker.expr(v) };
     let checked: Vec<Checked<Expr>> = values.iter().enumerate().map(value).collect();
     let format = format?;
@@ -147,7 +146,7 @@ fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec
             format!("{}() takes at most {MAX_VALUES} values", call.name.text),
         ));
     }
-    let wanted = format.specs().count();
+    let wanted = format.uses().count();
     if wanted != values.len() {
         let problem = Problem::error(
             call.span,
@@ -164,8 +163,12 @@ fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec
     }
     let values = checked.into_iter().collect::<Checked<Vec<Expr>>>()?;
     let mut fits = Ok(());
-    for (spec, value) in format.specs().zip(&values) {
-        if let Err(stop) = check_conversion(checker, spec.conv, value) {
+    for (use_, value) in format.uses().zip(&values) {
+        let checked = match use_ {
+            Use::Size => check_size(checker, value),
+            Use::Value(conv) => check_conversion(checker, conv, value),
+        };
+        if let Err(stop) = checked {
             fits = Err(stop);
         }
     }
@@ -185,6 +188,14 @@ fn parse_format(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Format> {
         let span = if plain { Span::new(start, (start + 2).min(arg.span.end as usize)) } else { arg.span };
         checker.fail(Problem::error(span, error.message))
     })
+}
+
+fn check_size(checker: &mut Checker<'_>, value: &Expr) -> Checked<()> {
+    if matches!(value.ty, Type::Int { .. }) {
+        return Ok(());
+    }
+    let message = format!("a width or precision of `*` is an integer, this is {}", with_article(&value.ty));
+    checker.fail(Problem::error(value.span, message).help("the value that is printed comes behind it"))
 }
 
 fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Checked<()> {

@@ -6,7 +6,7 @@
 
 use super::{Context, goform, text};
 use crate::value::{Int, Value};
-use lang::format::{Conv, FloatForm, Format, Piece, Spec};
+use lang::format::{Conv, FloatForm, Format, Piece, Size, Spec};
 
 /// Widest field: a format is part of the script, but a number in it may be a slip.
 const MAX_WIDTH: u32 = 1 << 16;
@@ -18,8 +18,19 @@ pub fn format(out: &mut Vec<u8>, format: &Format, args: &[Value], cx: &Context) 
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Conv(spec) => {
+                let mut spec = spec.clone();
+                if spec.width == Some(Size::Argument) {
+                    let width = size(args.next());
+                    spec.left |= width < 0;
+                    spec.width = Some(Size::Fixed(u32::try_from(width.unsigned_abs()).unwrap_or(u32::MAX)));
+                }
+                if spec.precision == Some(Size::Argument) {
+                    let precision = size(args.next());
+                    let given = precision >= 0;
+                    spec.precision = given.then(|| Size::Fixed(u32::try_from(precision).unwrap_or(u32::MAX)));
+                }
                 if let Some(arg) = args.next() {
-                    convert(out, spec, arg, cx);
+                    convert(out, &spec, arg, cx);
                 }
             }
         }
@@ -32,6 +43,27 @@ pub fn to_bytes(format: &Format, args: &[Value], cx: &Context) -> Vec<u8> {
     let mut shown = Vec::new();
     self::format(&mut shown, format, args, cx);
     shown
+}
+
+/// The argument that stands for a width or precision.
+fn size(arg: Option<&Value>) -> i128 {
+    arg.and_then(as_integer).map_or(0, Int::value)
+}
+
+/// The least width in characters.
+fn width(spec: &Spec) -> usize {
+    match spec.width {
+        Some(Size::Fixed(chars)) => chars.min(MAX_WIDTH) as usize,
+        Some(Size::Argument) | None => 0,
+    }
+}
+
+/// The precision, if the conversion has one.
+fn precision(spec: &Spec) -> Option<u32> {
+    match spec.precision {
+        Some(Size::Fixed(n)) => Some(n),
+        Some(Size::Argument) | None => None,
+    }
 }
 
 fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
@@ -63,7 +95,7 @@ fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
 /// `%s`. A precision cuts strings; cutting anything else would make a wrong value of it.
 fn own_form(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
     let mut shown = Vec::new();
-    match (arg, spec.precision) {
+    match (arg, precision(spec)) {
         (Value::Text(t), Some(most)) if (most as usize) < t.bytes.len() => {
             shown.extend(t.bytes.iter().take(most as usize));
         }
@@ -122,13 +154,13 @@ fn number(out: &mut Vec<u8>, spec: &Spec, n: Int) {
         Conv::Pointer => ("", "0x", format!("{bits:x}")),
         _ => ("", "", bits.to_string()),
     };
-    let least = spec.precision.unwrap_or(1).min(MAX_WIDTH) as usize;
+    let least = precision(spec).unwrap_or(1).min(MAX_WIDTH) as usize;
     // A precision of 0 shows nothing for 0.
     let digits = if least == 0 && bits == 0 { String::new() } else { format!("{digits:0>least$}") };
     // The 0 of %#o counts as a digit of the precision.
     let prefix = if spec.conv == Conv::Octal && digits.starts_with('0') { "" } else { prefix };
     let head = sign.len() + prefix.len();
-    let width = spec.width.unwrap_or(0).min(MAX_WIDTH) as usize;
+    let width = width(spec);
     // Zeros go between sign and digits, and only where neither `-` nor a precision rules them out.
     let digits = if spec.zero && !spec.left && spec.precision.is_none() {
         let least = width.saturating_sub(head);
@@ -141,14 +173,14 @@ fn number(out: &mut Vec<u8>, spec: &Spec, n: Int) {
 
 /// A floating-point number in one of C's forms.
 fn float(out: &mut Vec<u8>, spec: &Spec, f: f64, form: FloatForm) {
-    let digits = goform::c_float(f, form, spec.precision);
+    let digits = goform::c_float(f, form, precision(spec));
     let sign = match f.is_sign_negative() && !f.is_nan() {
         true => "-",
         false if spec.plus => "+",
         false if spec.space => " ",
         false => "",
     };
-    let width = spec.width.unwrap_or(0).min(MAX_WIDTH) as usize;
+    let width = width(spec);
     let zeros = if spec.zero && !spec.left && f.is_finite() { width.saturating_sub(sign.len()) } else { 0 };
     pad(out, spec, format!("{sign}{digits:0>zeros$}").as_bytes());
 }
@@ -157,7 +189,7 @@ fn float(out: &mut Vec<u8>, spec: &Spec, f: f64, form: FloatForm) {
 fn pad(out: &mut Vec<u8>, spec: &Spec, shown: &[u8]) {
     // Bytes that continue a UTF-8 sequence do not start a character.
     let length = shown.iter().filter(|b| **b & 0xc0 != 0x80).count();
-    let missing = (spec.width.unwrap_or(0).min(MAX_WIDTH) as usize).saturating_sub(length);
+    let missing = width(spec).saturating_sub(length);
     let spaces = std::iter::repeat_n(b' ', missing);
     if spec.left {
         out.extend_from_slice(shown);
@@ -203,8 +235,8 @@ mod tests {
             || (&rest[..rest.len() - conv.len()], None),
             |(width, precision)| (width, Some(precision.parse().unwrap_or(0))),
         );
-        spec.width = width.parse().ok();
-        spec.precision = precision;
+        spec.width = width.parse().ok().map(Size::Fixed);
+        spec.precision = precision.map(Size::Fixed);
         spec.conv = match conv {
             "d" => Conv::Signed,
             "u" => Conv::Unsigned,
@@ -335,6 +367,24 @@ mod tests {
         assert_eq!(show("s", &buffer), r"[a\x00b\xff]");
         assert_eq!(show("20r", &Value::Buffer(b"ab".to_vec())), "[                  ab]");
         assert_eq!(show("-20rx", &Value::Buffer(b"ab".to_vec())), r"[\x61\x62            ]");
+    }
+
+    #[test]
+    fn widths_that_are_arguments() {
+        let wide = |conversion: &str, width: Value, arg: Value| {
+            let mut spec = spec(conversion);
+            spec.width = Some(Size::Argument);
+            let pieces = vec![Piece::Conv(spec), Piece::Text(b"|".to_vec())];
+            let mut out = Vec::new();
+            format(&mut out, &Format { pieces }, &[width, arg], &context());
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        assert_eq!(wide("d", int(4), int(7)), "   7|");
+        assert_eq!(wide("0d", int(4), int(7)), "0007|");
+        assert_eq!(wide("s", int(-4), str("a")), "a   |");
+        assert_eq!(wide("-s", int(4), str("a")), "a   |");
+        assert_eq!(wide("s", int(0), str("a")), "a|");
+        assert_eq!(wide("s", int(i64::MIN), str("a")).len(), MAX_WIDTH as usize + 1);
     }
 
     #[test]
