@@ -35,6 +35,8 @@ pub enum StackMode {
     Perf,
     /// Addresses only.
     Raw,
+    /// Names only, on one line from the outermost caller on, as flame graphs are made from.
+    Folded,
 }
 
 /// A structure or union: declared by the script, or the record of a tracepoint, or of the traced program.

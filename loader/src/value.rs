@@ -307,6 +307,8 @@ pub enum Mode {
     Perf,
     /// Addresses.
     Raw,
+    /// Names on one line, the outermost caller first.
+    Folded,
 }
 
 /// Bytes that are not what their type says.
@@ -584,6 +586,7 @@ fn stack(bytes: &[u8], kind: StackKind, mode: StackMode, limit: u16) -> Stack {
             StackMode::Bpftrace => Mode::Symbols,
             StackMode::Perf => Mode::Perf,
             StackMode::Raw => Mode::Raw,
+            StackMode::Folded => Mode::Folded,
         },
     }
 }

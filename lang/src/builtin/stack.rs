@@ -13,8 +13,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Variable,
         args: (0, 2),
         signature: "ustack([MODE,] [LIMIT])",
-        doc: "The stack of the current program. Modes are `bpftrace` (one `symbol+offset` a line, the default), `perf` and \
-              `raw`; the limit is the number of frames, 127 if it is left out.",
+        doc: "The stack of the current program. Modes are `bpftrace` (one `symbol+offset` a line, the default), `perf`, \
+              `raw` and `folded`; the limit is the number of frames, 127 if it is left out.",
         example: "uprobe:./web:runtime.mallocgc { @[ustack(5)] = count(); }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -34,8 +34,12 @@ pub(super) const ENTRIES: &[Builtin] = &[
 ];
 
 /// The print forms by name.
-const MODES: &[(&str, StackMode)] =
-    &[("bpftrace", StackMode::Bpftrace), ("perf", StackMode::Perf), ("raw", StackMode::Raw)];
+const MODES: &[(&str, StackMode)] = &[
+    ("bpftrace", StackMode::Bpftrace),
+    ("perf", StackMode::Perf),
+    ("raw", StackMode::Raw),
+    ("folded", StackMode::Folded),
+];
 
 /// Most frames that the kernel records (`/proc/sys/kernel/perf_event_max_stack`).
 const MAX_FRAMES: i64 = 127;
@@ -63,7 +67,7 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
                 }
                 None => {
                     let problem = Problem::error(arg.span, "this is no form of a stack")
-                        .note("forms are bpftrace, perf and raw")
+                        .note("forms are bpftrace, perf, raw and folded")
                         .did_you_mean(name, MODES.iter().map(|(known, _)| *known));
                     return checker.fail(problem);
                 }

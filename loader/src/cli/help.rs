@@ -15,7 +15,7 @@ Trace Linux programs, above all Go programs, with small scripts.
 
   gotrace -e 'uprobe:./web:main.* { @[func] = count(); }' -c ./web
   gotrace -e 'uretprobe:./web:main.f { print(retval); }' -p $(pidof web)
-  gotrace golatency ./web 'main.*'
+  gotrace golatency 'main.*' ./web
 
 Commands, each with its own help (gotrace help list):
   list      probes that match:   gotrace list -v 'uprobe:./web:net/http.*'
@@ -56,7 +56,7 @@ Examples:
   gotrace list 'uretprobe:./web:main.*'   those whose return can be traced
   gotrace list -v 'tracepoint:sched:*'    events of the kernel with their fields
   gotrace list openat                     events with that in their name
-  gotrace list golatency ./web 'main.*'   what a script attaches to";
+  gotrace list golatency 'main.*' ./web   what a script attaches to";
 
 /// Behind the help of `gotrace tools`.
 pub(super) const TOOLS: &str = "\

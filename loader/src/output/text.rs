@@ -176,6 +176,9 @@ fn symbol(out: &mut Vec<u8>, side: Side, pid: u32, address: u64, cx: &Context) {
 
 /// A stack starts on a line of its own, so that the frames stand in one column whatever comes before them.
 fn stack(out: &mut Vec<u8>, stack: &Stack, cx: &Context) {
+    if stack.mode == Mode::Folded {
+        return push(out, &folded(stack, cx));
+    }
     push(out, "\n");
     for (depth, address) in stack.frames.iter().enumerate() {
         if stack.mode == Mode::Raw {
@@ -186,6 +189,19 @@ fn stack(out: &mut Vec<u8>, stack: &Stack, cx: &Context) {
             push(out, &frame_line(frame, *address, stack.mode));
         }
     }
+}
+
+/// The names of a stack on one line with `;` between, the outermost caller first.
+fn folded(stack: &Stack, cx: &Context) -> String {
+    let mut names = Vec::new();
+    for (depth, address) in stack.frames.iter().enumerate() {
+        let frames = cx.symbols.frames(stack.kind, stack.pid, *address, depth > 0);
+        names.extend(
+            frames.iter().map(|f| f.function.clone().unwrap_or_else(|| format!("{address:#x}").into())),
+        );
+    }
+    names.reverse();
+    names.join(";")
 }
 
 fn frame_line(frame: &Frame, address: u64, mode: Mode) -> String {
@@ -309,6 +325,10 @@ pub(crate) mod tests {
         assert_eq!(shown(&user_stack(&frames, Mode::Symbols)), want);
         let want = "\n\t1000 main.f+12 (/bin/web)\n\t55cc 0x55cc ([unknown])\n";
         assert_eq!(shown(&user_stack(&[0x1000, 0x55cc], Mode::Perf)), want);
+        assert_eq!(
+            shown(&user_stack(&[0x2000, 0x1000, 0x55cc], Mode::Folded)),
+            "0x55cc;main.f;main.(*T).g;main.clamp"
+        );
         assert_eq!(shown(&user_stack(&frames, Mode::Raw)), "\n1000\n2000\n55cc\n");
         let kernel =
             Stack { frames: vec![0xffff_ffff_8140_0005], pid: 1, kind: Side::Kernel, mode: Mode::Perf };
