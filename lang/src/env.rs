@@ -110,6 +110,8 @@ pub enum ProgramOf<'a> {
 /// A Go program whose threads are recognised wherever a probe fires: by the file that their process runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GoProgram {
+    /// How [`Env::go_struct`] knows it.
+    pub binary: String,
     /// Its file.
     pub file: FileIdentity,
     /// Where its threads keep the current goroutine.

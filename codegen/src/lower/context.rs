@@ -357,7 +357,10 @@ impl Lower<'_, '_> {
     /// The `runtime.g` of the current goroutine; on g0, whose id is 0, that of the goroutine it serves.
     fn served_g(&mut self, e: &Expr) -> Value {
         let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else {
-            return self.unavailable(e, "curg");
+            return match self.unit.go_program {
+                Some(program) => self.g_of_thread(program, e).into(),
+                None => self.unavailable(e, "curg"),
+            };
         };
         self.once(Once::CurrentG, |lower| {
             let g = lower.current_g(goroutine, e);

@@ -28,10 +28,11 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (0, 0),
         signature: "curg",
         doc: "The current goroutine: a pointer to the program's own `runtime.g`, with the members that its release has \
-              (`curg.goid`, `curg.parentGoid`, `curg.startpc`, `curg.gopc`, `curg.waitreason`). Null when there is none.",
+              (`curg.goid`, `curg.parentGoid`, `curg.startpc`, `curg.gopc`, `curg.waitreason`). Null when there is none. In \
+              a probe that is not in Go code it is found as `goid` is.",
         example: "uprobe:./web:main.* { @[gofunc(curg.startpc), curg.goid] = count(); }",
-        probes: IN_PROGRAMS,
-        elsewhere: Some("the type of a goroutine is looked up in the program that a uprobe names"),
+        probes: IN_THREADS,
+        elsewhere: Some("this probe fires for no thread of the program: keep it in a map where one does"),
         check: current_g,
     },
     Builtin {
@@ -58,10 +59,17 @@ pub(super) const ENTRIES: &[Builtin] = &[
 ];
 
 fn current_g(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let in_program = matches!(checker.target().attach, Attach::Uprobe { .. });
+    if !in_program {
+        find_program(checker, call)?;
+    }
     let g = Struct::named(StructKind::Struct, "runtime.g");
     let is_known = checker.go_struct(&g).is_some();
     let ty = Type::Ptr { to: Box::new(Type::Struct(Arc::new(g))), space: AddrSpace::User };
-    let found = goroutine(checker, call, Node::CurrentG, ty, "`tid` is the id of the thread")?;
+    let found = match in_program {
+        true => goroutine(checker, call, Node::CurrentG, ty, "`tid` is the id of the thread")?,
+        false => Outcome::Value(Expr::new(ExprKind::Builtin(Node::CurrentG), ty, call.span)),
+    };
     if is_known {
         return Ok(found);
     }

@@ -167,7 +167,8 @@ impl Checker<'_> {
 
     /// A Go structure with its members.
     pub(crate) fn go_struct(&self, s: &Struct) -> Option<Arc<Struct>> {
-        let binary = self.target().binaries.first()?;
+        let of_threads = || self.go_program.as_ref().map(|program| &program.binary);
+        let binary = self.target().binaries.first().or_else(of_threads)?;
         self.env.go_struct(binary, &s.name).map(Arc::new)
     }
 

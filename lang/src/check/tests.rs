@@ -308,9 +308,11 @@ impl Env for TestEnv {
 
     fn go_program(&self, which: ProgramOf<'_>) -> Result<GoProgram, EnvError> {
         match which {
-            ProgramOf::Binary("./web") => {
-                Ok(GoProgram { file: FileIdentity { device: 0x80_0001, inode: 1234 }, goroutine: GOROUTINE })
-            }
+            ProgramOf::Binary("./web") => Ok(GoProgram {
+                binary: "./web".into(),
+                file: FileIdentity { device: 0x80_0001, inode: 1234 },
+                goroutine: GOROUTINE,
+            }),
             _ => Err(EnvError { message: "`/bin/sh` is no Go program".into(), ..EnvError::default() }),
         }
     }

@@ -11,13 +11,13 @@ use std::path::Path;
 /// Bits of the minor number in the kernel's `dev_t` (include/linux/kdev_t.h).
 const MINOR_BITS: u32 = 20;
 
-/// What is known of a Go program. `name` is for messages.
+/// What is known of a Go program. `name` is how the script, or a message, names it.
 pub(super) fn go_program(file: &Binary, name: &str) -> Result<GoProgram, EnvError> {
     let failed = |message: String| EnvError { message, ..EnvError::default() };
     let go = file.go().map_err(|e| failed(e.to_string()))?;
     let go = go.ok_or_else(|| failed(format!("`{name}` is no Go program")))?;
     let file = identity(file.path()).ok_or_else(|| failed(format!("`{name}` cannot be looked at")))?;
-    Ok(GoProgram { file, goroutine: uprobe::goroutine(go) })
+    Ok(GoProgram { binary: name.to_owned(), file, goroutine: uprobe::goroutine(go) })
 }
 
 /// Device and inode of a file as the kernel's structures have them. `stat` tells other devices on file systems with several
