@@ -115,7 +115,7 @@ struct Module {
 
 /// How often, and how long apart, the mappings of a process are looked at that is executing its program. The kernel maps
 /// it within some ten microseconds, unless the machine is very busy.
-const EXEC_TRIES: u32 = 250;
+const EXEC_TRIES: u32 = 500;
 const EXEC_PAUSE: Duration = Duration::from_micros(200);
 
 impl Symbolizer {
@@ -149,17 +149,25 @@ impl Symbolizer {
     /// Learns the mappings of a process that is just executing its program: what was known is void, and the new
     /// mappings appear in a moment. Until then it is a copy of this one.
     pub fn note_started(&self, pid: u32) {
-        let own = Identity::of(&Process::new(std::process::id())).map(|own| own.program);
+        let process = Process::new(pid);
+        let program = |of: &Process| Identity::of(of).map(|of| of.program);
+        let own = program(&Process::new(std::process::id()));
         for _ in 0..EXEC_TRIES {
-            self.processes.borrow_mut().remove(&pid);
-            self.note_process(pid);
-            let is_other = |known: &Known| known.identity.map(|of| of.program) != own;
-            let is_set_up = |known: &Known| is_other(known) && known.space.is_set_up();
-            if self.processes.borrow().get(&pid).is_none_or(is_set_up) {
+            // While the kernel replaces the program, the process has none for a moment, which says nothing.
+            if let Some(identity) = Identity::of(&process).filter(|new| Some(new.program) != own)
+                && let Some(known) =
+                    self.learn(&process, Some(identity)).filter(|known| known.space.is_set_up())
+            {
+                self.processes.borrow_mut().insert(pid, known);
                 return;
+            }
+            if !process.exists() {
+                break;
             }
             std::thread::sleep(EXEC_PAUSE);
         }
+        // What is known may still be the copy: the first answer that names the process asks again, however soon it comes.
+        self.processes.borrow_mut().remove(&pid);
     }
 
     /// Names a binary that is traced. Addresses of processes that ended too soon are looked up in it when it is always
@@ -378,6 +386,14 @@ mod tests {
     #[inline(never)]
     fn somewhere(n: u64) -> u64 {
         black_box(n) + 1
+    }
+
+    /// This process never becomes another program, as a child does not in time on a machine that is very busy.
+    #[test]
+    fn a_process_that_has_not_executed_its_program_is_asked_again() {
+        let symbols = Symbolizer::new();
+        symbols.note_started(std::process::id());
+        assert!(symbols.processes.borrow().is_empty());
     }
 
     #[test]
