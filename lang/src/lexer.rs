@@ -4,10 +4,13 @@
 //! character, so the lexer knows where it is: at the top level it reads attach points by hand, elsewhere it lets
 //! [`logos`] find the tokens. Items are parsed one by one; an error in one does not touch the next.
 
+mod preprocessor;
+
 use crate::diag::{Problem, Problems};
 use crate::span::Span;
 use crate::token::{LexError, Tok};
 use logos::Logos;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// A token and its place.
@@ -26,6 +29,8 @@ pub struct Lexed<'i> {
     pub items: Vec<Item<'i>>,
     /// Text that is no token, unclosed braces, what gotrace does not have.
     pub problems: Problems,
+    /// There are lines of a preprocessor, which belong to no item.
+    pub preprocessed: bool,
 }
 
 /// The tokens of one top-level item.
@@ -43,12 +48,21 @@ const MAX_NESTING: usize = 128;
 /// Cuts the source into items of tokens.
 #[must_use]
 pub fn lex(source: &str) -> Lexed<'_> {
-    let mut lexer = Lexer { source, at: 0, out: Lexed::default(), item: Item::default(), too_deep: false };
+    let mut lexer = Lexer {
+        source,
+        at: 0,
+        out: Lexed::default(),
+        item: Item::default(),
+        too_deep: false,
+        defines: HashMap::new(),
+        branches: Vec::new(),
+    };
     if source.len() >= u32::MAX as usize {
         lexer.out.problems.push(Problem::general("the script is larger than 4 GiB"));
         return lexer.out;
     }
     lexer.script();
+    lexer.open_branches();
     lexer.out
 }
 
@@ -80,6 +94,10 @@ struct Lexer<'i> {
     item: Item<'i>,
     /// The nesting limit was reported.
     too_deep: bool,
+    /// What `#define` gave names to.
+    defines: HashMap<&'i str, Vec<Tok<'i>>>,
+    /// The `#ifdef` and `#ifndef` that no `#endif` has come for yet.
+    branches: Vec<Span>,
 }
 
 /// A run of ordinary tokens, by what ends it.
@@ -179,14 +197,6 @@ impl<'i> Lexer<'i> {
         if !item.tokens.is_empty() {
             self.out.items.push(item);
         }
-    }
-
-    fn preprocessor_line(&mut self) {
-        let len = self.rest().find('\n').unwrap_or(self.rest().len());
-        let problem = Problem::error(Span::new(self.at, self.at + len), "gotrace has no preprocessor")
-            .help("write the value itself, or declare the structure: `struct T { int32 x; };`");
-        self.out.problems.push(problem);
-        self.at += len;
     }
 
     fn unknown_item(&mut self, word: &str) {
@@ -355,7 +365,14 @@ impl<'i> Lexer<'i> {
                 self.at = self.source.len();
                 return;
             }
-            self.item.tokens.push(Token { tok, span });
+            match tok {
+                // What stands for the name has its place.
+                Tok::Ident(name) if self.defines.contains_key(name) => {
+                    let tokens = self.defines.get(name).into_iter().flatten();
+                    self.item.tokens.extend(tokens.map(|tok| Token { tok: *tok, span }));
+                }
+                _ => self.item.tokens.push(Token { tok, span }),
+            }
             let done = match until {
                 Until::Block => tok == Tok::RBrace && open.is_empty(),
                 Until::Predicate => tok == Tok::PredicateClose,

@@ -85,6 +85,31 @@ fn scripts() {
 }
 
 #[test]
+fn constants_and_branches() {
+    let types = "#ifndef BPFTRACE_HAVE_BTF\n#include <linux/sched.h>\n#ifdef X\n#else\n#endif\nstruct T { int a; };\n#else\n";
+    assert_text!(trees(&[
+        &format!(
+            "{types}#define AF_INET 2 // IPv4\n#define BOTH (AF_INET | 8)\n#endif\nbegin /AF_INET == 2/ {{ print(BOTH + x.y); }}"
+        ),
+        "#define A\n#ifdef A\nbegin { f(A); }\n#else\n}}}\n#endif\nend { }",
+        "#define A 1 +\nbegin { print(A); }\nend { print(A 2); }",
+        "#define F(x) x\n#define G { }\n#define\n#undef A\n#ifdef\n#endif\nbegin { }",
+        "#else\n#endif\n#ifdef A\nbegin { }",
+        "#include <linux/fs.h>\nbegin { print(A); }",
+    ]));
+}
+
+#[test]
+fn what_a_name_stands_for_has_a_limit() {
+    let mut source = String::from("#define A0 1 + 1\n");
+    for n in 1..40 {
+        source += &format!("#define A{n} A{} + A{}\n", n - 1, n - 1);
+    }
+    let (_, problems) = parse("t.gt", &source);
+    assert!(problems.render("t.gt", &source, false).contains("stands for too much text"));
+}
+
+#[test]
 fn syntax_errors() {
     assert_text!(trees(&[
         "begin { $x = 1 $y = 2; print($y) print($x); }",

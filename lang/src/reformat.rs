@@ -3,7 +3,7 @@
 //! A statement stands on a line of its own, four spaces deep for each brace around it. A block that is written on one line stays there
 //! when it fits; line breaks inside of statements and single empty lines are kept.
 
-use crate::diag::Problems;
+use crate::diag::{Problem, Problems};
 use crate::lexer::{self, Token};
 use crate::token::Tok;
 
@@ -15,13 +15,17 @@ const INDENT: usize = 4;
 /// The script in the usual layout.
 ///
 /// # Errors
-/// Its syntax errors.
+/// Its syntax errors, and lines of a preprocessor.
 pub fn reformat(source_name: &str, source: &str) -> Result<String, Problems> {
     let (_, problems) = crate::parse(source_name, source);
     if problems.has_errors() {
         return Err(problems);
     }
     let lexed = lexer::lex(source);
+    if lexed.preprocessed {
+        let problem = Problem::general("a script with `#define` or `#ifdef` cannot be formatted");
+        return Err(problem.note("what its braces are depends on these lines").into());
+    }
     let mut tokens: Vec<Token<'_>> = Vec::new();
     let mut starts = Vec::new();
     for item in &lexed.items {

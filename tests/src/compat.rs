@@ -42,6 +42,8 @@ pub enum Proof {
     Rejected(String, String),
     /// Arguments with which gotrace succeeds, as a shell reads them.
     Command(String),
+    /// Arguments that gotrace refuses, and how its message begins.
+    Failing(String, String),
 }
 
 /// A group of rows.
@@ -104,8 +106,9 @@ fn read(text: &str) -> Result<Vec<Section>, String> {
             ("~", _) => row.proofs.push(Proof::Read(value)),
             ("-", _) => row.proofs.push(Proof::Rejected(value, String::new())),
             ("$", _) => row.proofs.push(Proof::Command(value)),
-            ("!", Some(Proof::Rejected(_, message))) => *message = value,
-            _ => return Err(fault("is none of works, differs, refused, +, ~, -, ! and $")),
+            ("%", _) => row.proofs.push(Proof::Failing(value, String::new())),
+            ("!", Some(Proof::Rejected(_, message) | Proof::Failing(_, message))) => *message = value,
+            _ => return Err(fault("is none of works, differs, refused, +, ~, -, $, % and !")),
         }
     }
     Ok(sections)

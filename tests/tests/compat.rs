@@ -21,7 +21,7 @@ fn prove(proof: &Proof, file: &std::path::Path) -> Result<(), Fault> {
             fs::write(file, script)?;
             command.args(["-d", "ast"]).arg(file);
         }
-        Proof::Command(arguments) => {
+        Proof::Command(arguments) | Proof::Failing(arguments, _) => {
             let program = command.get_program().to_owned();
             command = Command::new("sh");
             command.current_dir(root()).arg("-c").arg(format!("exec \"$0\" {arguments}")).arg(program);
@@ -30,7 +30,7 @@ fn prove(proof: &Proof, file: &std::path::Path) -> Result<(), Fault> {
     let output = command.output()?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     match proof {
-        Proof::Rejected(script, message) => {
+        Proof::Rejected(script, message) | Proof::Failing(script, message) => {
             let error = stderr.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default();
             if output.status.code() != Some(1) || message.is_empty() || !error.starts_with(message) {
                 return Err(format!("{script}\nexpected: {message}\nfound:    {error}").into());
@@ -48,8 +48,8 @@ fn prove(proof: &Proof, file: &std::path::Path) -> Result<(), Fault> {
 /// What a row must have: what works is shown to work, what is refused to be refused.
 fn is_proven(row: &Row) -> bool {
     row.proofs.iter().any(|proof| match (&row.status, proof) {
-        (Status::Refused(_), proof) => matches!(proof, Proof::Rejected(..)),
-        (_, Proof::Rejected(..)) => row.id.starts_with('E') || row.id == "X05",
+        (Status::Refused(_), proof) => matches!(proof, Proof::Rejected(..) | Proof::Failing(..)),
+        (_, Proof::Rejected(..) | Proof::Failing(..)) => row.id.starts_with('E') || row.id == "X05",
         _ => true,
     })
 }

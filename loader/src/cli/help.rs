@@ -24,6 +24,7 @@ Commands, each with its own help (gotrace help list):
   check     parse and type-check scripts, without running them
   fmt       scripts in the usual layout
   info      what this kernel and this user can do
+  completions SHELL    for bash, zsh or fish
 
 Options:
   -e PROGRAM      run this text:               -e 'begin { print(1); exit(); }'
@@ -82,6 +83,13 @@ pub(super) const FMT: &str = "\
 Examples:
   gotrace fmt x.gt           shows it
   gotrace fmt -w *.gt *.bt   writes them";
+
+/// Behind the help of `gotrace completions`.
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  gotrace completions bash > /etc/bash_completion.d/gotrace
+  gotrace completions zsh > /usr/share/zsh/site-functions/_gotrace
+  gotrace completions fish > ~/.config/fish/completions/gotrace.fish";
 
 /// Behind the help of `gotrace info`.
 pub(super) const INFO: &str = "\

@@ -3,6 +3,7 @@
 mod answer;
 mod build;
 mod check;
+mod completions;
 mod dump;
 mod error;
 mod fmt;
@@ -142,6 +143,12 @@ enum Command {
         #[arg(required = true)]
         scripts: Vec<String>,
     },
+    /// Shows what completes gotrace's command line in a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Shows what this kernel and this user can do
     #[command(after_help = help::INFO)]
     Info,
@@ -242,6 +249,7 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Build { script, output, args }) => build::build(&script, &output, args, color),
         Some(Command::Check { scripts }) => check::check(&scripts, color),
         Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
+        Some(Command::Completions { shell }) => completions::completions(shell),
         Some(Command::Info) => info::info(),
     }
 }
