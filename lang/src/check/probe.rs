@@ -170,7 +170,7 @@ pub(crate) fn resolve<'a>(
         }
     }
     let Resolver { targets, functions, ignored, problems, .. } = resolver;
-    if targets.iter().all(|t| t.waits_for_nothing()) {
+    if targets.iter().all(Target::waits_for_nothing) {
         // Some may be missing, but not all: what was looked for is told once, although returns are mostly looked for too.
         let mut told = HashSet::new();
         ignored.into_iter().filter(|p| told.insert(p.message.clone())).for_each(|p| problems.push(p));

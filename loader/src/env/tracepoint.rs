@@ -4,6 +4,7 @@ use inspect::glob::Glob;
 use inspect::tracefs::{Field as RawField, Shape, Tracefs};
 use lang::env::{EnvError, Match, Tracepoint};
 use lang::types::{AddrSpace, Field, FieldForm, Struct, StructKind, Type};
+use std::sync::Arc;
 
 /// All tracepoints of a category and event, wildcards expanded.
 pub(super) fn resolve(category: &str, event: &str) -> Result<Vec<Match>, EnvError> {
@@ -91,8 +92,12 @@ fn scalar(raw: &RawField, space: AddrSpace) -> Option<Type> {
     Some(Type::Ptr { to, space })
 }
 
-/// The integer type of a C name, for what pointers point to.
+/// The type of a C name, for what pointers point to. What members a structure has is looked up when one is asked for.
 fn element(c_type: &str) -> Option<Type> {
+    let mut words = c_type.split_whitespace().filter(|w| !matches!(*w, "const" | "__user"));
+    if let (Some("struct"), Some(name), None) = (words.next(), words.next(), words.next()) {
+        return Some(Type::Struct(Arc::new(Struct::named(StructKind::Struct, name))));
+    }
     let words: Vec<&str> =
         c_type.split_whitespace().filter(|w| !matches!(*w, "const" | "struct" | "__user")).collect();
     Some(match words.as_slice() {
