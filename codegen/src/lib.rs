@@ -204,6 +204,7 @@ fn kind_name(attach: &Attach) -> &'static str {
         Attach::Signal => "signal",
         Attach::Perf { event, .. } if event.hardware => "hardware",
         Attach::Perf { .. } => "software",
+        Attach::Uprobe { class, .. } if class.usdt.is_some() => "usdt",
         Attach::Uprobe { ret: false, .. } => "uprobe",
         Attach::Uprobe { ret: true, .. } => "uretprobe",
     }

@@ -32,5 +32,6 @@ pub mod process;
 mod symbols;
 pub mod tracefs;
 pub mod uprobe;
+pub mod usdt;
 
 pub use error::Error;

@@ -245,6 +245,8 @@ pub struct NamedSite {
     pub function: String,
     /// File offset that the kernel attaches to.
     pub offset: u64,
+    /// File offset of the semaphore of a USDT probe, which the kernel counts up while the site is traced; 0 for none.
+    pub semaphore: u32,
 }
 
 /// A site of a checked program.
@@ -254,6 +256,8 @@ pub struct Site {
     pub offset: u64,
     /// Index into [`crate::hir::Program::functions`].
     pub function: u32,
+    /// As [`NamedSite::semaphore`].
+    pub semaphore: u32,
 }
 
 impl Site {
@@ -278,6 +282,45 @@ pub struct UprobeClass {
     /// Offset in bytes from the stack pointer of the first result of [`Abi::GoStack`] functions, at a
     /// [`Stop::ReturnInsn`]; `None` when it is not known or the convention does not need it.
     pub result_offset: Option<u32>,
+    /// The arguments of the sites of a USDT probe; `None` for functions.
+    pub usdt: Option<Arc<[UsdtArg]>>,
+}
+
+/// An argument of a USDT probe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UsdtArg {
+    /// A number.
+    Known {
+        /// Its type: an integer.
+        ty: Type,
+        /// Where it is at the site.
+        place: UsdtPlace,
+    },
+    /// One that cannot be read, as the binary describes it.
+    Unknown(String),
+}
+
+/// Where an argument of a USDT probe is. Registers are indices in [`crate::arch::Arch::registers`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UsdtPlace {
+    /// Here.
+    Constant(i64),
+    /// In a register, so many bits above the lowest one.
+    Register {
+        /// The register.
+        index: u8,
+        /// 0 or 8.
+        shift: u8,
+    },
+    /// In memory, at the sum of these.
+    Memory {
+        /// A register.
+        base: Option<u8>,
+        /// A register and what it is multiplied by: 1, 2, 4 or 8.
+        index: Option<(u8, u8)>,
+        /// Bytes.
+        displacement: i64,
+    },
 }
 
 /// What is known of a function's parameters and results.

@@ -97,9 +97,9 @@ pub enum AttachKind {
     },
     /// `usdt:./server:provider:request`
     Usdt {
-        /// Path, program name or library name.
+        /// Path, program name or library name; empty for the program that `-c` or `-p` names.
         binary: String,
-        /// Its provider; any if absent.
+        /// Its provider; any if absent. May have wildcards.
         provider: Option<String>,
         /// Its name; may have wildcards.
         name: String,
@@ -183,6 +183,7 @@ pub const KINDS: &[KindInfo] = &[
     KindInfo { name: "fentry", short: Some("f"), form: "fentry:FUNCTION" },
     KindInfo { name: "fexit", short: Some("fr"), form: "fexit:FUNCTION" },
     KindInfo { name: "watchpoint", short: Some("w"), form: "watchpoint:ADDRESS:LENGTH:MODE" },
+    KindInfo { name: "usdt", short: Some("U"), form: "usdt:BINARY:PROVIDER:NAME" },
     KindInfo { name: "self", short: None, form: "self:signal:SIGUSR1" },
 ];
 
@@ -201,7 +202,7 @@ pub struct KindInfo {
 const FORMER: &[(&str, &str)] = &[("kfunc", "fentry"), ("kretfunc", "fexit")];
 
 /// Kinds that bpftrace has and gotrace does not have yet.
-const NOT_YET: &[&str] = &["usdt", "U", "iter", "it", "asyncwatchpoint", "aw", "test", "bench"];
+const NOT_YET: &[&str] = &["iter", "it", "asyncwatchpoint", "aw", "test", "bench"];
 
 /// Takes an attach point apart. `text` is as written, quotes included; `$1` outside of quotes stands for the first of
 /// `params`.

@@ -354,7 +354,8 @@ struct ProbeNames {
 
 impl ProbeNames {
     fn of(probe: &Probe) -> ProbeNames {
-        let family = match probe.attach {
+        let family = match &probe.attach {
+            Attach::Uprobe { class, .. } if class.usdt.is_some() => Some("usdt"),
             Attach::Uprobe { ret: false, .. } => Some("uprobe"),
             Attach::Uprobe { ret: true, .. } => Some("uretprobe"),
             Attach::Kprobe { ret: false, .. } => Some("kprobe"),
@@ -617,6 +618,7 @@ mod tests {
             goroutine: None,
             signature: lang::env::SignatureOf::NotAsked,
             result_offset: None,
+            usdt: None,
         };
         program.probes = vec![
             probe("BEGIN", Attach::Begin),

@@ -6,7 +6,7 @@ use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Op, Operand, Place, Val};
 use lang::arch::Arch;
-use lang::env::{Abi, Goroutine, Stop, UprobeClass};
+use lang::env::{Abi, Goroutine, Stop, UprobeClass, UsdtArg, UsdtPlace};
 use lang::hir::{Attach, Builtin, Clock, Expr, PidSpace};
 use lang::types::{AddrSpace, Type};
 
@@ -236,6 +236,13 @@ impl Lower<'_, '_> {
             _ => {}
         }
         let Some(class) = self.uprobe_class() else { return self.unavailable(e, "arg") };
+        if let Some(arguments) = &class.usdt {
+            let Some(UsdtArg::Known { ty, place }) = arguments.get(usize::from(n)) else {
+                return self.unavailable(e, "arg");
+            };
+            let (ty, place) = (ty.clone(), *place);
+            return self.usdt_argument(&ty, place);
+        }
         let registers = match class.abi {
             Abi::C if stack_only => &[],
             abi => argument_registers(arch, abi),
@@ -249,6 +256,53 @@ impl Lower<'_, '_> {
         };
         let word = u64::from(n) - registers.len() as u64;
         self.stack_word(first + 8 * word).into()
+    }
+
+    /// An argument of a USDT probe.
+    fn usdt_argument(&mut self, ty: &Type, place: UsdtPlace) -> Value {
+        match place {
+            UsdtPlace::Constant(value) => {
+                let (bits, signed) = ty.integer().unwrap_or((64, true));
+                let unused = 64 - u32::from(bits.min(64));
+                let value = (value as u64).wrapping_shl(unused);
+                Value::Imm(if signed { ((value as i64) >> unused) as u64 } else { value >> unused })
+            }
+            UsdtPlace::Register { index, shift } => {
+                let whole = self.register_at(index);
+                let src = match shift {
+                    0 => whole,
+                    shift => self.f.alu(AluOp::Rsh, whole, Operand::Imm(shift.into())),
+                };
+                match ty.integer() {
+                    Some((bits, signed)) if bits < 64 => {
+                        let dst = self.f.temp();
+                        self.f.push(Op::Extend { dst, src, bits, signed });
+                        dst.into()
+                    }
+                    _ => src.into(),
+                }
+            }
+            UsdtPlace::Memory { base, index, displacement } => {
+                let mut at: Option<Val> = base.map(|base| self.register_at(base));
+                if let Some((index, scale)) = index {
+                    let index = self.register_at(index);
+                    let scaled = self.f.alu(AluOp::Mul, index, Operand::Imm(scale.into()));
+                    at = Some(match at {
+                        Some(base) => self.f.alu(AluOp::Add, base, Operand::Val(scaled)),
+                        None => scaled,
+                    });
+                }
+                let at = match at {
+                    None => Value::Imm(displacement as u64),
+                    Some(at) if displacement == 0 => at.into(),
+                    Some(at) => {
+                        let displacement = self.f.operand(displacement as u64);
+                        self.f.alu(AluOp::Add, at, displacement).into()
+                    }
+                };
+                self.load_traced(ty, at, AddrSpace::User).into()
+            }
+        }
     }
 
     /// An argument of a kernel function, by the C calling convention.

@@ -81,6 +81,7 @@ impl Env for Table {
         let site = |(n, name): (usize, &&str)| NamedSite {
             function: (*name).into(),
             offset: 0x1000 * (n as u64 + 1),
+            semaphore: 0,
         };
         Ok(vec![Match::Uprobe(UprobeMatch {
             binary: binary.clone(),
@@ -91,6 +92,7 @@ impl Env for Table {
                 goroutine,
                 signature: SignatureOf::NotAsked,
                 result_offset: (abi == Abi::GoStack).then_some(24),
+                usdt: None,
             },
             sites: sites.map(site).collect(),
             warnings: Vec::new(),

@@ -92,9 +92,10 @@ const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Fentry,
     ProbeKind::Fexit,
     ProbeKind::Watchpoint,
+    ProbeKind::Usdt,
 ];
 /// Probes in a traced program.
-const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe];
+const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe, ProbeKind::Usdt];
 /// Probes that fire while some thread runs: what belongs to the thread can be asked for.
 const IN_THREADS: &[ProbeKind] = &[
     ProbeKind::Profile,
@@ -103,6 +104,7 @@ const IN_THREADS: &[ProbeKind] = &[
     ProbeKind::Uretprobe,
     ProbeKind::Software,
     ProbeKind::Hardware,
+    ProbeKind::Usdt,
 ];
 /// Probes in functions.
 const IN_FUNCTIONS: &[ProbeKind] = &[
@@ -114,8 +116,14 @@ const IN_FUNCTIONS: &[ProbeKind] = &[
     ProbeKind::Fexit,
 ];
 /// Probes with arguments that are words.
-const WITH_ARGUMENTS: &[ProbeKind] =
-    &[ProbeKind::Uprobe, ProbeKind::Kprobe, ProbeKind::RawTracepoint, ProbeKind::Fentry, ProbeKind::Fexit];
+const WITH_ARGUMENTS: &[ProbeKind] = &[
+    ProbeKind::Uprobe,
+    ProbeKind::Usdt,
+    ProbeKind::Kprobe,
+    ProbeKind::RawTracepoint,
+    ProbeKind::Fentry,
+    ProbeKind::Fexit,
+];
 /// Probes that interrupt code whose registers are known.
 const WITH_REGISTERS: &[ProbeKind] = &[
     ProbeKind::Uprobe,
@@ -127,6 +135,7 @@ const WITH_REGISTERS: &[ProbeKind] = &[
     ProbeKind::Kprobe,
     ProbeKind::Kretprobe,
     ProbeKind::Watchpoint,
+    ProbeKind::Usdt,
 ];
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
-use crate::env::{Abi, Stop};
+use crate::env::{Abi, Stop, UsdtArg};
 use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
 use crate::types::Type;
 
@@ -37,7 +37,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Variable,
         args: (0, 0),
         signature: "arg0, arg1, …",
-        doc: "An argument of the function, as `uint64`: by the C calling convention, in Go programs the same as `sargN`.",
+        doc: "An argument of the function, as `uint64`: by the C calling convention, in Go programs the same as `sargN`. In \
+              USDT probes it has the size and sign that the program gave it.",
         example: "uprobe:libc:malloc { @bytes = hist(arg0); }",
         probes: WITH_ARGUMENTS,
         elsewhere: Some(
@@ -125,6 +126,12 @@ fn argument(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         let message = format!("`{}` is no argument: they go up to {MAX_ARGUMENT}", call.name.text);
         return checker.fail(Problem::error(call.span, message));
     };
+    if let Attach::Uprobe { class, .. } = &checker.target().attach
+        && let Some(arguments) = &class.usdt
+    {
+        let arguments = std::sync::Arc::clone(arguments);
+        return usdt_argument(checker, call, n as u8, &arguments);
+    }
     if checker.site_stop() == Some(Stop::Inside) && is_go(checker) {
         let problem =
             Problem::warning(call.span, format!("`{}` may be gone inside the function", call.name.text))
@@ -134,6 +141,32 @@ fn argument(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let n = n as u8;
     let stack = call.name.text.starts_with('s');
     value(call, if stack { Node::Sarg(n) } else { Node::Arg(n) }, Type::U64)
+}
+
+fn usdt_argument(
+    checker: &mut Checker<'_>,
+    call: &Call<'_>,
+    n: u8,
+    arguments: &[UsdtArg],
+) -> Checked<Outcome> {
+    let name = &call.name.text;
+    match arguments.get(usize::from(n)) {
+        Some(UsdtArg::Known { ty, .. }) => value(call, Node::Arg(n), ty.clone()),
+        Some(UsdtArg::Unknown(text)) => {
+            let problem = Problem::error(call.span, format!("`{name}` cannot be read"))
+                .note(format!("the binary says that it is in `{text}`"));
+            checker.fail(problem)
+        }
+        None => {
+            let has = match arguments.len() {
+                0 => "it has no arguments".to_owned(),
+                1 => "its only argument is `arg0`".to_owned(),
+                count => format!("its arguments are `arg0` to `arg{}`", count - 1),
+            };
+            let point = checker.target().name.clone();
+            checker.fail(Problem::error(call.span, format!("`{point}` has no `{name}`")).note(has))
+        }
+    }
 }
 
 fn is_go(checker: &Checker<'_>) -> bool {

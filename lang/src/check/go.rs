@@ -115,6 +115,7 @@ impl Checker<'_> {
     /// Why there are no typed parameters or results.
     fn untyped<T>(&mut self, side: Side, span: Span) -> Checked<T> {
         let reason = match &self.target().attach {
+            Attach::Uprobe { class, .. } if class.usdt.is_some() => return self.no_args(span, span),
             Attach::Uprobe { class, .. } => match &class.signature {
                 SignatureOf::Unknown(reason) => Some(reason.clone()),
                 SignatureOf::NotAsked | SignatureOf::Known(_) => None,

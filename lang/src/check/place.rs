@@ -249,6 +249,10 @@ impl Checker<'_> {
     pub(crate) fn no_args<T>(&mut self, span: Span, member: Span) -> Checked<T> {
         let span = span.to(member);
         let problem = match &self.target().attach {
+            Attach::Uprobe { class, .. } if class.usdt.is_some() => {
+                Problem::error(span, "the arguments of USDT probes have no names")
+                    .help("write `arg0`, `arg1` and so on; `gotrace list -v` shows them")
+            }
             Attach::Uprobe { ret: false, .. } => Problem::error(span, "`args` has members")
                 .help("write `args.NAME`, or `args.0` for the first parameter"),
             Attach::Uprobe { ret: true, .. } => {

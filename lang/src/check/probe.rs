@@ -55,6 +55,8 @@ pub enum ProbeKind {
     Fentry,
     /// `fexit`
     Fexit,
+    /// `usdt`
+    Usdt,
     /// `watchpoint`
     Watchpoint,
     /// `software`
@@ -81,6 +83,7 @@ impl ProbeKind {
             ProbeKind::Kretprobe => "kretprobe",
             ProbeKind::Fentry => "fentry",
             ProbeKind::Fexit => "fexit",
+            ProbeKind::Usdt => "usdt",
             ProbeKind::Watchpoint => "watchpoint",
             ProbeKind::Software => "software",
             ProbeKind::Hardware => "hardware",
@@ -96,6 +99,7 @@ impl Target<'_> {
             Attach::Interval(_) => ProbeKind::Interval,
             Attach::Profile(_) => ProbeKind::Profile,
             Attach::Tracepoint(_) => ProbeKind::Tracepoint,
+            Attach::Uprobe { class, .. } if class.usdt.is_some() => ProbeKind::Usdt,
             Attach::Uprobe { ret: false, .. } => ProbeKind::Uprobe,
             Attach::Uprobe { ret: true, .. } => ProbeKind::Uretprobe,
             Attach::Signal => ProbeKind::Signal,
@@ -346,6 +350,7 @@ impl<'a> Resolver<'a, '_> {
         let site = |s: &crate::env::NamedSite, functions: &mut Functions| Site {
             offset: s.offset,
             function: functions.id(&m.binary, &s.function),
+            semaphore: s.semaphore,
         };
         let sites: Vec<Site> = m.sites.iter().map(|s| site(s, &mut self.functions)).collect();
         let existing = self.targets.iter_mut().skip(first).find(

@@ -256,7 +256,11 @@ impl Env for TestEnv {
                     .iter()
                     .enumerate()
                     .filter(|(_, n)| matches(pattern, n))
-                    .map(|(i, n)| NamedSite { function: (*n).into(), offset: 0x1000 + 16 * i as u64 })
+                    .map(|(i, n)| NamedSite {
+                        function: (*n).into(),
+                        offset: 0x1000 + 16 * i as u64,
+                        semaphore: 0,
+                    })
                     .collect();
                 if sites.is_empty() {
                     return Err(EnvError {
@@ -274,7 +278,7 @@ impl Env for TestEnv {
                 Ok(vec![Match::Uprobe(UprobeMatch {
                     binary: binary.clone(),
                     path: format!("/srv/{}", binary.trim_start_matches("./")),
-                    class: UprobeClass { abi, stop, goroutine, signature, result_offset: None },
+                    class: UprobeClass { abi, stop, goroutine, signature, result_offset: None, usdt: None },
                     sites,
                     warnings: Vec::new(),
                 })])

@@ -41,15 +41,15 @@ fn uprobe_target(text: &str, quoted: bool) -> Result<UprobeSpec, String> {
     }
 }
 
-/// `BINARY:NAME`, `BINARY:PROVIDER:NAME`.
+/// `BINARY:NAME`, `BINARY:PROVIDER:NAME`; the binary may be left out, not its colon.
 pub(super) fn usdt(parts: &[Part]) -> Result<AttachKind, String> {
     let (binary, provider, name) = match parts {
         [binary, name] => (binary, None, name),
         [binary, provider, name] => (binary, Some(provider), name),
         _ => return Err("a binary and the name of a probe are expected".into()),
     };
-    if binary.text.is_empty() || name.text.is_empty() {
-        return Err("the binary or the name of the probe is missing".into());
+    if name.text.is_empty() {
+        return Err("the name of the probe is missing".into());
     }
     let provider = provider.map(|p| p.text.clone()).filter(|p| !p.is_empty());
     Ok(AttachKind::Usdt { binary: binary.text.clone(), provider, name: name.text.clone() })

@@ -46,11 +46,14 @@ pub(super) fn attach(
     let link_of = |sites: &[Site]| {
         let offsets: Vec<u64> = sites.iter().map(|s| s.offset).collect();
         let cookies: Vec<u64> = sites.iter().map(Site::cookie).collect();
+        let has_semaphores = sites.iter().any(|s| s.semaphore != 0);
+        let semaphores: Vec<u64> =
+            sites.iter().filter(|_| has_semaphores).map(|s| s.semaphore.into()).collect();
         let places = UprobeMulti {
             path: &path,
             offsets: &offsets,
             cookies: &cookies,
-            ref_ctrs: &[],
+            ref_ctrs: &semaphores,
             ret,
             pid: scope.pid,
         };
@@ -143,7 +146,7 @@ fn one_by_one(
         if stop() {
             break;
         }
-        let probe = perf::Uprobe { path, offset: site.offset, ref_ctr: 0, ret, pid };
+        let probe = perf::Uprobe { path, offset: site.offset, ref_ctr: site.semaphore, ret, pid };
         let event = match perf::uprobe(&probe) {
             Ok(event) => event,
             // The last of several that are all refused is the error.
@@ -175,7 +178,7 @@ mod tests {
     use std::io;
 
     fn sites(offsets: &[u64]) -> Vec<Site> {
-        offsets.iter().map(|offset| Site { offset: *offset, function: 0 }).collect()
+        offsets.iter().map(|offset| Site { offset: *offset, function: 0, semaphore: 0 }).collect()
     }
 
     /// A kernel that refuses odd offsets, and everything after a call by the wrong user.

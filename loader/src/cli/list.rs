@@ -97,7 +97,7 @@ impl Listing {
             // `tracepoint` and `tracepoint:sched` have all events, `uprobe:./web` all functions; the rest has no patterns.
             let all = match kind.name {
                 "tracepoint" => ":*".repeat(missing),
-                "uprobe" | "uretprobe" if colons == 1 => ":*".to_owned(),
+                "uprobe" | "uretprobe" | "usdt" if colons == 1 => ":*".to_owned(),
                 "rawtracepoint" | "kprobe" | "kretprobe" | "fentry" | "fexit" => ":*".repeat(missing),
                 _ => String::new(),
             };
@@ -191,8 +191,11 @@ impl Listing {
                     }));
                 }
                 Match::Uprobe(uprobe) => {
-                    let ret = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
-                    let kind = if ret { "uretprobe" } else { "uprobe" };
+                    let kind = match point.kind {
+                        AttachKind::Usdt { .. } => "usdt",
+                        AttachKind::Uprobe { ret: true, .. } => "uretprobe",
+                        _ => "uprobe",
+                    };
                     self.warnings.extend(uprobe.warnings.iter().cloned());
                     if self.verbose {
                         let binary = host.binary(&uprobe.binary)?;

@@ -9,6 +9,7 @@ mod library;
 mod program;
 mod tracepoint;
 mod uprobe;
+pub mod usdt;
 
 use inspect::elf::Binary;
 use lang::arch::Arch;
@@ -145,6 +146,10 @@ impl Env for Host {
             AttachKind::Uprobe { binary, target, ret } => {
                 let file = self.binary(binary)?;
                 uprobe::resolve(&shown(binary, &file), &file, target, *ret, point.wants, &self.structures)
+            }
+            AttachKind::Usdt { binary, provider, name } => {
+                let file = self.binary(binary)?;
+                usdt::resolve(&shown(binary, &file), &file, provider.as_deref(), name)
             }
             AttachKind::RawTracepoint { module, event } => {
                 function::raw_tracepoints(&self.kernel, module.as_deref(), event)

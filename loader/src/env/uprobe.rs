@@ -78,7 +78,7 @@ impl<'a> Sites<'a> {
         let Some(offset) = self.file.file_offset(vaddr) else {
             return self.leave_out("it has no code in the file", function);
         };
-        let site = NamedSite { function: function.to_owned(), offset };
+        let site = NamedSite { function: function.to_owned(), offset, semaphore: 0 };
         match self.groups.iter_mut().find(|(c, _)| *c == class) {
             Some((_, sites)) => sites.push(site),
             None => self.groups.push((class, vec![site])),
@@ -217,6 +217,7 @@ impl<'a> Sites<'a> {
                 .map(|g| Goroutine { in_register: in_registers || self.file.arch() == Arch::Aarch64, ..g }),
             signature: self.signature(function, stop),
             result_offset: None,
+            usdt: None,
         }
     }
 
@@ -253,6 +254,7 @@ impl<'a> Sites<'a> {
             goroutine: self.goroutine,
             signature: SignatureOf::NotAsked,
             result_offset: None,
+            usdt: None,
         }
     }
 

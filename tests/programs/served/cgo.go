@@ -1,6 +1,7 @@
 package main
 
 /*
+#include "usdt.h"
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@ static __thread long naps[40];
 __attribute__((noinline)) long nap_in_c(unsigned long id) {
 	struct timespec t = {0, 1000000 + (long)id};
 	naps[id % 40]++;
+	MARK_TEXT(served, nap, "8@%0", "nor"(id));
 	syscall(SYS_nanosleep, &t, 0);
 	return naps[id % 40];
 }

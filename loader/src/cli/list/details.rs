@@ -1,6 +1,7 @@
 //! What `gotrace list -v` says of a function: its signature and where the types come from, the places that are probed and why there,
 //! and which functions a pattern matches that exist only inlined. Parts of arguments that belong together stand in braces: `{8 8} 4`.
 
+use crate::env::usdt;
 use inspect::elf::Binary;
 use inspect::glob::Glob;
 use inspect::go::signature::TypeSource;
@@ -15,6 +16,9 @@ const INSTRUCTION: usize = 16;
 
 /// One text for each function, its sites below its name.
 pub(super) fn of(kind: &str, file: &Binary, found: &UprobeMatch) -> Vec<String> {
+    if found.class.usdt.is_some() {
+        return found.sites.iter().map(|site| marked(file, found, site)).collect();
+    }
     let go = file.go().ok().flatten();
     let mut shown: Vec<(&str, Option<u64>, Vec<String>)> = Vec::new();
     for site in &found.sites {
@@ -38,6 +42,15 @@ pub(super) fn of(kind: &str, file: &Binary, found: &UprobeMatch) -> Vec<String> 
         }
     }
     shown.into_iter().map(|(_, _, lines)| lines.join("\n    ")).collect()
+}
+
+/// A place of a USDT probe.
+fn marked(file: &Binary, found: &UprobeMatch, site: &NamedSite) -> String {
+    let mut lines = vec![format!("usdt:{}:{}", found.binary, site.function)];
+    lines.extend(usdt::arguments(file, site));
+    let semaphore = if site.semaphore == 0 { "" } else { ", with a semaphore" };
+    lines.push(format!("at offset {:#x}{semaphore}", site.offset));
+    lines.join("\n    ")
 }
 
 /// Functions of a pattern that have no code of their own.
