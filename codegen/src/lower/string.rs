@@ -180,8 +180,9 @@ impl Lower<'_, '_> {
             }
             ExprKind::Builtin(Builtin::Comm) => {
                 let size = cap.min(16);
+                // Kernels before 6.4 leave what is behind the name as it was.
+                self.pad(to, 0, cap, pad);
                 self.f.call_void(Helper::Comm, &[Arg::Addr(to), Arg::Imm(i64::from(size))]);
-                self.pad(to, size, cap, pad);
             }
             ExprKind::ReadStr { addr, len, space } => {
                 let addr = self.scalar(addr);
