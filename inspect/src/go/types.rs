@@ -1,5 +1,5 @@
 //! Go types as far as reading their values needs: what a type is, its members and elements, and how a value of it is passed
-//! ([`GoBinary::layout`]). From DWARF or from the program's own type descriptors ([`super::rtype`]), in one form; looked up one level
+//! ([`GoBinary::layout`]). From DWARF or from the program's own type descriptors (`super::rtype`), in one form; looked up one level
 //! at a time, because types refer to each other in circles.
 
 use super::GoBinary;

@@ -15,7 +15,7 @@ const TYPES: u32 = 512;
 /// The format of a `printf`.
 pub fn printf_format(bytes: &[u8]) {
     if let Ok(format) = Format::parse(bytes) {
-        let _ = format.specs().count();
+        let _ = (format.conversions(), format.uses().count());
     }
 }
 
