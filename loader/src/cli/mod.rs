@@ -93,7 +93,7 @@ pub(crate) struct RunArgs {
     script: Vec<String>,
     /// Options of the script itself ([`params::separate`]).
     #[arg(skip)]
-    options: Vec<String>,
+    options: Vec<params::Typed>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -1,4 +1,4 @@
-//! The words behind a script: its options (`--name=value`, for `getopt`) and the others, which are `$1`, `$2`, …
+//! The words behind a script: its options (`--name=value` or `--name value`, for `getopt`) and the others, which are `$1`, `$2`, …
 
 use super::{Cli, CliError};
 use clap::CommandFactory;
@@ -15,9 +15,18 @@ pub(super) struct Params {
     pub options: BTreeMap<String, String>,
 }
 
+/// An option behind a script, as it was typed. Whether the word behind it is its value, only the script tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Typed {
+    /// `--name` or `--name=value`.
+    pub text: String,
+    /// Index, among the words behind the script that are no options, of the one that follows directly.
+    pub followed_by: Option<usize>,
+}
+
 /// Takes the words that look like long options and are none of gotrace's out of a command line that runs a script: those behind the
 /// script. `--help` behind the script is the script's too.
-pub(super) fn separate(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
+pub(super) fn separate(words: Vec<OsString>) -> (Vec<OsString>, Vec<Typed>) {
     let command = Cli::command();
     let takes_value = |word: &str| {
         let argument = command.get_arguments().find(|a| {
@@ -30,9 +39,10 @@ pub(super) fn separate(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
         let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
         command.get_arguments().any(|a| a.get_long() == Some(name) && name != "help")
     };
-    let (mut kept, mut options) = (Vec::new(), Vec::new());
+    let (mut kept, mut options) = (Vec::new(), Vec::<Typed>::new());
     let mut script = false;
-    let mut words = words.into_iter();
+    let mut behind = 0;
+    let mut words = words.into_iter().peekable();
     kept.extend(words.next());
     while let Some(word) = words.next() {
         let text = word.to_string_lossy().into_owned();
@@ -47,10 +57,12 @@ pub(super) fn separate(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
             break;
         }
         if script && text.starts_with("--") && text.len() > 2 && !known(&text) {
-            options.push(text);
+            let plain = words.peek().is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+            options.push(Typed { text, followed_by: plain.then_some(behind) });
             continue;
         }
         let value = takes_value(&text);
+        behind += usize::from(script && !text.starts_with('-'));
         script |= text == "-e" || !text.starts_with('-') || text == "-";
         kept.push(word);
         if value {
@@ -65,17 +77,31 @@ pub(super) fn separate(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
 ///
 /// # Errors
 /// An option that the script does not have, or one without a value.
-pub(super) fn split(script: &Script, words: &[String], options: &[String]) -> Result<Params, CliError> {
+pub(super) fn split(script: &Script, words: &[String], options: &[Typed]) -> Result<Params, CliError> {
     let known = options::of(script);
     let mut params = Params::default();
-    for word in options {
-        option(&known, word, &mut params)?;
+    let mut values = Vec::new();
+    for typed in options {
+        let next = typed.followed_by.and_then(|index| Some((index, words.get(index)?.as_str())));
+        if option(&known, &typed.text, next.map(|(_, word)| word), &mut params)? {
+            values.extend(next.map(|(index, _)| index));
+        }
     }
-    let mut rest = words.iter();
-    for word in rest.by_ref() {
+    let mut rest = words
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !values.contains(index))
+        .map(|(_, word)| word)
+        .peekable();
+    while let Some(word) = rest.next() {
         match word.strip_prefix("--") {
             Some("") if !known.is_empty() => break,
-            Some(_) if !known.is_empty() => option(&known, word, &mut params)?,
+            Some(_) if !known.is_empty() => {
+                let next = rest.peek().filter(|next| !next.starts_with('-')).map(|next| next.as_str());
+                if option(&known, word, next, &mut params)? {
+                    rest.next();
+                }
+            }
             _ => params.positional.push(word.clone()),
         }
     }
@@ -83,7 +109,13 @@ pub(super) fn split(script: &Script, words: &[String], options: &[String]) -> Re
     Ok(params)
 }
 
-fn option(known: &[ScriptOption], word: &str, params: &mut Params) -> Result<(), CliError> {
+/// Adds an option. Gives whether `next`, the word behind it, is its value.
+fn option(
+    known: &[ScriptOption],
+    word: &str,
+    next: Option<&str>,
+    params: &mut Params,
+) -> Result<bool, CliError> {
     let text = word.trim_start_matches('-');
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
     let Some(option) = known.iter().find(|o| o.name == name) else {
@@ -98,19 +130,21 @@ fn option(known: &[ScriptOption], word: &str, params: &mut Params) -> Result<(),
         };
         return Err(CliError::with_help(message, help));
     };
-    if value.is_none() && !option.flag {
+    let next = next.filter(|_| value.is_none() && !option.flag);
+    if value.or(next).is_none() && !option.flag {
         let example = if option.default.is_empty() { "VALUE" } else { &option.default };
         let message = format!("the option --{name} needs a value");
         return Err(CliError::with_help(message, format!("write --{name}={example}")));
     }
-    params.options.insert(name.to_owned(), value.unwrap_or_default().to_owned());
-    Ok(())
+    params.options.insert(name.to_owned(), value.or(next).unwrap_or_default().to_owned());
+    Ok(next.is_some())
 }
 
 /// Whether the help of the script is asked for.
-pub(super) fn wants_help(script: &Script, words: &[String], options: &[String]) -> bool {
-    let help = |word: &String| word == "--help";
-    options.iter().any(help) || (words.iter().any(help) && !options::of(script).is_empty())
+pub(super) fn wants_help(script: &Script, words: &[String], options: &[Typed]) -> bool {
+    let help = |word: &str| word == "--help";
+    options.iter().any(|typed| help(&typed.text))
+        || (words.iter().any(|word| help(word)) && !options::of(script).is_empty())
 }
 
 /// The help of a script: its first comment, and its options.
@@ -142,7 +176,8 @@ mod tests {
 
     fn separated(words: &[&str]) -> (Vec<String>, Vec<String>) {
         let (kept, options) = separate(words.iter().map(OsString::from).collect());
-        (kept.into_iter().map(|w| w.into_string().expect("text")).collect(), options)
+        let kept = kept.into_iter().map(|w| w.into_string().expect("text")).collect();
+        (kept, options.into_iter().map(|typed| typed.text).collect())
     }
 
     #[test]
@@ -168,17 +203,40 @@ mod tests {
     }
 
     #[test]
+    fn a_value_may_be_the_next_word() {
+        let source = "begin { print(getopt(\"n\", 5)); print(getopt(\"verbose\")); }";
+        let (script, _) = lang::parse("x.gt", source);
+        let given = |line: &[&str]| {
+            let (kept, options) = separate(line.iter().map(OsString::from).collect());
+            // What clap leaves of these command lines: the words behind `gotrace x.gt` that are no options of gotrace.
+            let words: Vec<String> = kept.into_iter().skip(2).filter_map(|w| w.into_string().ok()).collect();
+            let words: Vec<String> = words.into_iter().filter(|w| w != "-q" && w != "--").collect();
+            split(&script, &words, &options).expect("known options")
+        };
+        let params = given(&["gotrace", "x.gt", "a", "--n", "7", "-q", "b"]);
+        assert_eq!(
+            (params.positional.as_slice(), params.options["n"].as_str()),
+            (["a".into(), "b".into()].as_slice(), "7")
+        );
+        let params = given(&["gotrace", "x.gt", "--verbose", "a", "--n=7", "b"]);
+        assert_eq!(params.positional, ["a", "b"]);
+        let params = given(&["gotrace", "x.gt", "a", "--", "--n", "7", "b"]);
+        assert_eq!(params.options["n"], "7");
+    }
+
+    #[test]
     fn options_and_words() {
         let source = "begin { print(getopt(\"n\", 5, \"how many\")); print(getopt(\"verbose\")); }";
         let (script, _) = lang::parse("x.gt", source);
         let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-        let params = split(&script, &words(&["a", "--verbose", "--", "--n"]), &words(&["--n=7"]))
+        let typed = |text: &str, followed_by| vec![Typed { text: text.to_owned(), followed_by }];
+        let params = split(&script, &words(&["a", "--verbose", "--", "--n"]), &typed("--n=7", Some(0)))
             .expect("known options");
         assert_eq!(params.positional, ["a", "--n"]);
         assert_eq!(params.options.get("n").map(String::as_str), Some("7"));
         assert_eq!(params.options.get("verbose").map(String::as_str), Some(""));
-        assert!(split(&script, &[], &words(&["--nn"])).is_err());
-        assert!(split(&script, &[], &words(&["--n"])).is_err());
+        assert!(split(&script, &[], &typed("--nn", None)).is_err());
+        assert!(split(&script, &[], &typed("--n", None)).is_err());
         assert!(help(&script).contains("--n=VALUE") && help(&script).contains("how many (default 5)"));
     }
 }
