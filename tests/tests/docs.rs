@@ -156,6 +156,10 @@ impl Folder {
         let newest: &'static Release = RELEASES.last().ok_or("no Go release")?;
         for entry in fs::read_dir(sources()).map_err(text)? {
             let name = entry.map_err(text)?.file_name().to_string_lossy().into_owned();
+            // Headers of C programs.
+            if name.ends_with(".h") {
+                continue;
+            }
             let program = Program::named(name.trim_end_matches(".c")).map_err(|e| e.to_string())?;
             let built = program.build(newest, Mode::Plain).map_err(|e| e.to_string())?;
             symlink(built, self.path.join(program.name())).map_err(text)?;
