@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod dist;
 mod docs;
+mod fuzz;
 mod measure;
 mod soak;
 mod test;
@@ -34,6 +35,11 @@ const TASKS: &[Task] = &[
         soak::task,
     ),
     ("docs", "writes docs/compatibility.md from the rows of tests/compat", docs::task),
+    (
+        "fuzz",
+        "fuzz every target of tests/fuzz for [SECONDS] each (nightly toolchain, cargo-fuzz)",
+        fuzz::task,
+    ),
     ("dist", "the static release binary, target/dist/gotrace", dist::task),
     ("measure", "CPU time and peak memory of one command, as one line (used by bench)", measure::task),
 ];

@@ -15,6 +15,7 @@ use harness::judge::suite_releases;
 use harness::run::{ToolError, checked};
 
 use crate::TaskResult;
+use crate::fuzz;
 use crate::tools::{cargo, mount_file_systems, need_root, root, shown, target_dir};
 
 /// Programs of the system that tests call, and the Debian packages that bring them.
@@ -55,6 +56,7 @@ const STEPS: &[Step] = &[
     ("licences and sources of dependencies", deny),
     ("unit tests", unit_tests),
     ("harness, target programs, end to end", end_to_end),
+    ("fuzzing", fuzzing),
 ];
 
 /// Runs all steps and prints the counts.
@@ -147,6 +149,17 @@ fn end_to_end() -> Result<Count, Box<dyn Error>> {
     shown(&mut cargo(&["build", "--quiet", "--package", "gotrace"]))?;
     let mut test = cargo(&["test", "--quiet", "--no-fail-fast", "--package", "gotrace-tests"]);
     counted(test.env("GOTRACE", target_dir().join("debug/gotrace")))
+}
+
+/// The targets of `cargo xtask fuzz`, for a few seconds. Without their toolchain there is nothing to run: the tests of `tests/robustness`
+/// have had the same entry points.
+fn fuzzing() -> Result<Count, Box<dyn Error>> {
+    if !fuzz::is_possible() {
+        println!("no nightly toolchain with cargo-fuzz: only the entry points' own tests have run");
+        return Ok(Count::default());
+    }
+    let passed = fuzz::run(fuzz::SHORT)?;
+    Ok(Count { passed: passed.into(), failed: (!passed).into(), ..Count::default() })
 }
 
 /// Runs a test command, passes its output on, and adds up the counts in it.

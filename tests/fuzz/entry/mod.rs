@@ -20,6 +20,7 @@ pub struct Target {
 /// All entry points.
 pub const TARGETS: &[Target] = &[
     Target { name: "script", run: script::check, seeds: script::seeds },
+    Target { name: "format", run: script::format, seeds: script::seeds },
     Target { name: "printf_format", run: text::printf_format, seeds: text::printf_seeds },
     Target { name: "tracefs_format", run: text::tracefs_format, seeds: text::tracefs_seeds },
     Target { name: "btf", run: text::btf, seeds: text::btf_seeds },

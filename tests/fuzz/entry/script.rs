@@ -30,3 +30,16 @@ pub fn check(bytes: &[u8]) {
 pub fn seeds() -> Vec<Vec<u8>> {
     common::SCRIPTS.iter().map(|(_, text)| text.as_bytes().to_vec()).collect()
 }
+
+/// Puts a script into the usual layout, which must be a script again, and already in that layout.
+///
+/// # Panics
+/// When it is not.
+pub fn format(bytes: &[u8]) {
+    let Ok(source) = std::str::from_utf8(bytes) else { return };
+    let Ok(once) = lang::reformat("fuzzed", source) else { return };
+    match lang::reformat("fuzzed", &once) {
+        Ok(twice) => assert_eq!(once, twice, "of {source:?}"),
+        Err(problems) => panic!("{source:?} became {once:?}: {}", problems.render("fuzzed", &once, false)),
+    }
+}

@@ -18,7 +18,7 @@ type Fault = Box<dyn std::error::Error>;
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bytes that are damaged in the copies made of each part of a program.
-const DAMAGE: [usize; 6] = [1, 4, 16, 64, 256, 1024];
+const DAMAGE: [usize; 4] = [1, 16, 128, 1024];
 /// What a damaged copy may cost: so many times the processor time of the whole program, and a second for what is slow but bounded.
 const TIMES: f64 = 8.0;
 const SLACK: f64 = 1.0;
