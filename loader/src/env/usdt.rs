@@ -51,7 +51,7 @@ pub(super) fn resolve(
     Ok(matches.into_iter().map(Match::Uprobe).collect())
 }
 
-/// The arguments of the place that a match of [`resolve`] names, as the binary writes them.
+/// The arguments of the place that a match of `resolve` names, as the binary writes them.
 pub fn arguments(file: &Binary, site: &NamedSite) -> Vec<String> {
     let vaddr = file.vaddr_of_offset(site.offset);
     let is_it = |p: &Probe<'_>| Some(p.vaddr) == vaddr && full_name(p) == site.function;
