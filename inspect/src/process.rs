@@ -37,13 +37,6 @@ impl AddressSpace {
         AddressSpace { mappings }
     }
 
-    /// Whether the program is mapped, all of it: not yet in a process that is just executing it. The kernel maps the vDSO last
-    /// (`load_elf_binary` in fs/binfmt_elf.c).
-    pub fn is_set_up(&self) -> bool {
-        let vdso = |m: &Mapping| m.path.as_deref() == Some("[vdso]");
-        self.mappings.iter().any(|m| m.executable && m.is_file()) && self.mappings.iter().any(vdso)
-    }
-
     /// The mapping that contains `addr`, of a file or not.
     pub fn mapping(&self, addr: u64) -> Option<&Mapping> {
         let after = self.mappings.partition_point(|m| m.start <= addr);

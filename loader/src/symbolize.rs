@@ -113,11 +113,6 @@ struct Module {
     types: RefCell<HashMap<u64, Option<GoTypeName>>>,
 }
 
-/// How often, and how long apart, the mappings of a process are looked at that is executing its program. The kernel maps
-/// it within some ten microseconds, unless the machine is very busy.
-const EXEC_TRIES: u32 = 500;
-const EXEC_PAUSE: Duration = Duration::from_micros(200);
-
 impl Symbolizer {
     /// One that knows nothing yet.
     #[must_use]
@@ -146,27 +141,18 @@ impl Symbolizer {
         }
     }
 
-    /// Learns the mappings of a process that is just executing its program: what was known is void, and the new
-    /// mappings appear in a moment. Until then it is a copy of this one.
+    /// Learns the mappings of a process that stands at the start of its program. Its dynamic linker has not run: what is missing is
+    /// looked for again at once.
     pub fn note_started(&self, pid: u32) {
         let process = Process::new(pid);
-        let program = |of: &Process| Identity::of(of).map(|of| of.program);
-        let own = program(&Process::new(std::process::id()));
-        for _ in 0..EXEC_TRIES {
-            // While the kernel replaces the program, the process has none for a moment, which says nothing.
-            if let Some(identity) = Identity::of(&process).filter(|new| Some(new.program) != own)
-                && let Some(known) =
-                    self.learn(&process, Some(identity)).filter(|known| known.space.is_set_up())
-            {
-                self.processes.borrow_mut().insert(pid, known);
-                return;
-            }
-            if !process.exists() {
-                break;
-            }
-            std::thread::sleep(EXEC_PAUSE);
+        if let Some(mut known) = self.learn(&process, Identity::of(&process)) {
+            known.read = known.read.checked_sub(FRESH).unwrap_or(known.read);
+            self.processes.borrow_mut().insert(pid, known);
         }
-        // What is known may still be the copy: the first answer that names the process asks again, however soon it comes.
+    }
+
+    /// Forgets a process that is about to execute its program: so far it was a copy of this one.
+    pub fn forget(&self, pid: u32) {
         self.processes.borrow_mut().remove(&pid);
     }
 
@@ -390,9 +376,12 @@ mod tests {
 
     /// This process never becomes another program, as a child does not in time on a machine that is very busy.
     #[test]
-    fn a_process_that_has_not_executed_its_program_is_asked_again() {
+    fn a_forgotten_process_is_asked_again() {
         let symbols = Symbolizer::new();
-        symbols.note_started(std::process::id());
+        let me = std::process::id();
+        symbols.note_started(me);
+        assert!(symbols.processes.borrow().contains_key(&me));
+        symbols.forget(me);
         assert!(symbols.processes.borrow().is_empty());
     }
 

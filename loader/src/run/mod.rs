@@ -197,10 +197,14 @@ impl Run<'_> {
             && !self.done()
         {
             let program = child.program().display().to_string();
-            child.release().map_err(|source| RunError::Child { program, source })?;
-            if self.shows_user_code() {
-                self.symbols.note_started(child.pid());
-            }
+            let pid = child.pid();
+            self.symbols.forget(pid);
+            // A program may end before its mappings could be read while it runs.
+            let released = match self.shows_user_code() {
+                true => child.release_at_start(|| self.symbols.note_started(pid)),
+                false => child.release(),
+            };
+            released.map_err(|source| RunError::Child { program, source })?;
         }
         Ok(attached)
     }

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 
 /// Exit code of a child whose program could not be executed, as in shells.
 const NOT_EXECUTED: i32 = 127;
+/// Lets the child run its program.
+const RUN: u8 = 1;
+/// Lets it execute its program and stop before the first instruction.
+const STOP: u8 = 2;
 /// How long a child may take to end after `SIGTERM` before it gets `SIGKILL`.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -25,10 +29,11 @@ pub struct Child {
     pid: u32,
     pidfd: OwnedFd,
     program: PathBuf,
-    /// A byte through it lets the child go; closing it without one makes the child exit. `None` once it runs.
+    /// A byte through it lets the child go, [`RUN`] or [`STOP`]; closing it without one makes the child exit. `None` once it runs.
     gate: Option<PipeWriter>,
-    /// The error number of a failed `exec` comes through it; it is closed by a successful one.
-    failure: PipeReader,
+    /// Through it come a byte, which tells whether the child will stop at its program's start, and the error number of a
+    /// failed `exec`; a successful one closes it.
+    report: PipeReader,
     status: Option<ExitStatus>,
 }
 
@@ -45,7 +50,7 @@ impl Child {
         let mut pointers: Vec<_> = argv.iter().map(|a| a.as_ptr()).collect();
         pointers.push(std::ptr::null());
         let (held, gate) = io::pipe()?;
-        let (failure, report) = io::pipe()?;
+        let (report, told) = io::pipe()?;
         // SAFETY: the child calls async-signal-safe functions only (see `run_child`), on memory made before the fork, and
         // never returns into the caller's code.
         let pid = match check(unsafe { libc::fork() }.into())? {
@@ -53,13 +58,13 @@ impl Child {
                 // In the child our end of the gate must be closed, or it would wait for itself.
                 drop(gate);
                 // SAFETY: `path` and the arguments are NUL-terminated, and the list ends with a null pointer.
-                unsafe { run_child(held.as_raw_fd(), report.as_raw_fd(), &path, &pointers) }
+                unsafe { run_child(held.as_raw_fd(), told.as_raw_fd(), &path, &pointers) }
             }
             pid => pid as u32,
         };
-        drop((held, report));
+        drop((held, told));
         match signal::pidfd(pid) {
-            Ok(pidfd) => Ok(Child { pid, pidfd, program, gate: Some(gate), failure, status: None }),
+            Ok(pidfd) => Ok(Child { pid, pidfd, program, gate: Some(gate), report, status: None }),
             Err(e) => {
                 // A child whose gate is closed exits by itself.
                 drop(gate);
@@ -86,14 +91,54 @@ impl Child {
     /// # Errors
     /// The program could not be executed; the child has ended then.
     pub fn release(&mut self) -> io::Result<()> {
-        let Some(mut gate) = self.gate.take() else { return Ok(()) };
-        gate.write_all(&[1])?;
+        self.let_go(RUN).map(drop)
+    }
+
+    /// The same; `at_start` is called when the program is in memory and has not run one instruction yet. It is not called where
+    /// tracing a child (`ptrace(2)`) is not allowed.
+    ///
+    /// # Errors
+    /// As [`Child::release`].
+    pub fn release_at_start(&mut self, at_start: impl FnOnce()) -> io::Result<()> {
+        if self.let_go(STOP)? && self.wait_for_start()? {
+            at_start();
+            ptrace(libc::PTRACE_DETACH, self.pid, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the gate and waits until the program is executed. Gives whether the child stops at its start.
+    fn let_go(&mut self, how: u8) -> io::Result<bool> {
+        let Some(mut gate) = self.gate.take() else { return Ok(false) };
+        gate.write_all(&[how])?;
         drop(gate);
-        let mut code = [0; 4];
-        match self.failure.read_exact(&mut code) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
-            Err(e) => Err(e),
-            Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(code))),
+        let mut told = Vec::new();
+        self.report.read_to_end(&mut told)?;
+        match told.split_first() {
+            Some((&stops, [])) => Ok(stops != 0),
+            Some((_, code)) => {
+                let code = code.try_into().map(i32::from_ne_bytes);
+                Err(code.map_or_else(|_| io::ErrorKind::UnexpectedEof.into(), io::Error::from_raw_os_error))
+            }
+            // It was ended before it came to that.
+            None => Ok(false),
+        }
+    }
+
+    /// Waits for the stop at the program's start; false when the child has ended instead.
+    fn wait_for_start(&mut self) -> io::Result<bool> {
+        loop {
+            let Some(status) = reap(self.pid, 0)? else { continue };
+            match status.stopped_signal() {
+                // The stop behind a successful execve(2), see ptrace(2).
+                Some(libc::SIGTRAP) => return Ok(true),
+                // Another one, sent meanwhile: it is delivered.
+                Some(signal) => ptrace(libc::PTRACE_CONT, self.pid, signal)?,
+                None => {
+                    self.status = Some(status);
+                    return Ok(false);
+                }
+            }
         }
     }
 
@@ -161,15 +206,28 @@ fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<()> {
 unsafe fn run_child(held: i32, report: i32, path: &CString, argv: &[*const libc::c_char]) -> ! {
     signal::reset_for_exec();
     let mut byte = 0u8;
-    // SAFETY: read, execv, write and _exit are async-signal-safe and get valid memory; `errno` belongs to this thread.
+    // SAFETY: read, ptrace, execv, write and _exit are async-signal-safe and get valid memory; `errno` belongs to this thread.
     unsafe {
         if libc::read(held, (&raw mut byte).cast(), 1) != 1 {
             libc::_exit(NOT_EXECUTED);
         }
+        let stops = u8::from(byte == STOP && libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) == 0);
+        libc::write(report, (&raw const stops).cast(), 1);
         libc::execv(path.as_ptr(), argv.as_ptr());
         let code = (*libc::__errno_location()).to_ne_bytes();
         libc::write(report, code.as_ptr().cast(), code.len());
         libc::_exit(NOT_EXECUTED)
+    }
+}
+
+/// `ptrace(2)` of a stopped child, with the signal that it goes on with; 0 for none.
+fn ptrace(request: libc::c_uint, pid: u32, signal: i32) -> io::Result<()> {
+    // SAFETY: these requests take a number as data and no address.
+    let result = unsafe { libc::ptrace(request, pid.cast_signed(), 0, signal) };
+    match check(result) {
+        // It was killed while it stood: whoever waits for it finds out.
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        result => result.map(drop),
     }
 }
 
@@ -351,6 +409,10 @@ mod tests {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         let mut child = Child::start(&[file.clone().into()]).unwrap();
         let error = child.release().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOEXEC));
+        assert_eq!(finished(&mut child).code(), Some(NOT_EXECUTED));
+        let mut child = Child::start(&[file.clone().into()]).unwrap();
+        let error = child.release_at_start(|| panic!("it has no start")).unwrap_err();
         std::fs::remove_file(file).unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::ENOEXEC));
         assert_eq!(finished(&mut child).code(), Some(NOT_EXECUTED));
@@ -373,6 +435,29 @@ mod tests {
         let pid = child.pid();
         drop(child);
         assert!(!exists(pid));
+    }
+
+    #[test]
+    fn a_child_stands_at_the_start_of_its_program() {
+        let mut child = Child::start(&arguments(&["sh", "-c", "exit 7"])).unwrap();
+        let pid = child.pid();
+        let mut seen = String::new();
+        child
+            .release_at_start(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                seen = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+            })
+            .unwrap();
+        assert!(seen.contains("/bin/") && seen.contains("[vdso]"), "{seen}");
+        assert_eq!(finished(&mut child).code(), Some(7));
+    }
+
+    #[test]
+    fn a_signal_before_the_start_of_the_program_is_delivered() {
+        let mut child = Child::start(&arguments(&["sleep", "100"])).unwrap();
+        signal::send(child.as_fd(), libc::SIGTERM).unwrap();
+        child.release_at_start(|| ()).unwrap();
+        assert_eq!(finished(&mut child).signal(), Some(libc::SIGTERM));
     }
 
     #[test]

@@ -65,8 +65,6 @@ func (k *Kinds) Work(
 func twice(n int) int { return 2 * n }
 
 func main() {
-	// A tracer that names addresses of a program that is not always at the same place has time to see where it is.
-	time.Sleep(100 * time.Millisecond)
 	when := time.Date(2020, 2, 29, 12, 30, 0, 250000000, time.UTC)
 	array := &[3]int{10, 20, 30}
 	last := &Kinds{Text: "last"}

@@ -123,8 +123,6 @@ func main() {
 		Jobs: make(chan int, 4), Hook: twice, Wait: 1500 * time.Millisecond,
 		Born: time.Date(2020, 2, 29, 12, 30, 0, 250000000, time.UTC), private: true,
 	}
-	// A tracer that names addresses of a program that is not always at the same place has time to see where it is.
-	time.Sleep(20 * time.Millisecond)
 	fmt.Println("person", person(&bob, bob))
 	circle := &Node{1, nil}
 	circle.Next = &Node{2, circle}
