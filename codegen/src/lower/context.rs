@@ -1,12 +1,13 @@
 //! Builtins: what a program can know about the process, the call and the event it runs for.
 
+use super::goroutine::Wanted;
 use super::{Lower, Once, Value};
 use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Op, Operand, Place, Val};
 use lang::arch::Arch;
-use lang::env::{Abi, Goroutine, Stop, UprobeClass, UsdtArg, UsdtPlace};
+use lang::env::{Abi, UprobeClass, UsdtArg, UsdtPlace};
 use lang::hir::{Attach, Builtin, Clock, Expr, PidSpace};
 use lang::types::{AddrSpace, Type};
 
@@ -91,8 +92,8 @@ impl Lower<'_, '_> {
             Builtin::Sarg(n) => self.argument(*n, true, e),
             Builtin::Retval => self.retval(e),
             Builtin::Reg(index) => self.register_at(*index).into(),
-            Builtin::Goid => self.goid(e),
-            Builtin::CurrentG => self.served_g(e),
+            Builtin::Goid => self.goroutine(Wanted::Id, e),
+            Builtin::CurrentG => self.goroutine(Wanted::G, e),
             Builtin::CallId => self.callid(e),
             Builtin::CodeBase => self.code_base(e),
             Builtin::Comm | Builtin::Stack => {
@@ -102,12 +103,12 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn unavailable(&mut self, e: &Expr, what: &str) -> Value {
+    pub(super) fn unavailable(&mut self, e: &Expr, what: &str) -> Value {
         let error = Error::new(e.span, format!("`{what}` is not available in this probe"));
         self.fail(error)
     }
 
-    fn low(&mut self, src: Val) -> Val {
+    pub(super) fn low(&mut self, src: Val) -> Val {
         let dst = self.f.temp();
         self.f.push(Op::Extend { dst, src, bits: 32, signed: false });
         dst
@@ -145,7 +146,7 @@ impl Lower<'_, '_> {
     }
 
     /// Process id in the high, thread id in the low half, in gotrace's pid namespace.
-    fn pid_tgid(&mut self) -> Val {
+    pub(super) fn pid_tgid(&mut self) -> Val {
         let Some((dev, ino)) = self.unit.target.pid_namespace else {
             return self.f.call(Helper::PidTgid, &[]);
         };
@@ -166,7 +167,7 @@ impl Lower<'_, '_> {
     }
 
     /// Index of the traced function; constant where the program has sites in one function only.
-    fn function(&mut self) -> Option<Value> {
+    pub(super) fn function(&mut self) -> Option<Value> {
         let functions: Vec<u32> = match &self.probe.attach {
             Attach::Uprobe { targets, .. } => {
                 targets.iter().flat_map(|t| &t.sites).map(|s| s.function).collect()
@@ -200,7 +201,7 @@ impl Lower<'_, '_> {
         self.f.alu(AluOp::Sub, ip, offset).into()
     }
 
-    fn uprobe_class(&self) -> Option<&UprobeClass> {
+    pub(super) fn uprobe_class(&self) -> Option<&UprobeClass> {
         match &self.probe.attach {
             Attach::Uprobe { class, .. } => Some(class),
             _ => None,
@@ -347,135 +348,6 @@ impl Lower<'_, '_> {
                 self.register(first).into()
             }
         }
-    }
-
-    /// The address of the current `runtime.g`: in its register in Go code, else in thread-local storage.
-    fn current_g(&mut self, goroutine: Goroutine, e: &Expr) -> Value {
-        let arch = self.unit.target.arch;
-        if goroutine.in_register {
-            return self.register(if arch == Arch::X86_64 { "r14" } else { "x28" }).into();
-        }
-        let Some(tls_base) = self.unit.target.tls_base else {
-            let error = Error::new(
-                e.span,
-                "the goroutine cannot be found: this kernel does not describe its structures (no BTF)",
-            )
-            .help("a kernel with CONFIG_DEBUG_INFO_BTF has /sys/kernel/btf/vmlinux");
-            return self.fail(error);
-        };
-        self.once(Once::G, |lower| {
-            let task = lower.f.call(Helper::CurrentTask, &[]);
-            let at = lower.f.alu(AluOp::Add, task, Operand::Imm(tls_base as i32));
-            let base = lower.load_traced(&Type::U64, at.into(), AddrSpace::Kernel);
-            let slot = lower.f.alu(AluOp::Add, base, Operand::Imm(goroutine.tls_offset));
-            lower.load_traced(&Type::U64, slot.into(), AddrSpace::User)
-        })
-        .into()
-    }
-
-    fn goroutine_word(&mut self, structure: Value, offset: u32) -> Val {
-        let structure = self.val(structure);
-        let at = self.f.alu(AluOp::Add, structure, Operand::Imm(offset as i32));
-        self.load_traced(&Type::U64, at.into(), AddrSpace::User)
-    }
-
-    fn goid(&mut self, e: &Expr) -> Value {
-        let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else {
-            return match self.unit.go_program {
-                Some(program) => self.goid_of_thread(program, e).into(),
-                None => self.unavailable(e, "goid"),
-            };
-        };
-        self.once(Once::Goid, |lower| {
-            let g = lower.current_g(goroutine, e);
-            lower.goid_of(goroutine, g)
-        })
-        .into()
-    }
-
-    /// `g.goid`; on g0, which has none, that of the goroutine it serves (`g.m.curg`).
-    fn goid_of(&mut self, goroutine: Goroutine, g: Value) -> Val {
-        let result = self.f.var();
-        let own = self.goroutine_word(g, goroutine.goid);
-        self.f.push(Op::Copy { dst: result, src: own });
-        let end = self.f.label();
-        self.f.branch(Cond::Ne, result, Operand::Imm(0), end);
-        let m = self.goroutine_word(g, goroutine.m);
-        let curg = self.goroutine_word(m.into(), goroutine.curg);
-        let served = self.goroutine_word(curg.into(), goroutine.goid);
-        self.f.push(Op::Copy { dst: result, src: served });
-        self.f.push(Op::Label(end));
-        self.copy_of(result)
-    }
-
-    /// The `runtime.g` of the current goroutine; on g0, whose id is 0, that of the goroutine it serves.
-    fn served_g(&mut self, e: &Expr) -> Value {
-        let Some(goroutine) = self.uprobe_class().and_then(|c| c.goroutine) else {
-            return match self.unit.go_program {
-                Some(program) => self.g_of_thread(program, e).into(),
-                None => self.unavailable(e, "curg"),
-            };
-        };
-        self.once(Once::CurrentG, |lower| {
-            let g = lower.current_g(goroutine, e);
-            let g = lower.val(g);
-            let result = lower.f.var();
-            lower.f.push(Op::Copy { dst: result, src: g });
-            let end = lower.f.label();
-            let own = lower.goroutine_word(g.into(), goroutine.goid);
-            lower.f.branch(Cond::Ne, own, Operand::Imm(0), end);
-            let m = lower.goroutine_word(g.into(), goroutine.m);
-            let served = lower.goroutine_word(m.into(), goroutine.curg);
-            lower.f.push(Op::Copy { dst: result, src: served });
-            lower.f.push(Op::Label(end));
-            lower.copy_of(result)
-        })
-        .into()
-    }
-
-    /// A number that is the same at entry to and return from one call and differs between calls that are under way at the
-    /// same time: a mix of process, goroutine (thread where there is none), function and depth of the stack. Depth is measured from
-    /// the top of the goroutine's stack, so a stack that is moved between entry and return does not matter.
-    fn callid(&mut self, e: &Expr) -> Value {
-        let Some(class) = self.uprobe_class().cloned() else { return self.unavailable(e, "callid") };
-        self.once(Once::CallId, |lower| lower.number_of_call(&class, e)).into()
-    }
-
-    fn number_of_call(&mut self, class: &UprobeClass, e: &Expr) -> Val {
-        let sp = self.register("sp");
-        // The kernel's uretprobe runs after the return address was popped.
-        let sp = match (class.stop, self.unit.target.arch) {
-            (Stop::KernelReturn, Arch::X86_64) => self.f.alu(AluOp::Sub, sp, Operand::Imm(8)),
-            _ => sp,
-        };
-        let (depth, runner) = match class.goroutine {
-            Some(goroutine) => {
-                let goid = self.goid(e);
-                let g = self.current_g(goroutine, e);
-                let top = self.goroutine_word(g, goroutine.stack_hi);
-                (self.f.alu(AluOp::Sub, top, Operand::Val(sp)), goid)
-            }
-            None => {
-                let both = self.pid_tgid();
-                (sp, self.low(both).into())
-            }
-        };
-        let tgid = self.tgid();
-        let function = self.function().unwrap_or(Value::Imm(0));
-        // Each part is spread over 64 bits by an odd constant before the next one is mixed in.
-        let mut id = self.mix(depth, runner, 0x9e37_79b9_7f4a_7c15);
-        id = self.mix(id, tgid.into(), 0xc2b2_ae3d_27d4_eb4f);
-        self.mix(id, function, 0x1656_67b1_9e37_79f9)
-    }
-
-    /// `fold(id * factor) ^ part`, where `fold` adds the high half to the low one without carry: invertible in both.
-    fn mix(&mut self, id: Val, part: Value, factor: u64) -> Val {
-        let factor = self.f.operand(factor);
-        let spread = self.f.alu(AluOp::Mul, id, factor);
-        let high = self.f.alu(AluOp::Rsh, spread, Operand::Imm(32));
-        let folded = self.f.alu(AluOp::Xor, spread, Operand::Val(high));
-        let part = self.operand(part);
-        self.f.alu(AluOp::Xor, folded, part)
     }
 
     /// A scalar of the context record. The verifier lets tracepoint programs read all but the first 8 bytes directly.

@@ -2,7 +2,8 @@
 //! script's Go program; that is told by the file it runs, which also holds for processes that start later and for the moments
 //! before an `exec`.
 
-use super::{Lower, Once};
+use super::Lower;
+use super::goroutine::Wanted;
 use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
@@ -12,22 +13,8 @@ use lang::env::{FileIdentity, GoProgram};
 use lang::hir::Expr;
 
 impl Lower<'_, '_> {
-    /// The goroutine id of the current thread if it runs the script's Go program, else 0.
-    pub(super) fn goid_of_thread(&mut self, program: &GoProgram, e: &Expr) -> Val {
-        let g = self.g_of_thread(program, e);
-        self.once(Once::Goid, |lower| {
-            let goid = lower.f.var();
-            lower.f.push(Op::Const { dst: goid, value: 0 });
-            let end = lower.f.label();
-            lower.f.branch(Cond::Eq, g, Operand::Imm(0), end);
-            lower.word_or_zero(Helper::ReadUser, g, program.goroutine.goid as i32, goid);
-            lower.f.push(Op::Label(end));
-            lower.copy_of(goid)
-        })
-    }
-
-    /// The `runtime.g` that the current thread serves if it runs the script's Go program, else 0.
-    pub(super) fn g_of_thread(&mut self, program: &GoProgram, e: &Expr) -> Val {
+    /// What is wanted of the goroutine that the current thread serves if it runs the script's Go program, else 0.
+    pub(super) fn goroutine_of_thread(&mut self, wanted: Wanted, program: &GoProgram, e: &Expr) -> Val {
         let target = self.unit.target;
         let (Some(tls_base), Some(executable)) = (target.tls_base, target.executable) else {
             let error = Error::new(
@@ -38,7 +25,7 @@ impl Lower<'_, '_> {
             let failed = self.fail(error);
             return self.val(failed);
         };
-        self.once(Once::CurrentG, |lower| {
+        self.once(wanted.once(), |lower| {
             let result = lower.f.var();
             lower.f.push(Op::Const { dst: result, value: 0 });
             let end = lower.f.label();
@@ -47,16 +34,20 @@ impl Lower<'_, '_> {
             let offsets = program.goroutine;
             let base = lower.follow(Helper::ReadKernel, task, tls_base as i32, end);
             let g = lower.follow(Helper::ReadUser, base, offsets.tls_offset, end);
-            let goid = lower.f.var();
-            lower.word_or_zero(Helper::ReadUser, g, offsets.goid as i32, goid);
+            let id = lower.f.var();
+            lower.word_or_zero(Helper::ReadUser, g, offsets.goid as i32, id);
             let serves = lower.f.label();
-            lower.f.branch(Cond::Eq, goid, Operand::Imm(0), serves);
-            lower.f.push(Op::Copy { dst: result, src: g });
+            lower.f.branch(Cond::Eq, id, Operand::Imm(0), serves);
+            lower.f.push(Op::Copy { dst: result, src: wanted.of(g, id) });
             lower.f.push(Op::Jump(end));
             // On g0, whose id is 0, and in C code: the goroutine that the thread serves.
             lower.f.push(Op::Label(serves));
             let m = lower.follow(Helper::ReadUser, g, offsets.m as i32, end);
-            lower.word_or_zero(Helper::ReadUser, m, offsets.curg as i32, result);
+            let (holder, at) = match wanted {
+                Wanted::G => (m, offsets.curg),
+                Wanted::Id => (lower.follow(Helper::ReadUser, m, offsets.curg as i32, end), offsets.goid),
+            };
+            lower.word_or_zero(Helper::ReadUser, holder, at as i32, result);
             lower.f.push(Op::Label(end));
             lower.copy_of(result)
         })

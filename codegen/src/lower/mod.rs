@@ -17,6 +17,7 @@ mod fun;
 mod go;
 mod go_program;
 mod goerror;
+mod goroutine;
 mod loops;
 mod map;
 mod memory;
