@@ -51,7 +51,12 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
          failure no wrap: 3\nopen 2 <nil> open /none: no such file or directory\nopen 1 level 7 <nil>\napply 8\n",
         End::Code(0),
     ),
-    ("generic", &[], "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\n", End::Code(0)),
+    (
+        "generic",
+        &[],
+        "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\neach 5 10\neach 6 11\neach x 20\nadder 114 abcbcbc\n",
+        End::Code(0),
+    ),
     ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
     ("lines", &[], "calls 122 5050\n", End::Code(0)),
     ("shapes", &[], "counter 21 halves 9 survived 10 abab\n", End::Code(0)),

@@ -231,13 +231,50 @@ fn register(n: usize) -> Option<u8> {
     arch.register(names.get(n)?)
 }
 
-/// Before which parameter the hidden dictionary of a generic function stands.
+/// Before which parameter the hidden dictionary of a generic function stands. A closure in one has it among what it captures.
 fn dictionary(go: &GoBinary, function: &GoFunc<'_>, params: &[Layout]) -> Option<usize> {
     let name = function.name();
     let (before, _) = name.split_once("[go.shape").or_else(|| name.split_once("[..."))?;
     // `main.(*List[…]).Push` and `main.Pair[…].Sum` have a receiver, `main.Map[…]` has none.
     let behind = name.rsplit_once(']').map_or("", |(_, behind)| behind);
-    let is_method = before.contains("(*") || behind.starts_with('.') && !behind.starts_with(".func");
+    if is_in_closure(behind) {
+        return None;
+    }
+    let is_method = before.contains("(*") || behind.starts_with('.');
     let behind_receiver = is_method && go.release() >= DICTIONARY_BEHIND_RECEIVER && !params.is_empty();
     Some(usize::from(behind_receiver))
+}
+
+/// Whether what stands behind the type arguments of a function's name makes it a closure: `.func1`, `).Each.func1.2`, `.Get-fm`,
+/// `.gowrap1`, `-range1`.
+fn is_in_closure(behind: &str) -> bool {
+    const MADE_UP: [&str; 5] = ["func", "gowrap", "deferwrap", "range", ""];
+    behind.split(['.', '-']).any(|part| {
+        let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        part == "fm" || word.len() < part.len() && MADE_UP.contains(&word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_in_closure;
+
+    #[test]
+    fn closures_of_generic_functions() {
+        for behind in [
+            ".func1",
+            ".func12.3",
+            ").Each.func1",
+            ").Each-range1",
+            "-range1",
+            ".Get-fm",
+            ".gowrap1",
+            ").F.deferwrap2",
+        ] {
+            assert!(is_in_closure(behind), "{behind}");
+        }
+        for behind in ["", ").Push", ".Swap", ".func", ".function1", ".Sum2"] {
+            assert!(!is_in_closure(behind), "{behind}");
+        }
+    }
 }

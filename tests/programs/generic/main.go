@@ -14,6 +14,33 @@ func (l *List[T]) Add(item T) int {
 	return len(l.items)
 }
 
+// Each calls f through a closure of its own.
+//
+//go:noinline
+func (l *List[T]) Each(f func(T, int), from int) {
+	through(func(item T, at int) { f(item, at+from) }, l.items)
+}
+
+//go:noinline
+func through[T any](f func(T, int), items []T) {
+	for at, item := range items {
+		f(item, at)
+	}
+}
+
+// adder gives a closure, which has the dictionary among what it captures and not as a parameter.
+//
+//go:noinline
+func adder[T int | string](base T) func(T, int) T {
+	return func(more T, times int) T {
+		sum := base
+		for i := 0; i < times; i++ {
+			sum += more
+		}
+		return sum
+	}
+}
+
 //go:noinline
 func apply[T, U any](in []T, f func(T) U) []U {
 	out := make([]U, 0, len(in))
@@ -37,4 +64,7 @@ func main() {
 	var numbers List[int]
 	var names List[string]
 	fmt.Println("list", numbers.Add(5), numbers.Add(6), names.Add("x"))
+	numbers.Each(func(item, at int) { fmt.Println("each", item, at) }, 10)
+	names.Each(func(item string, at int) { fmt.Println("each", item, at) }, 20)
+	fmt.Println("adder", adder(100)(7, 2), adder("a")("bc", 3))
 }
