@@ -3,7 +3,9 @@
 //! Part of the [`Decoder`]. Lengths and addresses in a copy come from the traced program and are not trusted; what they refer to is
 //! read at the places that the layout gives, as far as the bytes reach.
 
-use crate::value::{DecodeError, Decoder, Float, GoError, GoTypeAddress, Int, Text, Value, number, take};
+use crate::decode::{DecodeError, Decoder, number, take};
+use crate::number::{Float, Int};
+use crate::value::{GoError, GoTypeAddress, Text, Value};
 use lang::gocopy::{GoCopy, INTERFACE_SIZE, Kind, Node, NodeId, time};
 use lang::goerror::{LEVEL_SIZE, LEVELS, ROOM, TEXT_SIZE, TEXTS};
 

@@ -2,11 +2,13 @@
 
 pub mod attach;
 pub mod cli;
+pub mod decode;
 pub mod env;
 pub mod events;
 mod gocopy;
 pub mod load;
 pub mod maps;
+pub mod number;
 pub mod output;
 pub mod run;
 pub mod symbolize;

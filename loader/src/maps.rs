@@ -3,8 +3,10 @@
 //!
 //! [`ScriptMap`] joins a kernel map with what code generation says about it. Layouts are those of [`codegen::layout`].
 
+use crate::decode::{DecodeError, Decoder};
+use crate::number::Int;
 use crate::sys::bpf;
-use crate::value::{DecodeError, Decoder, Int, Value};
+use crate::value::Value;
 use codegen::layout;
 use codegen::object::{MapDef, UserMap};
 use lang::hir::{Agg, MapValue};

@@ -1,6 +1,6 @@
 //! Floats, durations and times in the forms that Go prints them in (`%v`), and floats in C's (`%f`, `%e`, `%g`).
 
-use crate::value::Float;
+use crate::number::Float;
 use lang::format::FloatForm;
 
 /// A float as Go's `%v` shows it: as few digits as tell it from its neighbours, with an exponent below -4 and from 6 on.

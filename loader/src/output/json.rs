@@ -5,7 +5,8 @@
 
 use super::{Context, hist, text};
 use crate::maps::{Entry, MapResult, Mean};
-use crate::value::{Int, Value};
+use crate::number::Int;
+use crate::value::Value;
 use serde_json::{Map, Number, Value as Json, ser::Formatter};
 use std::io::{self, Write};
 

@@ -5,7 +5,8 @@
 //! than 32 bits are widened first, as in C.
 
 use super::{Context, goform, text};
-use crate::value::{Int, Value};
+use crate::number::Int;
+use crate::value::Value;
 use lang::format::{Conv, FloatForm, Format, Piece, Size, Spec};
 
 /// Widest field: a format is part of the script, but a number in it may be a slip.

@@ -2,8 +2,9 @@
 
 use super::{Context, goerror, goform, hist, names, strftime};
 use crate::maps::{Entry, MapResult};
+use crate::number::Int;
 use crate::symbolize::Frame;
-use crate::value::{GoTypeAddress, Int, Mode, Side, Stack, Text, Value};
+use crate::value::{GoTypeAddress, Mode, Side, Stack, Text, Value};
 use std::io::Write as _;
 
 /// Appends a value as `print()` and `%s` show it.

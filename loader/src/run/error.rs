@@ -28,7 +28,7 @@ pub enum RunError {
     },
     /// A record does not have the layout that it should have.
     #[error("a record could not be read: {0}")]
-    Record(#[from] crate::value::DecodeError),
+    Record(#[from] crate::decode::DecodeError),
     /// The kernel is too old.
     #[error("this kernel has no {}, which Linux has since {}", .0.describe(), .0.since())]
     Kernel(Feature),

@@ -13,6 +13,7 @@ pub use error::RunError;
 
 use crate::attach::progress::Progress;
 use crate::attach::{self, Attached, LeftOut, Scope};
+use crate::decode::Decoder;
 use crate::events::Events;
 use crate::load::Loaded;
 use crate::maps::{self, ScriptMap};
@@ -24,7 +25,6 @@ use crate::sys::bpf;
 use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
-use crate::value::Decoder;
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object};
 use error::during;

@@ -6,8 +6,8 @@ use codegen::layout;
 use lang::hir::{Agg, Attach, Expr, ExprKind, Map, MapId, MapValue, Probe, Program, Stmt, StmtKind};
 use lang::span::Span;
 use lang::types::Type;
+use loader::decode::Decoder;
 use loader::maps::{MapResult, ScriptMap};
-use loader::value::Decoder;
 
 const SPAN: Span = Span { start: 0, end: 0 };
 

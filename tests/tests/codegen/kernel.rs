@@ -6,9 +6,11 @@ use codegen::object::EVENTS;
 use codegen::{Object, Target, disasm};
 use lang::arch::Arch;
 use lang::hir::{MapId, Program};
+use loader::decode::Decoder;
 use loader::load::{LoadError, Loaded};
 use loader::maps::{MapResult, ScriptMap};
-use loader::value::{Decoder, Int, Value};
+use loader::number::Int;
+use loader::value::Value;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
