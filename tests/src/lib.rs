@@ -14,4 +14,5 @@ pub mod judge;
 pub mod page;
 pub mod programs;
 pub mod run;
+pub mod suite;
 pub mod toolchain;

@@ -9,17 +9,11 @@ use std::sync::Arc;
 use harness::case::{Case, parse};
 use harness::judge::{judge, variants};
 use harness::run::gotrace;
-use libtest_mimic::{Arguments, Trial};
+use harness::suite::run_suite;
+use libtest_mimic::Trial;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(fault) => {
-            eprintln!("error: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    run_suite(trials)
 }
 
 fn trials() -> Result<Vec<Trial>, String> {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use harness::page::{Block, Note, Step, blocks, commands, compare, session};
 use harness::programs::{Mode, Program, sources};
 use harness::run::{End, Running, checked, gotrace};
+use harness::suite::run_suite;
 use harness::toolchain::{RELEASES, Release};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::Signal;
 
 /// The longest that a command of a page may take.
@@ -23,14 +24,7 @@ const STRIPPED: &[&str] = &["site"];
 const BEFORE_INTERRUPT: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(fault) => {
-            eprintln!("error: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    run_suite(trials)
 }
 
 fn trials() -> Result<Vec<Trial>, String> {

@@ -1,6 +1,6 @@
 //! What the checker makes of types and operators: for every rule a script that keeps it and one that breaks it.
 
-use super::tests::outcomes;
+use super::tests::{outcomes, outcomes_in_handler, outcomes_with};
 
 #[test]
 fn bit_fields() {
@@ -29,38 +29,34 @@ struct P { uint8 a; uint16 f : 3, g : 13; } __attribute__((packed));
 #[test]
 fn enumerations() {
     let decl = "enum kind { A = 1, B = 5, C }; enum other { X = -1, Y };\n";
-    let scripts: Vec<String> = [
-        "begin { print(A); printf(\"%s %d\", (enum kind)5, C); @[B] = (enum kind)nsecs; }",
-        "begin { print(A + 1); print(A == 1); print(B > A); if (A) { print(-X); } }",
-        "begin { $e = A; $e = B; $f = A; $f = X; $g = A; $g = 3; print(($e, $f, $g)); }",
-        "begin { print((uint64)A); print((enum other)A); print((bool)X); @ = sum(B); }",
-        "begin { print((enum kind)99); print((enum other)1); }",
-        "begin { print((enum knd)1); print(D); }",
-        "begin { $e = A; $e.x = 1; print(A.x); }",
-        "begin { $s = (enum kind)comm; print(A + comm); print(A == comm); }",
-    ]
-    .iter()
-    .map(|s| format!("{decl}{s}"))
-    .collect();
-    let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
-    assert_text!(outcomes(&scripts));
+    assert_text!(outcomes_with(
+        decl,
+        &[
+            "begin { print(A); printf(\"%s %d\", (enum kind)5, C); @[B] = (enum kind)nsecs; }",
+            "begin { print(A + 1); print(A == 1); print(B > A); if (A) { print(-X); } }",
+            "begin { $e = A; $e = B; $f = A; $f = X; $g = A; $g = 3; print(($e, $f, $g)); }",
+            "begin { print((uint64)A); print((enum other)A); print((bool)X); @ = sum(B); }",
+            "begin { print((enum kind)99); print((enum other)1); }",
+            "begin { print((enum knd)1); print(D); }",
+            "begin { $e = A; $e.x = 1; print(A.x); }",
+            "begin { $s = (enum kind)comm; print(A + comm); print(A == comm); }",
+        ]
+    ));
 }
 
 #[test]
 fn kept_structures_and_arrays() {
     let decl = "struct In { uint8 a; char name[6]; }; struct T { struct In in; int xs[2][4]; bool on; };\n";
-    let scripts: Vec<String> = [
-        "$t = *(struct T *)arg0; print($t.in.a); print($t.in.name); print($t.xs[1][2]); print($t.on);",
-        "@t = *(struct T *)arg0; print(@t.xs[arg1][1]); print(@t.in); print(@t.in.name[0]);",
-        "@[((struct T *)arg0)->in] = ((struct T *)arg0)->xs; print(comm[0]); print(comm[arg1]);",
-        "$t = *(struct T *)arg0; print($t.im); print($t.xs[2]); print($t.in.name.x); print($t[0]);",
-        "print(comm[16]); print(comm[\"a\"]);",
-    ]
-    .iter()
-    .map(|s| format!("{decl}u:./web:main.handler {{ {s} }}"))
-    .collect();
-    let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
-    assert_text!(outcomes(&scripts));
+    assert_text!(outcomes_in_handler(
+        decl,
+        &[
+            "$t = *(struct T *)arg0; print($t.in.a); print($t.in.name); print($t.xs[1][2]); print($t.on);",
+            "@t = *(struct T *)arg0; print(@t.xs[arg1][1]); print(@t.in); print(@t.in.name[0]);",
+            "@[((struct T *)arg0)->in] = ((struct T *)arg0)->xs; print(comm[0]); print(comm[arg1]);",
+            "$t = *(struct T *)arg0; print($t.im); print($t.xs[2]); print($t.in.name.x); print($t[0]);",
+            "print(comm[16]); print(comm[\"a\"]);",
+        ]
+    ));
 }
 
 #[test]
@@ -95,21 +91,19 @@ fn tuples_and_arrays() {
 #[test]
 fn casts() {
     let decl = "struct T { int x; char name[6]; }; enum E { A, B };\n";
-    let scripts: Vec<String> = [
-        "print((int8[8])arg0); print((uint32)(int8[4])(int32)arg0); print((int8[])\"abc\"); print((uint8[4])comm);",
-        "$x = (int16)arg0; print((typeof($x))arg1); let $y : typeof(comm) = comm; print($y); let $z : typeof($x)* = (int16 *)0; print($z);",
-        "print((string[32])comm); print((string)(int8[4])(int32)arg0); print((uint64)(int8 *)arg0); print((bool)B);",
-        "print((int8[4])arg0); print((int8[3])5); print((int8[4])0x123456789); print((int8[10])\"abc\"); print((int16[2])comm);",
-        "print((int32)comm); print((string)arg0); print((struct T)arg0); print((string[8])comm); print((int8)(1, 2));",
-        "print((typeof(nope))1); print((typeof($q) *)1);",
-        "print((uint64)(int8[4])(int32)arg0); print((enum E)comm); print((int8[2])(x=1));",
-        "$k = kptr((int8 *)arg0); $k = (int8 *)((uint64)$k - 8); print(*$k); $u = (int8 *)arg1; $u = $k;",
-    ]
-    .iter()
-    .map(|s| format!("{decl}u:./web:main.handler {{ {s} }}"))
-    .collect();
-    let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
-    assert_text!(outcomes(&scripts));
+    assert_text!(outcomes_in_handler(
+        decl,
+        &[
+            "print((int8[8])arg0); print((uint32)(int8[4])(int32)arg0); print((int8[])\"abc\"); print((uint8[4])comm);",
+            "$x = (int16)arg0; print((typeof($x))arg1); let $y : typeof(comm) = comm; print($y); let $z : typeof($x)* = (int16 *)0; print($z);",
+            "print((string[32])comm); print((string)(int8[4])(int32)arg0); print((uint64)(int8 *)arg0); print((bool)B);",
+            "print((int8[4])arg0); print((int8[3])5); print((int8[4])0x123456789); print((int8[10])\"abc\"); print((int16[2])comm);",
+            "print((int32)comm); print((string)arg0); print((struct T)arg0); print((string[8])comm); print((int8)(1, 2));",
+            "print((typeof(nope))1); print((typeof($q) *)1);",
+            "print((uint64)(int8[4])(int32)arg0); print((enum E)comm); print((int8[2])(x=1));",
+            "$k = kptr((int8 *)arg0); $k = (int8 *)((uint64)$k - 8); print(*$k); $u = (int8 *)arg1; $u = $k;",
+        ]
+    ));
 }
 
 #[test]
@@ -126,20 +120,18 @@ fn numbers_that_are_too_large() {
 #[test]
 fn addresses() {
     let decl = "struct T { int x; struct In { int y; unsigned bits : 3; } in; int xs[4]; };\n";
-    let scripts: Vec<String> = [
-        "$x = 1; $p = &$x; $x = 2; print(*$p); @m = 5; @k[1] = \"a\"; print(*&@m); print(str(&@k[1])); if (&@k[2]) { print(1); }",
-        "$t = (struct T *)arg0; print(&$t->in.y); print(&$t->xs[1]); print(&*$t == $t); print(*&$t->x);",
-        "print(&1); print(&arg0); print(&comm[0]); print(&((struct T *)arg0)->in.bits); @c = count(); print(&@c); print(&@none); print(&$none);",
-        "print(offsetof(struct T, in.y)); $t = (struct T *)arg0; print(offsetof(*$t, xs)); print(container_of(&$t->in, struct T, in)); print(container_of(&$t->in.y, typeof(*$t), in.y));",
-        "print(offsetof(struct T, inn)); print(offsetof(struct T, x.y)); print(offsetof(struct T, in.bits)); print(offsetof(struct N, x)); print(offsetof(uint8, x));",
-        "print(container_of(arg0, struct T, x)); print(container_of((int *)arg0, struct T, z));",
-        "print(*kptr((uint64 *)arg0)); print(str(kptr(arg0))); print(str(uptr(arg1))); print(kptr(comm)); print(uptr((1, 2)));",
-    ]
-    .iter()
-    .map(|s| format!("{decl}u:./web:main.handler {{ {s} }}"))
-    .collect();
-    let scripts: Vec<&str> = scripts.iter().map(String::as_str).collect();
-    assert_text!(outcomes(&scripts));
+    assert_text!(outcomes_in_handler(
+        decl,
+        &[
+            "$x = 1; $p = &$x; $x = 2; print(*$p); @m = 5; @k[1] = \"a\"; print(*&@m); print(str(&@k[1])); if (&@k[2]) { print(1); }",
+            "$t = (struct T *)arg0; print(&$t->in.y); print(&$t->xs[1]); print(&*$t == $t); print(*&$t->x);",
+            "print(&1); print(&arg0); print(&comm[0]); print(&((struct T *)arg0)->in.bits); @c = count(); print(&@c); print(&@none); print(&$none);",
+            "print(offsetof(struct T, in.y)); $t = (struct T *)arg0; print(offsetof(*$t, xs)); print(container_of(&$t->in, struct T, in)); print(container_of(&$t->in.y, typeof(*$t), in.y));",
+            "print(offsetof(struct T, inn)); print(offsetof(struct T, x.y)); print(offsetof(struct T, in.bits)); print(offsetof(struct N, x)); print(offsetof(uint8, x));",
+            "print(container_of(arg0, struct T, x)); print(container_of((int *)arg0, struct T, z));",
+            "print(*kptr((uint64 *)arg0)); print(str(kptr(arg0))); print(str(uptr(arg1))); print(kptr(comm)); print(uptr((1, 2)));",
+        ]
+    ));
 }
 
 #[test]

@@ -352,6 +352,18 @@ pub(crate) fn outcomes(scripts: &[&str]) -> String {
     scripts.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
+/// The same, of scripts that begin with the same declarations.
+pub(crate) fn outcomes_with(declarations: &str, scripts: &[&str]) -> String {
+    let whole: Vec<String> = scripts.iter().map(|s| format!("{declarations}{s}")).collect();
+    outcomes(&whole.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The same, of bodies of a probe on `main.handler`, a Go function.
+pub(crate) fn outcomes_in_handler(declarations: &str, bodies: &[&str]) -> String {
+    let scripts: Vec<String> = bodies.iter().map(|b| format!("u:./web:main.handler {{ {b} }}")).collect();
+    outcomes_with(declarations, &scripts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// Bodies of a probe on `main.handler`, a Go function.
 pub(crate) fn bodies(bodies: &[&str]) -> String {
     let scripts: Vec<String> = bodies.iter().map(|b| format!("u:./web:main.handler {{ {b} }}")).collect();

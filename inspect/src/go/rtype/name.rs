@@ -144,42 +144,47 @@ impl Spelling<'_> {
     }
 
     fn structure(&mut self, found: &Descriptor, depth: u32) -> Option<()> {
-        let mut fields = self.reader.fields(found)?.peekable();
-        if fields.peek().is_none() {
-            self.push("struct {}");
-            return Some(());
-        }
-        self.push("struct { ");
-        for (n, field) in fields.enumerate() {
+        let fields = self.reader.fields(found)?;
+        self.members("struct", fields, |spelling, field| {
             let field = field?;
-            if n > 0 {
-                self.push("; ");
-            }
             if !field.embedded {
-                self.push(field.name);
-                self.push(" ");
+                spelling.push(field.name);
+                spelling.push(" ");
             }
-            self.ty(field.ty, depth + 1);
-            self.room()?;
-        }
-        self.push(" }");
-        Some(())
+            spelling.ty(field.ty, depth + 1);
+            Some(())
+        })
     }
 
     fn interface(&mut self, found: &Descriptor, depth: u32) -> Option<()> {
-        let mut methods = self.reader.interface_methods(found)?.peekable();
-        if methods.peek().is_none() {
-            self.push("interface {}");
+        let methods = self.reader.interface_methods(found)?;
+        self.members("interface", methods, |spelling, method| {
+            let (name, ty) = method?;
+            spelling.push(name);
+            spelling.signature(&spelling.reader.descriptor(ty)?, depth + 1);
+            Some(())
+        })
+    }
+
+    /// `struct { A; B }` with what `write` makes of each part; `struct {}` without parts.
+    fn members<T>(
+        &mut self,
+        word: &str,
+        parts: impl Iterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T) -> Option<()>,
+    ) -> Option<()> {
+        let mut parts = parts.peekable();
+        self.push(word);
+        if parts.peek().is_none() {
+            self.push(" {}");
             return Some(());
         }
-        self.push("interface { ");
-        for (n, method) in methods.enumerate() {
-            let (name, ty) = method?;
+        self.push(" { ");
+        for (n, part) in parts.enumerate() {
             if n > 0 {
                 self.push("; ");
             }
-            self.push(name);
-            self.signature(&self.reader.descriptor(ty)?, depth + 1);
+            write(self, part)?;
             self.room()?;
         }
         self.push(" }");
