@@ -66,6 +66,10 @@ helpers! {
     SendSignalThread = 117 "send_signal_thread",
     /// Process and thread id in a pid namespace.
     NsPidTgid = 120 "get_ns_current_pid_tgid",
+    /// Bytes into the output of an iterator.
+    SeqWrite = 127 "seq_write",
+    /// Text into the output of an iterator.
+    SeqPrintf = 126 "seq_printf",
     /// `CLOCK_BOOTTIME`
     KtimeBootNs = 125 "ktime_get_boot_ns",
     /// Room for a record.

@@ -175,6 +175,7 @@ fn section(attach: &Attach, target: &Target) -> (&'static str, ProgramKind) {
         }
         Attach::Fentry { ret: false, .. } => ("fentry", ProgramKind::Fentry { ret: false }),
         Attach::Fentry { ret: true, .. } => ("fexit", ProgramKind::Fentry { ret: true }),
+        Attach::Iter(_) => ("iter", ProgramKind::Iter),
         Attach::Uprobe { .. } => ("uprobe", ProgramKind::Uprobe),
     }
 }
@@ -183,6 +184,9 @@ fn attach_to(attach: &Attach) -> Option<object::KernelType> {
     match attach {
         Attach::Fentry { function, .. } => {
             Some(object::KernelType { id: function.btf_id, module: function.module.clone() })
+        }
+        Attach::Iter(iter) => {
+            Some(object::KernelType { id: iter.function.btf_id, module: iter.function.module.clone() })
         }
         _ => None,
     }
@@ -201,6 +205,7 @@ fn kind_name(attach: &Attach) -> &'static str {
         Attach::Fentry { ret: false, .. } => "fentry",
         Attach::Fentry { ret: true, .. } => "fexit",
         Attach::Watchpoint(_) => "watch",
+        Attach::Iter(_) => "iter",
         Attach::Signal => "signal",
         Attach::Perf { event, .. } if event.hardware => "hardware",
         Attach::Perf { .. } => "software",

@@ -163,6 +163,8 @@ pub enum ProgramKind {
         /// Runs when the function returns.
         ret: bool,
     },
+    /// `BPF_PROG_TYPE_TRACING` for `BPF_TRACE_ITER`.
+    Iter,
     /// `BPF_PROG_TYPE_KPROBE`; attached with `BPF_TRACE_UPROBE_MULTI` where [`crate::Target::uprobe_multi`] says so.
     Uprobe,
 }

@@ -117,6 +117,7 @@ impl Dump<'_> {
             | Attach::Signal
             | Attach::RawTracepoint(_)
             | Attach::Fentry { .. }
+            | Attach::Iter(_)
             | Attach::Watchpoint(_) => {}
             Attach::Kprobe { places, .. } => write!(self.text, "{} places ", places.len())?,
             Attach::Perf { count, .. } => write!(self.text, "every {count} ")?,

@@ -162,6 +162,9 @@ pub enum Match {
     Fentry(KernelFunction),
     /// Places in the kernel's code.
     Kprobe(Vec<KernelPlace>),
+    /// A walk over objects of the kernel: the function that stands for the programs that are called for each of them. Its first
+    /// parameter is about the walk (`struct bpf_iter_meta`), the others are about the object.
+    Iter(KernelFunction),
 }
 
 /// A kernel tracepoint with its record layout.

@@ -40,6 +40,24 @@ pub struct Spec {
     pub conv: Conv,
 }
 
+impl Spec {
+    /// A conversion without anything between the percent sign and its letter.
+    #[must_use]
+    pub fn plain(conv: Conv) -> Spec {
+        Spec {
+            left: false,
+            plus: false,
+            space: false,
+            alt: false,
+            zero: false,
+            width: None,
+            precision: None,
+            bits: None,
+            conv,
+        }
+    }
+}
+
 /// A width or a precision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Size {

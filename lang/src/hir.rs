@@ -119,6 +119,8 @@ pub enum Attach {
         /// The places, each with the index of its function in [`Program::functions`].
         places: Vec<(u32, KernelPlace)>,
     },
+    /// Once for each object of a kind that the kernel has, when the script runs.
+    Iter(Arc<Iter>),
     /// An access to memory, in the traced process or anywhere.
     Watchpoint(Watchpoint),
     /// Each time gotrace itself gets SIGUSR1.
@@ -139,6 +141,17 @@ pub enum Attach {
         /// The sites by binary; [`Site::function`] is set.
         targets: Vec<UprobeTarget>,
     },
+}
+
+/// A walk over objects of the kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Iter {
+    /// The objects: `task`, `tcp`.
+    pub object: String,
+    /// What the program is called as: the first parameter is about the walk, the others are about the object.
+    pub function: KernelFunction,
+    /// The file that shows the output each time it is read, instead of a run.
+    pub pin: Option<String>,
 }
 
 /// The sites of one binary.

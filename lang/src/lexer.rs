@@ -477,9 +477,11 @@ const WITHOUT_SLASH: &[&str] = &[
     "self",
 ];
 
-/// Whether slashes are part of attach points of this kind.
+/// Whether slashes are part of this attach point: of one of a kind with paths, or of an iterator's that is pinned.
 fn has_path(text: &str) -> bool {
-    !WITHOUT_SLASH.contains(&leading_word(text).to_ascii_lowercase().as_str())
+    let kind = leading_word(text).to_ascii_lowercase();
+    let head = text.split(['/', '{']).next().unwrap_or_default();
+    !WITHOUT_SLASH.contains(&kind.as_str()) || (kind.starts_with("it") && head.matches(':').count() == 2)
 }
 
 /// Whether an attach point ends before this white space: the line ends, or something follows that is not part of it.

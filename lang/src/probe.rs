@@ -106,10 +106,12 @@ pub enum AttachKind {
     },
     /// `watchpoint:0x10000000:8:w`
     Watchpoint(Watchpoint),
-    /// `iter:task`
+    /// `iter:task`, `iter:task:/sys/fs/bpf/tasks`
     Iter {
-        /// What is walked over.
+        /// What is walked over; may have wildcards.
         object: String,
+        /// The file that shows the output each time it is read, instead of a run.
+        pin: Option<String>,
     },
     /// `test:name`
     Test,
@@ -184,6 +186,7 @@ pub const KINDS: &[KindInfo] = &[
     KindInfo { name: "fexit", short: Some("fr"), form: "fexit:FUNCTION" },
     KindInfo { name: "watchpoint", short: Some("w"), form: "watchpoint:ADDRESS:LENGTH:MODE" },
     KindInfo { name: "usdt", short: Some("U"), form: "usdt:BINARY:PROVIDER:NAME" },
+    KindInfo { name: "iter", short: Some("it"), form: "iter:OBJECT" },
     KindInfo { name: "self", short: None, form: "self:signal:SIGUSR1" },
 ];
 
@@ -202,7 +205,7 @@ pub struct KindInfo {
 const FORMER: &[(&str, &str)] = &[("kfunc", "fentry"), ("kretfunc", "fexit")];
 
 /// Kinds that bpftrace has and gotrace does not have yet.
-const NOT_YET: &[&str] = &["iter", "it", "asyncwatchpoint", "aw", "test", "bench"];
+const NOT_YET: &[&str] = &["asyncwatchpoint", "aw", "test", "bench"];
 
 /// Takes an attach point apart. `text` is as written, quotes included; `$1` outside of quotes stands for the first of
 /// `params`.

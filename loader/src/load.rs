@@ -261,6 +261,7 @@ fn with_program<T>(
         ProgramKind::KprobeMulti => (ProgType::Kprobe, AttachType::KprobeMulti),
         ProgramKind::Fentry { ret: false } => (ProgType::Tracing, AttachType::Fentry),
         ProgramKind::Fentry { ret: true } => (ProgType::Tracing, AttachType::Fexit),
+        ProgramKind::Iter => (ProgType::Tracing, AttachType::Iter),
         ProgramKind::Tracepoint => (ProgType::Tracepoint, AttachType::Unspecified),
         ProgramKind::Uprobe if uprobe_multi => (ProgType::Kprobe, AttachType::UprobeMulti),
         ProgramKind::Uprobe => (ProgType::Kprobe, AttachType::Unspecified),

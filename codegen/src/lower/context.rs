@@ -228,11 +228,7 @@ impl Lower<'_, '_> {
                 return self.f.load(Width::D, Place::from(Func::CTX).at(8 * u32::from(n))).into();
             }
             // Those of a function are pointers to it, with which no arithmetic is allowed; copied they are numbers.
-            Attach::Fentry { .. } => {
-                let slot: Place = self.f.slot(8).into();
-                self.copy_context(8 * u32::from(n), slot, 8);
-                return self.f.load(Width::D, slot).into();
-            }
+            Attach::Fentry { .. } | Attach::Iter(_) => return self.walk_word(n).into(),
             Attach::Kprobe { .. } => return self.kernel_argument(n),
             _ => {}
         }

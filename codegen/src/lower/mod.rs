@@ -6,7 +6,7 @@
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
 //! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `record` (messages to user space), `fun` (functions of values), `task`
-//! (threads).
+//! (threads), `walk` (iterators).
 
 mod agg;
 mod callback;
@@ -29,6 +29,7 @@ mod stmt;
 mod string;
 mod task;
 mod text;
+mod walk;
 
 use crate::error::Error;
 use crate::insn::{Cond, Width};
@@ -41,6 +42,7 @@ use lang::hir::{self, Attach, MapValue};
 use lang::span::Span;
 use lang::types::Type;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Least size of a map that evicts. Calls that end by panic or `Goexit` leave their entries behind, and the kernel's
 /// eviction is approximate: the map must be much larger than the number of calls under way.
@@ -287,6 +289,13 @@ fn sends_records(block: &[hir::Stmt]) -> bool {
     sends
 }
 
+/// Whether a block sends anything, `exit()` included.
+fn sends_records_or_ends(block: &[hir::Stmt]) -> bool {
+    let mut sends = false;
+    hir::visit_all(block, &mut |stmt| sends |= matches!(&stmt.kind, hir::StmtKind::Emit { .. }));
+    sends
+}
+
 /// Lowers the program of a probe.
 pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize) -> Result<Func, Error> {
     let mut f = Func::default();
@@ -361,6 +370,7 @@ impl<'a> Lower<'_, 'a> {
                 let flags = self.register("flags");
                 self.f.branch(Cond::Set, flags, Operand::Imm(0x41), self.quit);
             }
+            Attach::Iter(iter) => self.start_of_walk(&Arc::clone(iter)),
             Attach::Tracepoint(_)
             | Attach::Profile(_)
             | Attach::Perf { .. }

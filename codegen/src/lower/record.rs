@@ -32,6 +32,9 @@ enum Early {
 impl Lower<'_, '_> {
     /// Sends a record.
     pub(super) fn emit(&mut self, action: &Action, args: &[Expr]) {
+        if self.shows_in_file(action, args) {
+            return;
+        }
         let record = self.record(action, args);
         // Effects of arguments must happen even when there is no room for the record, and in order: what stands before the
         // last of them must not see it.

@@ -93,6 +93,7 @@ const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Fexit,
     ProbeKind::Watchpoint,
     ProbeKind::Usdt,
+    ProbeKind::Iter,
 ];
 /// Probes in a traced program.
 const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe, ProbeKind::Usdt];
@@ -137,6 +138,8 @@ const WITH_REGISTERS: &[ProbeKind] = &[
     ProbeKind::Watchpoint,
     ProbeKind::Usdt,
 ];
+/// Walks over objects of the kernel.
+const IN_WALKS: &[ProbeKind] = &[ProbeKind::Iter];
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.

@@ -20,11 +20,6 @@ const REFUSED: &[Refused] = &[
         instead: "write `ustack`; Go programs have frame pointers, C programs with `-fno-omit-frame-pointer`",
     },
     Refused {
-        name: "ctx",
-        why: "what the context of a program looks like depends on the kernel and on how the probe is attached",
-        instead: "write `args`, `arg0` or `reg(\"ip\")`",
-    },
-    Refused {
         name: "config",
         why: "settings are not values: they are known before the script runs",
         instead: "set them in `config = { … }`",

@@ -1,7 +1,8 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{
-    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, WITH_ARGUMENTS, WITH_REGISTERS, numbered,
+    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_WALKS, WITH_ARGUMENTS, WITH_REGISTERS,
+    numbered,
 };
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
@@ -70,6 +71,20 @@ pub(super) const ENTRIES: &[Builtin] = &[
         example: "tracepoint:syscalls:sys_enter_openat { printf(\"%s\\n\", str(args.filename)); }",
         probes: EVERYWHERE,
         elsewhere: None,
+        check: |checker, call| checker.no_args(call.span, call.span),
+    },
+    Builtin {
+        name: "ctx",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "ctx.NAME",
+        doc: "What an iterator is at, with the kernel's types: `ctx.task` of `iter:task`, `ctx.meta.seq_num` of all. `gotrace list -v` \
+              shows the names.",
+        example: "iter:task { printf(\"%d %s\\n\", ctx.task.pid, ctx.task.comm); }",
+        probes: IN_WALKS,
+        elsewhere: Some(
+            "what the context looks like depends on the kernel and on how a probe is attached; write `args`, `arg0` or `reg(\"ip\")`",
+        ),
         check: |checker, call| checker.no_args(call.span, call.span),
     },
     Builtin {

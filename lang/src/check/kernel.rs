@@ -17,6 +17,7 @@ impl Checker<'_> {
         let (function, returns) = match &self.target().attach {
             Attach::RawTracepoint(function) => (Arc::clone(function), false),
             Attach::Fentry { function, ret, .. } => (Arc::clone(function), *ret),
+            Attach::Iter(iter) => return self.of_walk(&Arc::clone(iter), e),
             _ => return Ok(None),
         };
         match &e.kind {
@@ -39,6 +40,17 @@ impl Checker<'_> {
                     self.fail(Problem::error(e.span, what))
                 }
             },
+            _ => Ok(None),
+        }
+    }
+
+    /// `ctx.task` of an iterator: a word of the context, although the kernel's structure has it as a member.
+    fn of_walk(&mut self, iter: &hir::Iter, e: &Expr) -> Checked<Option<Place>> {
+        let ExprKind::Member(base, name) = &e.kind else { return Ok(None) };
+        match &base.kind {
+            ExprKind::Ident(base) if base == "ctx" || base == "args" => {
+                self.by_name(&iter.function, name, e.span).map(Some)
+            }
             _ => Ok(None),
         }
     }

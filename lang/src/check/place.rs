@@ -262,6 +262,8 @@ impl Checker<'_> {
             Attach::Tracepoint(_) | Attach::RawTracepoint(_) | Attach::Fentry { .. } => {
                 Problem::error(span, "`args` has members").help("write `args.name`")
             }
+            Attach::Iter(_) => Problem::error(span, "what an iterator is at has members")
+                .help("write `ctx.NAME`; `gotrace list -v` shows the names"),
             _ => Problem::error(span, format!("`{}` probes have no arguments", self.target().kind().name()))
                 .note("`args` is available in tracepoint, rawtracepoint, fentry, fexit and uprobe probes"),
         };

@@ -59,6 +59,8 @@ pub enum ProbeKind {
     Usdt,
     /// `watchpoint`
     Watchpoint,
+    /// `iter`
+    Iter,
     /// `software`
     Software,
     /// `hardware`
@@ -85,6 +87,7 @@ impl ProbeKind {
             ProbeKind::Fexit => "fexit",
             ProbeKind::Usdt => "usdt",
             ProbeKind::Watchpoint => "watchpoint",
+            ProbeKind::Iter => "iter",
             ProbeKind::Software => "software",
             ProbeKind::Hardware => "hardware",
         }
@@ -109,6 +112,7 @@ impl Target<'_> {
             Attach::Fentry { ret: false, .. } => ProbeKind::Fentry,
             Attach::Fentry { ret: true, .. } => ProbeKind::Fexit,
             Attach::Watchpoint(_) => ProbeKind::Watchpoint,
+            Attach::Iter(_) => ProbeKind::Iter,
             Attach::Perf { event, .. } if event.hardware => ProbeKind::Hardware,
             Attach::Perf { .. } => ProbeKind::Software,
         }
@@ -179,6 +183,7 @@ pub(crate) fn resolve<'a>(
         let mut told = HashSet::new();
         ignored.into_iter().filter(|p| told.insert(p.message.clone())).for_each(|p| problems.push(p));
     }
+    walks_stand_alone(&targets, problems);
     let sites: usize = targets.iter().map(count_sites).sum();
     if sites > config.max_probes as usize {
         let span = targets.iter().max_by_key(|t| count_sites(t)).map(|t| t.span).unwrap_or_default();
@@ -190,6 +195,25 @@ pub(crate) fn resolve<'a>(
         problems.push(problem);
     }
     (targets, functions.list)
+}
+
+/// A walk is over as soon as it has been made, and the run with it: nothing that waits can stand beside it.
+fn walks_stand_alone(targets: &[Target<'_>], problems: &mut Problems) {
+    let walks = |t: &&Target<'_>| matches!(t.attach, Attach::Iter(_));
+    let beside = |t: &&Target<'_>| !matches!(t.attach, Attach::Begin | Attach::End | Attach::Iter(_));
+    if let (Some(walk), Some(other)) = (targets.iter().find(walks), targets.iter().find(beside)) {
+        let problem =
+            Problem::error(other.span, format!("`{}` cannot stand beside an `iter`", other.kind().name()))
+                .label(walk.span, "the script ends when this has walked over everything")
+                .help("make two scripts; only `begin`, `end` and other iterators may stand here");
+        problems.push(problem);
+    }
+    let pinned = |t: &&Target<'_>| matches!(&t.attach, Attach::Iter(i) if i.pin.is_some());
+    if let (Some(pin), true) = (targets.iter().find(pinned), targets.len() > 1) {
+        let problem = Problem::error(pin.span, "a pinned iterator is alone in its script")
+            .note("it is not run now: reading its file runs it");
+        problems.push(problem);
+    }
 }
 
 fn count_sites(target: &Target<'_>) -> usize {
@@ -307,6 +331,7 @@ impl<'a> Resolver<'a, '_> {
                     );
                 }
                 Match::Kprobe(places) => self.kprobe(clause, point, places),
+                Match::Iter(function) => self.iter(clause, point, function, first),
             }
         }
     }
@@ -324,6 +349,24 @@ impl<'a> Resolver<'a, '_> {
             let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
             self.targets.push(target);
         }
+    }
+
+    /// A walk is named by its objects, and by where it is pinned.
+    fn iter(
+        &mut self,
+        clause: &'a ast::Probe,
+        point: &AttachPoint,
+        function: crate::env::KernelFunction,
+        first: usize,
+    ) {
+        let AttachKind::Iter { pin, .. } = &point.kind else { return };
+        let object = function.name.clone();
+        let name = match pin {
+            Some(pin) => format!("iter:{object}:{pin}"),
+            None => format!("iter:{object}"),
+        };
+        let iter = hir::Iter { object, function, pin: pin.clone() };
+        self.once(clause, Attach::Iter(Arc::new(iter)), name, point, first);
     }
 
     /// All places of an attach point in the kernel share a program.

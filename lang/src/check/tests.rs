@@ -157,6 +157,7 @@ impl Env for TestEnv {
         let char_array = Type::Array(Box::new(Type::Int { bits: 8, signed: true }), 16);
         let fields = match name {
             "task_struct" => vec![
+                field("pid", 0, Type::I32),
                 field("prio", 8, Type::I32),
                 field("mm", 16, pointer("mm_struct")),
                 field("comm", 24, char_array),
@@ -284,6 +285,7 @@ impl Env for TestEnv {
                 })])
             }
             AttachKind::RawTracepoint { event, .. } => Ok(vec![Match::RawTracepoint(kernel_function(event))]),
+            AttachKind::Iter { object, .. } => Ok(vec![Match::Iter(kernel_function(object))]),
             AttachKind::Fentry { function, .. } => Ok(vec![Match::Fentry(kernel_function(function))]),
             AttachKind::Kprobe { target: KprobeSpec::Function(function), .. } => {
                 let place = |name: &str| KernelPlace {
@@ -909,6 +911,23 @@ fn functions_of_the_kernel() {
 }
 
 #[test]
+fn iterators() {
+    assert_text!(outcomes(&[
+        "iter:walk { print((ctx.task.comm, ctx.how, args.now, probe)); }",
+        "iter:walk:/sys/fs/bpf/x { print(ctx->how); }",
+        "iter:walk { } begin { } end { } iter:other { }",
+        "iter:walk { } interval:s:1 { }",
+        "iter:walk:x { } begin { }",
+        "iter:walk { print(ctx); }",
+        "iter:walk { print(ctx.tsk); }",
+        "iter:walk { print(func); }",
+        "begin { print(ctx.task); }",
+        "iter { }",
+        "iter:walk: { }",
+    ]));
+}
+
+#[test]
 fn every_example_of_the_manual_is_accepted() {
     // Examples name functions and tracepoints that the table does not have.
     struct Anything(TestEnv);
@@ -937,6 +956,7 @@ fn every_example_of_the_manual_is_accepted() {
                     };
                     self.0.resolve(&AttachPoint { kind, ..point.clone() })
                 }
+                AttachKind::Iter { .. } => self.0.resolve(point),
                 _ => Ok(Vec::new()),
             }
         }

@@ -47,13 +47,18 @@ fn module_and_name(parts: &[Part], what: &str) -> Result<(Option<String>, String
     }
 }
 
-/// `iter:task`
+/// `iter:task`, `iter:task:/sys/fs/bpf/tasks`
 pub(super) fn iter(parts: &[Part]) -> Result<AttachKind, String> {
-    match parts {
-        [object] if !object.text.is_empty() => Ok(AttachKind::Iter { object: object.text.clone() }),
-        [_, _] => Err("iterators cannot be pinned: the output is printed when the script runs".into()),
-        _ => Err("what to iterate over is missing".into()),
+    let (object, pin) = match parts {
+        [object] => (object, None),
+        [object, pin] if !pin.text.is_empty() => (object, Some(pin.text.clone())),
+        [_, _] => return Err("the name of the file to pin to is missing".into()),
+        _ => return Err("what to iterate over is missing".into()),
+    };
+    if object.text.is_empty() {
+        return Err("what to iterate over is missing".into());
     }
+    Ok(AttachKind::Iter { object: object.text.clone(), pin })
 }
 
 /// Access modes of a watchpoint, `HW_BREAKPOINT_*` of `include/uapi/linux/hw_breakpoint.h`.

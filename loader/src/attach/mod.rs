@@ -2,6 +2,7 @@
 //! detached when [`Attached`] is dropped, and by the kernel when gotrace dies, however it dies.
 
 mod event;
+pub mod iter;
 mod kernel;
 pub mod progress;
 pub mod uprobe;
@@ -13,6 +14,7 @@ use lang::hir::{Attach, Program};
 use lang::span::Span;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 
 /// What limits and shapes attachment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +46,8 @@ pub struct Attached {
     links: Vec<OwnedFd>,
     sites: usize,
     left_out: Vec<LeftOut>,
+    walks: Vec<iter::Walk>,
+    pinned: Vec<PathBuf>,
 }
 
 /// A place that the kernel accepts no probe at, although nothing spoke against it.
@@ -60,6 +64,17 @@ impl Attached {
     #[must_use]
     pub fn sites(&self) -> usize {
         self.sites
+    }
+
+    /// The walks that the script makes, in its order; they are handed out once.
+    pub fn take_walks(&mut self) -> Vec<iter::Walk> {
+        std::mem::take(&mut self.walks)
+    }
+
+    /// The files that iterators were pinned to.
+    #[must_use]
+    pub fn pinned(&self) -> &[PathBuf] {
+        &self.pinned
     }
 
     /// The places that the kernel refused while it accepted others of the same probe.
@@ -95,6 +110,7 @@ pub fn attach(
                 kernel::raw_tracepoint(bpf.as_fd(), &function.name, &mut attached)
             }
             Attach::Fentry { .. } => kernel::fentry(bpf.as_fd(), &mut attached),
+            Attach::Iter(iter) => iter::attach(bpf.as_fd(), probe, iter, scope, &mut attached),
             Attach::Kprobe { ret, places } => kernel::kprobe(bpf.as_fd(), *kind, *ret, places, &mut attached),
             Attach::Watchpoint(watch) => kernel::watchpoint(bpf.as_fd(), watch, scope.pid, &mut attached),
             Attach::Perf { event, count } => {

@@ -98,7 +98,9 @@ impl Listing {
             let all = match kind.name {
                 "tracepoint" => ":*".repeat(missing),
                 "uprobe" | "uretprobe" | "usdt" if colons == 1 => ":*".to_owned(),
-                "rawtracepoint" | "kprobe" | "kretprobe" | "fentry" | "fexit" => ":*".repeat(missing),
+                "rawtracepoint" | "iter" | "kprobe" | "kretprobe" | "fentry" | "fexit" => {
+                    ":*".repeat(missing)
+                }
                 _ => String::new(),
             };
             return self.one(&format!("{pattern}{all}"));
@@ -182,6 +184,7 @@ impl Listing {
                     let ret = matches!(point.kind, AttachKind::Fentry { ret: true, .. });
                     lines.push(function_lines(if ret { "fexit" } else { "fentry" }, function, self.verbose));
                 }
+                Match::Iter(function) => lines.push(function_lines("iter", function, self.verbose)),
                 Match::Kprobe(places) => {
                     let ret = matches!(point.kind, AttachKind::Kprobe { ret: true, .. });
                     let kind = if ret { "kretprobe" } else { "kprobe" };

@@ -21,7 +21,7 @@ const BLACKLIST: &str = "/sys/kernel/debug/kprobes/blacklist";
 /// Modules named in a message.
 const NAMED: usize = 4;
 
-fn error(message: String) -> EnvError {
+pub(super) fn error(message: String) -> EnvError {
     EnvError { message, ..EnvError::default() }
 }
 
@@ -132,7 +132,7 @@ fn raw_tracepoint(
 }
 
 /// Parameters from the `skip`-th on.
-fn parameters(btf: &Btf, function: TypeId, skip: usize) -> Vec<KernelParam> {
+pub(super) fn parameters(btf: &Btf, function: TypeId, skip: usize) -> Vec<KernelParam> {
     let mut word = 0u8;
     btf.parameters(function)
         .skip(skip)
@@ -182,7 +182,7 @@ pub(super) fn fentries(kernel: &Kernel, module: Option<&str>, pattern: &str) -> 
     Ok(found.into_iter().map(Match::Fentry).collect())
 }
 
-fn function(btf: &Btf, id: TypeId, name: &str, module: Option<&str>) -> KernelFunction {
+pub(super) fn function(btf: &Btf, id: TypeId, name: &str, module: Option<&str>) -> KernelFunction {
     let result = match btf.ty(id) {
         Some(Raw::Function { prototype, .. }) => match btf.ty(prototype) {
             Some(Raw::Prototype { result }) => convert(btf, result, 0),

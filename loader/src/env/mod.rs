@@ -4,6 +4,7 @@ mod btf;
 mod function;
 mod go;
 mod goerror;
+mod iter;
 mod kernel;
 mod library;
 mod program;
@@ -157,6 +158,7 @@ impl Env for Host {
             AttachKind::Fentry { module, function, .. } => {
                 function::fentries(&self.kernel, module.as_deref(), function)
             }
+            AttachKind::Iter { object, .. } => iter::resolve(&self.kernel, object),
             AttachKind::Kprobe { module, target, .. } => {
                 function::kprobes(&self.kernel, module.as_deref(), target)
             }

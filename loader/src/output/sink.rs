@@ -8,6 +8,8 @@ use crate::value::Value;
 use lang::format::Format;
 use serde_json::Value as Json;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Takes everything that a run has to say.
 ///
@@ -15,6 +17,8 @@ use std::io::{self, Write};
 pub trait Sink {
     /// So many probes are attached.
     fn attached_probes(&mut self, count: usize) -> Result;
+    /// An iterator stays in that file.
+    fn pinned(&mut self, path: &Path) -> Result;
     /// `printf()`
     fn printf(&mut self, format: &Format, args: &[Value]) -> Result;
     /// `print(e)`
@@ -106,6 +110,13 @@ impl Sink for TextSink {
             return Ok(());
         }
         self.message(&format!("Attached {count} probe{}\n", if count == 1 { "" } else { "s" }))
+    }
+
+    fn pinned(&mut self, path: &Path) -> Result {
+        if self.messages == Messages::Few {
+            return Ok(());
+        }
+        self.message(&format!("Pinned to {}\n", path.display()))
     }
 
     fn printf(&mut self, format: &Format, args: &[Value]) -> Result {
@@ -214,6 +225,10 @@ impl JsonSink {
 impl Sink for JsonSink {
     fn attached_probes(&mut self, count: usize) -> Result {
         self.count("attached_probes", "probes", count as u64)
+    }
+
+    fn pinned(&mut self, path: &Path) -> Result {
+        self.line("pinned", json::string(path.as_os_str().as_bytes()))
     }
 
     fn printf(&mut self, format: &Format, args: &[Value]) -> Result {

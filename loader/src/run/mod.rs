@@ -8,6 +8,7 @@
 mod command;
 mod error;
 mod records;
+mod walk;
 
 pub use error::RunError;
 
@@ -153,7 +154,7 @@ impl Run<'_> {
             let signals = Signals::block(&[libc::SIGUSR1]).map_err(during("waiting for SIGUSR1"))?;
             events.watch_signals(signals).map_err(during("waiting for SIGUSR1"))?;
         }
-        let attached = match self.start(traced, events) {
+        let mut attached = match self.start(traced, events) {
             Ok(attached) => attached,
             Err(error) => {
                 // What `begin` printed stands before the reason why there is no more.
@@ -162,7 +163,20 @@ impl Run<'_> {
             }
         };
         if self.options.dry_run {
+            for path in attached.pinned() {
+                std::fs::remove_file(path).map_err(during("removing what was pinned"))?;
+            }
             return Ok(Ended::default());
+        }
+        if !attached.pinned().is_empty() {
+            // It is alone, and runs when it is read.
+            return Ok(Ended::default());
+        }
+        let walks = attached.take_walks();
+        if !walks.is_empty() {
+            let walked = self.walk(walks, events);
+            let drained = self.detach(attached, events);
+            return walked.and(drained).map(|()| Ended { code: self.exit.unwrap_or(0), child: None });
         }
         let waits_for_more = attached.sites() > 0 || matches!(traced, Traced::Child(_) | Traced::Process(_));
         let looped = if waits_for_more { self.follow(events) } else { Ok(()) };
@@ -188,6 +202,9 @@ impl Run<'_> {
         let attached = attached?;
         self.tell_left_out(attached.left_out());
         self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
+        for path in attached.pinned() {
+            self.sink.pinned(path)?;
+        }
         if self.options.dry_run {
             return Ok(attached);
         }

@@ -26,6 +26,7 @@ pub(super) enum Command {
     MapDelete = 3,
     MapNextKey = 4,
     ProgLoad = 5,
+    ObjPin = 6,
     ProgTestRun = 10,
     InfoByFd = 15,
     RawTracepointOpen = 17,
@@ -34,6 +35,7 @@ pub(super) enum Command {
     BtfGetNextId = 23,
     MapLookupBatch = 24,
     LinkCreate = 28,
+    IterCreate = 33,
 }
 
 /// Size of the block: more than any command here uses, less than the kernel's limit of a page.

@@ -2,9 +2,11 @@
 
 use super::bpf::{AttachType, Attr, Command};
 use super::probe::Feature;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Attaches a program to a perf event. `cookie` is what `bpf_get_attach_cookie` returns in it.
 ///
@@ -96,6 +98,61 @@ pub fn kprobe_multi(
     unsafe { attr.call_fd(Command::LinkCreate) }
 }
 
+/// What an iterator walks over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Walked {
+    /// All objects of its kind.
+    All,
+    /// The threads of one process (Linux 6.1).
+    Process(u32),
+    /// All control groups, from the root down (Linux 6.1).
+    Hierarchy,
+}
+
+/// `BPF_CGROUP_ITER_DESCENDANTS_PRE`
+const DESCENDANTS_FIRST_SEEN: u32 = 2;
+
+/// Ties a program to the objects that it was loaded for (Linux 5.8).
+///
+/// # Errors
+/// As the system call.
+pub fn iter(program: BorrowedFd<'_>, walked: Walked) -> io::Result<OwnedFd> {
+    // union bpf_iter_link_info: task.tid at 0, task.pid at 4; cgroup.order at 0.
+    let info: [u32; 4] = match walked {
+        Walked::All => [0; 4],
+        Walked::Process(pid) => [0, pid, 0, 0],
+        Walked::Hierarchy => [DESCENDANTS_FIRST_SEEN, 0, 0, 0],
+    };
+    // link_create: prog_fd, target_fd, attach_type, flags; iter_info at 16, iter_info_len at 24.
+    let mut attr = Attr::new().fd(0, program).u32(8, AttachType::Iter as u32);
+    if walked != Walked::All {
+        attr = attr.input(16, &info).u32(24, size_of_val(&info) as u32);
+    }
+    // SAFETY: the address and the length are those of a live array that is only read, or both are zero.
+    unsafe { attr.call_fd(Command::LinkCreate) }
+}
+
+/// A file whose reading makes one walk of an iterator's link.
+///
+/// # Errors
+/// As the system call.
+pub fn walk(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new().fd(0, link);
+    // SAFETY: there are no addresses in the block.
+    unsafe { attr.call_fd(Command::IterCreate) }
+}
+
+/// Gives a link a name in a BPF file system, where it stays when the descriptor is closed.
+///
+/// # Errors
+/// As the system call; a path with a NUL byte is `EINVAL`.
+pub fn pin(link: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = Attr::new().u64(0, path.as_ptr() as u64).fd(8, link);
+    // SAFETY: the path is NUL-terminated, live and only read.
+    unsafe { attr.call(Command::ObjPin) }.map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,9 +162,7 @@ mod tests {
     use crate::sys::process::Child;
     use aya::maps::{MapData, RingBuf};
     use inspect::elf::Binary;
-    use std::ffi::CString;
     use std::os::fd::AsFd;
-    use std::os::unix::ffi::OsStrExt;
 
     /// A held child that runs `true`, and the place of its first instruction, which each run passes once.
     fn child_and_entry() -> (Child, CString, u64) {

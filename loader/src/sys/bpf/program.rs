@@ -33,6 +33,8 @@ pub enum AttachType {
     Fentry = 24,
     /// `BPF_TRACE_FEXIT` (Linux 5.5)
     Fexit = 25,
+    /// `BPF_TRACE_ITER` (Linux 5.8)
+    Iter = 28,
     /// `BPF_PERF_EVENT`
     PerfEvent = 41,
     /// `BPF_TRACE_KPROBE_MULTI` (Linux 5.18)
