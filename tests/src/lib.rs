@@ -16,3 +16,4 @@ pub mod programs;
 pub mod run;
 pub mod suite;
 pub mod toolchain;
+pub mod workshop;

@@ -13,6 +13,7 @@ use harness::programs::{Mode, Program, sources};
 use harness::run::{End, Running, checked, gotrace};
 use harness::suite::run_suite;
 use harness::toolchain::{RELEASES, Release};
+use harness::workshop;
 use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::Signal;
 
@@ -76,13 +77,22 @@ fn pages(root: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn done(block: &Block, place: &Path) -> Result<(), String> {
+/// Where the commands of a page run.
+#[derive(Clone)]
+struct Place {
+    /// The current folder.
+    folder: PathBuf,
+    /// The folder with gotrace, which is in `PATH`. In labs it is another one: that a program is not in `PATH` is part of a lab.
+    tools: PathBuf,
+}
+
+fn done(block: &Block, place: &Place) -> Result<(), String> {
     match block.language.as_str() {
         "gt" => {
-            let script = place.join(format!("block-{}.gt", block.line));
+            let script = place.folder.join(format!("block-{}.gt", block.line));
             fs::write(&script, &block.text).map_err(|e| e.to_string())?;
             let mut check = Command::new("gotrace");
-            check.arg("check").arg(&script).current_dir(place).env("PATH", path_with(place));
+            check.arg("check").arg(&script).current_dir(&place.folder).env("PATH", path_with(place));
             checked(&mut check).map(drop).map_err(|e| e.to_string())
         }
         "sh" => {
@@ -93,13 +103,13 @@ fn done(block: &Block, place: &Path) -> Result<(), String> {
 }
 
 /// Runs a command as a reader would, and compares what it prints with what is shown.
-fn run(step: &Step, place: &Path, compared: bool) -> Result<(), String> {
+fn run(step: &Step, place: &Place, compared: bool) -> Result<(), String> {
     let mut shell = Command::new("sh");
     // Both streams, as on a terminal.
     shell
         .arg("-c")
         .arg(format!("exec 2>&1\n{}", step.command))
-        .current_dir(place)
+        .current_dir(&place.folder)
         .env("PATH", path_with(place));
     // What cargo sets for its tests, and translated messages, are not the reader's.
     shell.env_remove("LD_LIBRARY_PATH").env("LC_ALL", "C");
@@ -122,32 +132,55 @@ fn run(step: &Step, place: &Path, compared: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn path_with(place: &Path) -> String {
-    format!("{}:{}", place.display(), std::env::var("PATH").unwrap_or_default())
+fn path_with(place: &Place) -> String {
+    format!("{}:{}", place.tools.display(), std::env::var("PATH").unwrap_or_default())
 }
 
 /// The folder that the commands of a page run in: `gotrace`, the built programs, and the files of the page.
 struct Folder {
     path: PathBuf,
-    filled: std::sync::OnceLock<Result<(), String>>,
+    /// The lab whose page it is: its commands run in the folder of the lab.
+    lab: Option<usize>,
+    filled: std::sync::OnceLock<Result<Place, String>>,
 }
 
 impl Folder {
     fn new(page: &str) -> Folder {
         let name = format!("gotrace-docs-{}-{}", std::process::id(), page.replace(['/', '.'], "-"));
-        Folder { path: std::env::temp_dir().join(name), filled: std::sync::OnceLock::new() }
+        let lab = page.strip_prefix("docs/workshop/").and_then(|file| file.split('-').next()?.parse().ok());
+        Folder { path: std::env::temp_dir().join(name), lab, filled: std::sync::OnceLock::new() }
     }
 
-    fn ready(&self, files: &[Block]) -> Result<PathBuf, Failed> {
-        self.filled.get_or_init(|| self.fill(files)).clone()?;
-        Ok(self.path.clone())
+    fn ready(&self, files: &[Block]) -> Result<Place, Failed> {
+        Ok(self.filled.get_or_init(|| self.fill(files)).clone()?)
     }
 
-    fn fill(&self, files: &[Block]) -> Result<(), String> {
+    /// Fills the folder, and tells where commands run.
+    fn fill(&self, files: &[Block]) -> Result<Place, String> {
         let text = |e: std::io::Error| format!("{}: {e}", self.path.display());
         fs::create_dir_all(&self.path).map_err(text)?;
-        symlink(gotrace()?, self.path.join("gotrace")).map_err(text)?;
         let newest: &'static Release = RELEASES.last().ok_or("no Go release")?;
+        let folder = match self.lab {
+            Some(number) => workshop::set_up(number, &self.path, newest)?,
+            None => self.path.clone(),
+        };
+        symlink(gotrace()?, self.path.join("gotrace")).map_err(text)?;
+        if self.lab.is_none() {
+            self.link_programs(newest)?;
+        }
+        for file in files {
+            if let Some(Note::File(name)) = &file.note {
+                let path = folder.join(name);
+                fs::write(&path, &file.text).map_err(text)?;
+                checked(Command::new("chmod").arg("+x").arg(&path)).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(Place { folder, tools: self.path.clone() })
+    }
+
+    /// The programs of `tests/programs`.
+    fn link_programs(&self, newest: &'static Release) -> Result<(), String> {
+        let text = |e: std::io::Error| format!("{}: {e}", self.path.display());
         for entry in fs::read_dir(sources()).map_err(text)? {
             let name = entry.map_err(text)?.file_name().to_string_lossy().into_owned();
             // Headers of C programs.
@@ -162,13 +195,6 @@ impl Folder {
             let program = Program::named(name).map_err(|e| e.to_string())?;
             let built = program.build(newest, Mode::PieStripped).map_err(|e| e.to_string())?;
             symlink(built, self.path.join(format!("{name}-stripped"))).map_err(text)?;
-        }
-        for file in files {
-            if let Some(Note::File(name)) = &file.note {
-                let path = self.path.join(name);
-                fs::write(&path, &file.text).map_err(text)?;
-                checked(Command::new("chmod").arg("+x").arg(&path)).map_err(|e| e.to_string())?;
-            }
         }
         Ok(())
     }

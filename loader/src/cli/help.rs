@@ -24,6 +24,7 @@ Commands, each with its own help (gotrace help list):
   check     parse and type-check scripts, without running them
   fmt       scripts in the usual layout
   info      what this kernel and this user can do
+  workshop  labs to learn with:  gotrace workshop 1
   completions SHELL    for bash, zsh or fish
 
 Options:
@@ -64,6 +65,14 @@ pub(super) const TOOLS: &str = "\
 Examples:
   gotrace tools              all of them, by subject
   gotrace tools NAME         the text of one; `gotrace NAME` runs it";
+
+/// Behind the help of `gotrace workshop`.
+pub(super) const WORKSHOP: &str = "\
+Examples:
+  gotrace workshop                     lists the labs
+  gotrace workshop 1                   sets up lab 1 in ./lab01, shows its text
+  gotrace workshop 1 --check brew.gt   runs brew.gt (root), says what is missing
+  gotrace workshop 1 --solution        shows a script that solves it";
 
 /// Behind the help of `gotrace build`.
 pub(super) const BUILD: &str = "\

@@ -14,6 +14,7 @@ mod params;
 mod run;
 mod script;
 mod tools;
+mod workshop;
 
 pub use error::CliError;
 
@@ -114,6 +115,22 @@ enum Command {
     Tools {
         /// A tool or a subject
         name: Option<String>,
+    },
+    /// Lists the labs of the workshop, sets one up, or checks a script
+    #[command(after_help = help::WORKSHOP)]
+    Workshop {
+        /// A lab
+        #[arg(value_name = "N")]
+        number: Option<usize>,
+        /// Runs a script on the lab's program and tells what is missing
+        #[arg(long, value_name = "SCRIPT", requires = "number")]
+        check: Option<String>,
+        /// Shows a solution
+        #[arg(long, requires = "number", conflicts_with = "check")]
+        solution: bool,
+        /// Folder of the lab, if not labNN
+        #[arg(long, value_name = "FOLDER", requires = "number")]
+        dir: Option<PathBuf>,
     },
     /// Compiles a script to a standard BPF object, for bpftool and libbpf
     #[command(after_help = help::BUILD)]
@@ -246,6 +263,12 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
             list::list(pattern.as_deref().unwrap_or_default(), args, verbose)
         }
         Some(Command::Tools { name }) => tools::tools(name.as_deref()),
+        Some(Command::Workshop { number: None, .. }) => workshop::list(),
+        Some(Command::Workshop { number: Some(number), solution: true, .. }) => workshop::solution(number),
+        Some(Command::Workshop { number: Some(number), check: Some(script), dir, .. }) => {
+            workshop::check(number, &script, dir.as_deref(), color)
+        }
+        Some(Command::Workshop { number: Some(number), dir, .. }) => workshop::set_up(number, dir.as_deref()),
         Some(Command::Build { script, output, args }) => build::build(&script, &output, args, color),
         Some(Command::Check { scripts }) => check::check(&scripts, color),
         Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
@@ -292,9 +315,18 @@ mod tests {
             assert!(help::HELP.contains(&format!("\n  {} ", sub.get_name())), "{}", sub.get_name());
         }
         assert!(help::HELP.lines().count() <= 40);
-        for line in [help::HELP, help::USAGE, help::LIST, help::TOOLS, help::BUILD, help::CHECK, help::INFO]
-            .iter()
-            .flat_map(|text| text.lines())
+        for line in [
+            help::HELP,
+            help::USAGE,
+            help::LIST,
+            help::TOOLS,
+            help::BUILD,
+            help::CHECK,
+            help::INFO,
+            help::WORKSHOP,
+        ]
+        .iter()
+        .flat_map(|text| text.lines())
         {
             assert!(line.chars().count() <= 80, "{line}");
         }

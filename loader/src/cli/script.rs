@@ -50,7 +50,7 @@ impl Source {
                 )),
             },
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                let commands = ["list", "tools", "build", "check", "info"];
+                let commands = ["list", "tools", "build", "check", "info", "workshop"];
                 let help = match lang::diag::nearest(
                     name,
                     scripts::TOOLS.iter().map(|t| t.name).chain(commands),

@@ -1,0 +1,92 @@
+//! The table of labs.
+
+use crate::{Expected, How, Lab, Language, Need, Program};
+
+/// A Go program of `docs/workshop/programs`, with what all of them share.
+macro_rules! go_program {
+    ($name:literal) => {
+        Program {
+            name: $name,
+            language: Language::Go,
+            files: &[
+                ("go.mod", include_str!("../../docs/workshop/programs/go.mod")),
+                ("main.go", include_str!(concat!("../../docs/workshop/programs/", $name, "/main.go"))),
+                ("facts/facts.go", include_str!("../../docs/workshop/programs/facts/facts.go")),
+            ],
+        }
+    };
+}
+
+macro_rules! labs {
+    ($($number:literal $file:literal, $minutes:literal minutes, $title:literal, $program:expr, [$($need:expr),* $(,)?];)*) => {
+        /// All labs, in their order: each builds on the ones before.
+        pub const LABS: &[Lab] = &[$(Lab {
+            number: $number,
+            title: $title,
+            minutes: $minutes,
+            text: include_str!(concat!("../../docs/workshop/", $file, ".md")),
+            program: $program,
+            solution: include_str!(concat!("../../docs/workshop/solutions/", $file, ".gt")),
+            needs: &[$($need),*],
+        },)*];
+    };
+}
+
+labs! {
+    1 "01-first-line", 10 minutes, "A line when a function runs", go_program!("orders"), [
+        Need {
+            what: "a line for each pot that is brewed",
+            hint: "one uprobe at main.brew with a printf; nothing else prints",
+            how: How::Lines("brewed"),
+        },
+    ];
+    2 "02-arguments", 15 minutes, "Which order? Arguments by name", go_program!("orders"), [
+        Need {
+            what: "table, tea and grams of each pot in one line",
+            hint: "args.NAME at the entry of main.brew",
+            how: How::LineEach("brewed"),
+        },
+    ];
+    3 "03-results", 15 minutes, "Errors that nobody sees: results and maps", go_program!("till"), [
+        Need {
+            what: "a map with the number of failures by message",
+            hint: "count() in a uretprobe of main.charge, the key is goerr() of the second result",
+            how: How::Entry { fact: "failed", by: &[1], value: Expected::Count },
+        },
+        Need {
+            what: "a line with table and message for each failure",
+            hint: "keep the table in a map with the key callid at the entry",
+            how: How::LineEach("failed"),
+        },
+    ];
+}
+
+/// The lab of that number.
+#[must_use]
+pub fn find(number: usize) -> Option<&'static Lab> {
+    LABS.iter().find(|lab| lab.number == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labs_are_numbered_and_titled_as_their_pages() {
+        for (index, lab) in LABS.iter().enumerate() {
+            assert_eq!(lab.number, index + 1);
+            let title = format!("# Lab {}: {}\n", lab.number, lab.title);
+            assert!(lab.text.starts_with(&title), "{title}{:?}", lab.text.lines().next());
+            assert!((10..=20).contains(&lab.minutes) && !lab.needs.is_empty(), "{title}");
+        }
+    }
+
+    #[test]
+    fn pages_have_all_their_parts() {
+        for lab in LABS {
+            for part in ["## Goals\n", "## Steps\n", "## Your script\n", "## Questions\n"] {
+                assert!(lab.text.contains(part), "lab {}: {part}", lab.number);
+            }
+        }
+    }
+}
