@@ -1,8 +1,9 @@
 //! Debian packages without installing them: fetched from the machine's own mirror, for any Debian release.
 //!
-//! [`crate::toolchain`] takes old Go releases from here. The mirror's address is asked from apt, so none stands in this
-//! tree; the private sources list, package lists and archives live in the folder the caller gives.
+//! [`crate::toolchain`] takes old Go releases from here, [`crate::vm`] kernels and an emulator. The mirror's address is asked from
+//! apt, so none stands in this tree; the private sources list, package lists and archives live in the folder the caller gives.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,39 +35,130 @@ pub enum DebianError {
 
 /// Unpacks `packages` of the Debian release `suite` into `dir`, as `dpkg -x` does: no scripts run, nothing is installed.
 pub fn unpack(suite: &str, packages: &[&str], dir: &Path) -> Result<(), DebianError> {
-    let work = dir.join("apt");
-    let at = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| DebianError::Io { path, source }
-    };
-    for sub in ["lists/partial", "archives/partial"] {
-        let sub = work.join(sub);
-        fs::create_dir_all(&sub).map_err(at(&sub))?;
-    }
-    let signed = if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
-    let sources = work.join("sources.list");
-    fs::write(&sources, format!("deb {signed}{} {suite} main\n", mirror()?)).map_err(at(&sources))?;
+    let archive = Archive::open(&[suite], None, &dir.join("apt"))?;
+    archive.unpack(packages, dir)?;
+    archive.close()
+}
 
-    let apt = |verb: &str| {
-        let mut apt = Command::new("apt-get");
-        let option = |name: &str, value: &Path| format!("{name}={}", value.display());
-        apt.current_dir(&work).arg("-q");
-        apt.args(["-o", &option("Dir::Etc::sourcelist", &sources), "-o", "Dir::Etc::sourceparts=-"]);
-        apt.args(["-o", &option("Dir::State::lists", &work.join("lists"))]);
-        apt.args(["-o", &option("Dir::Cache", &work)]);
-        // Only the package index is needed, not descriptions or AppStream data.
-        apt.args(["-o", "Acquire::Languages=none", "-o", "APT::Sandbox::User=root", verb]);
-        apt
-    };
-    checked(&mut apt("update"))?;
-    checked(apt("download").args(packages))?;
-    let listing = fs::read_dir(&work).map_err(at(&work))?;
-    for deb in listing.filter_map(Result::ok).map(|entry| entry.path()) {
-        if deb.extension().is_some_and(|ext| ext == "deb") {
-            checked(Command::new("dpkg").arg("-x").arg(&deb).arg(dir))?;
+/// What an architecture's packages of some Debian releases are, seen through an apt of their own: the machine's lists, its
+/// sources and what is installed on it have no part in it.
+#[derive(Debug)]
+pub struct Archive {
+    work: PathBuf,
+    newest_suite: String,
+    architecture: Option<String>,
+}
+
+impl Archive {
+    /// Fetches the lists of the releases `suites`; of packages that several have, the last one's is taken. `architecture` is one of
+    /// Debian's names (`arm64`), or the machine's own when left out. The folder `work` belongs to the archive.
+    pub fn open(suites: &[&str], architecture: Option<&str>, work: &Path) -> Result<Archive, DebianError> {
+        for sub in ["lists/partial", "archives/partial"] {
+            let sub = work.join(sub);
+            fs::create_dir_all(&sub).map_err(at(&sub))?;
         }
+        let signed =
+            if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
+        let mirror = mirror()?;
+        let lines: Vec<String> =
+            suites.iter().map(|suite| format!("deb {signed}{mirror} {suite} main\n")).collect();
+        for (file, text) in [("sources.list", lines.concat()), ("status", String::new())] {
+            fs::write(work.join(file), text).map_err(at(work))?;
+        }
+        let archive = Archive {
+            work: work.to_path_buf(),
+            newest_suite: suites.last().copied().unwrap_or_default().to_owned(),
+            architecture: architecture.map(str::to_owned),
+        };
+        checked(archive.apt("apt-get").arg("update"))?;
+        Ok(archive)
     }
-    fs::remove_dir_all(&work).map_err(at(&work))
+
+    /// Unpacks these packages, and nothing that they depend on, into `dir`.
+    pub fn unpack(&self, packages: &[impl AsRef<OsStr>], dir: &Path) -> Result<(), DebianError> {
+        checked(self.apt("apt-get").arg("download").args(packages))?;
+        self.unpack_all(&self.work, dir)
+    }
+
+    /// Unpacks these packages and all that they need to run, down to the C library, into `dir`.
+    pub fn unpack_whole(&self, packages: &[&str], dir: &Path) -> Result<(), DebianError> {
+        let mut apt = self.apt("apt-get");
+        apt.args(["-y", "--no-install-recommends", "--download-only", "-t", &self.newest_suite, "install"]);
+        checked(apt.args(packages))?;
+        self.unpack_all(&self.work.join("archives"), dir)
+    }
+
+    /// The names of a package and of all that it depends on, directly or not.
+    pub fn depends(&self, package: &str) -> Result<Vec<String>, DebianError> {
+        let mut cache = self.apt("apt-cache");
+        cache.args([
+            "depends",
+            "--recurse",
+            "--no-recommends",
+            "--no-suggests",
+            "--no-breaks",
+            "--no-conflicts",
+        ]);
+        let text = checked(cache.args(["--no-replaces", "--no-enhances", package]))?;
+        // A name stands at the start of a line; below it, indented, what it depends on.
+        let names = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Removes the lists and the downloaded packages.
+    pub fn close(self) -> Result<(), DebianError> {
+        fs::remove_dir_all(&self.work).map_err(at(&self.work))
+    }
+
+    /// A command of apt that sees this archive only.
+    fn apt(&self, program: &str) -> Command {
+        let mut apt = Command::new(program);
+        let option = |name: &str, value: &Path| format!("{name}={}", value.display());
+        let work = &self.work;
+        apt.current_dir(work).arg("-q");
+        apt.args(["-o", &option("Dir::Etc::sourcelist", &work.join("sources.list"))]);
+        apt.args(["-o", "Dir::Etc::sourceparts=-", "-o", "APT::Sandbox::User=root"]);
+        apt.args(["-o", &option("Dir::State::lists", &work.join("lists"))]);
+        apt.args(["-o", &option("Dir::State::status", &work.join("status"))]);
+        apt.args(["-o", &option("Dir::Cache", work)]);
+        // Only the package index is needed, not descriptions or AppStream data.
+        apt.args([
+            "-o",
+            "Acquire::Languages=none",
+            "-o",
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
+        ]);
+        // Without a network this ends soon, and as an error: by default apt goes on with the lists it has, which are none.
+        apt.args([
+            "-o",
+            "APT::Update::Error-Mode=any",
+            "-o",
+            "Acquire::Retries=2",
+            "-o",
+            "Acquire::http::Timeout=30",
+        ]);
+        if let Some(architecture) = &self.architecture {
+            apt.args(["-o", &format!("APT::Architecture={architecture}")]);
+            apt.args(["-o", &format!("APT::Architectures::={architecture}")]);
+        }
+        apt
+    }
+
+    fn unpack_all(&self, from: &Path, dir: &Path) -> Result<(), DebianError> {
+        let listing = fs::read_dir(from).map_err(at(from))?;
+        for deb in listing.filter_map(Result::ok).map(|entry| entry.path()) {
+            if deb.extension().is_some_and(|ext| ext == "deb") {
+                checked(Command::new("dpkg").arg("-x").arg(&deb).arg(dir))?;
+                fs::remove_file(&deb).map_err(at(&deb))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> DebianError {
+    let path = path.to_path_buf();
+    move |source| DebianError::Io { path, source }
 }
 
 /// Installs `packages` of the machine's own release when the program each brings is missing.

@@ -19,6 +19,9 @@ use crate::programs::Mode;
 use crate::run::{End, Outcome, Running, command_line, run};
 use crate::toolchain::{RELEASES, Release};
 
+/// Names how many times slower than usual the machine is: cases get that much more time.
+pub const SLOWER: &str = "GOTRACE_TESTS_SLOWER";
+
 /// One way to run a case.
 #[derive(Debug, Clone)]
 pub struct Variant {
@@ -109,16 +112,17 @@ pub fn judge(gotrace: &Path, case: &Case, variant: &Variant) -> Result<(), Strin
         command.env("GOTRACE_NO_FEATURE", &variant.without);
     }
     let line = command_line(&command);
+    let timeout = case.timeout * slower();
     let running = Running::start(&mut command, &case.stdin).map_err(|e| e.to_string())?;
     let mut faults = Vec::new();
     if let Some((signal, pattern)) = &case.signal {
-        if !running.wait_for(pattern, case.timeout) {
+        if !running.wait_for(pattern, timeout) {
             faults.push(format!("`{pattern}` was never printed, so {signal} was not sent"));
         } else if running.signal(*signal).is_err() {
             faults.push(format!("it had ended before {signal} could be sent"));
         }
     }
-    let outcome = running.finish(case.timeout).map_err(|e| e.to_string())?;
+    let outcome = running.finish(timeout).map_err(|e| e.to_string())?;
     let answers = match case.via {
         // The file is missing when gotrace gave up before it wrote anything.
         Via::Command => fs::read(place.answers()).unwrap_or_default(),
@@ -153,6 +157,11 @@ pub fn judge(gotrace: &Path, case: &Case, variant: &Variant) -> Result<(), Strin
     }
     report += &section("stderr", &outcome.stderr);
     Err(report)
+}
+
+/// The factor that [`SLOWER`] names.
+fn slower() -> u32 {
+    std::env::var(SLOWER).ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
 
 fn section(title: &str, text: &str) -> String {

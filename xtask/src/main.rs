@@ -12,6 +12,7 @@ mod measure;
 mod soak;
 mod test;
 mod tools;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ const TASKS: &[Task] = &[
         "a Go program at full load under probes on everything, for SECONDS (600 unless given; root)",
         soak::task,
     ),
+    ("vm", "cases, or a command, in a virtual machine with another kernel: vm KERNEL [FILTER]", vm::task),
     ("docs", "writes docs/compatibility.md from the rows of tests/compat", docs::task),
     (
         "fuzz",

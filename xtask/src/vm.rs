@@ -1,0 +1,229 @@
+//! `cargo xtask vm KERNEL …`: the text cases, or a command, in a virtual machine with a stock Debian kernel.
+//!
+//! The guest gets the compiled test of `tests/tests/cases.rs`, gotrace, and the target programs that were built here; it runs the
+//! chosen cases one after the other in one boot, and decides itself, as on any machine, which of them its kernel lacks something for.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use harness::cache;
+use harness::listing::{self, Test};
+use harness::run::checked;
+use harness::toolchain::RELEASES;
+use harness::vm::boot::boot;
+use harness::vm::image::Image;
+use harness::vm::{KERNELS, Kernel};
+
+use crate::TaskResult;
+use crate::tools::{cargo, shown, target_dir};
+
+/// The cases that `cargo xtask vm KERNEL` runs when nothing else is said: names, or starts of names.
+const CHOSEN: &str = "vm/cases.txt";
+/// The time of a boot with the chosen cases, and of one with anything else.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+const LONG_LIMIT: Duration = Duration::from_secs(120 * 60);
+/// How much more time a case gets than on a real processor.
+const SLOWER: u32 = 5;
+/// Where programs are in the guest.
+const GUEST_GOTRACE: &str = "/usr/bin/gotrace";
+const GUEST_CACHE: &str = "/var/cache/gotrace";
+
+/// What is asked for.
+struct Request<'a> {
+    kernel: &'static Kernel,
+    /// Files to take along: here, and in the guest.
+    with: Vec<(&'a str, &'a str)>,
+    what: What<'a>,
+}
+
+/// What a guest runs.
+enum What<'a> {
+    /// The cases of [`CHOSEN`].
+    Chosen,
+    /// Every case whose name has this in it.
+    Matching(&'a str),
+    /// A command of the guest's shell.
+    Command(String),
+}
+
+/// Runs what the command line says and tells the command's status, or that of the cases.
+pub fn task(words: &[String]) -> TaskResult {
+    let request = parse(words)?;
+    let limit = if matches!(request.what, What::Chosen) { LIMIT } else { LONG_LIMIT };
+    let status = run(&request, limit, |line| println!("{line}"))?;
+    if !matches!(request.what, What::Command(_)) || status != 0 {
+        println!("status {status} on Linux {}", request.kernel);
+    }
+    Ok(status == 0)
+}
+
+fn parse(words: &[String]) -> Result<Request<'_>, Box<dyn Error>> {
+    let mut words = words.iter().map(String::as_str);
+    let kernel = words.next().unwrap_or_default();
+    let Some(kernel) = Kernel::named(kernel) else {
+        let names: Vec<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
+        let usage = "usage: cargo xtask vm KERNEL [--with FILE[:PLACE]]... [FILTER | --all | -- COMMAND...]";
+        return Err(format!("`{kernel}` is no kernel; there are {}\n{usage}", names.join(", ")).into());
+    };
+    let mut request = Request { kernel, with: Vec::new(), what: What::Chosen };
+    while let Some(word) = words.next() {
+        match word {
+            "--with" => {
+                let file = words.next().ok_or("--with needs a file")?;
+                request.with.push(file.split_once(':').unwrap_or((file, file)));
+            }
+            "--all" => request.what = What::Matching(""),
+            "--" => {
+                let command: Vec<String> =
+                    words.by_ref().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+                request.what = What::Command(command.join(" "));
+            }
+            filter => request.what = What::Matching(filter),
+        }
+    }
+    Ok(request)
+}
+
+/// Boots the kernel once with everything that is asked for. Returns the exit status of what ran there.
+fn run(request: &Request<'_>, limit: Duration, line: impl FnMut(&str)) -> Result<u8, Box<dyn Error>> {
+    let work = Work::new()?;
+    let mut image = Image::default();
+    image.text("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n", 0o644);
+    image.text("/etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644);
+    for (file, place) in &request.with {
+        image.program(
+            Path::new(file),
+            fs::canonicalize(file).map(|path| if file == place { path } else { PathBuf::from(place) })?,
+        )?;
+    }
+    image.program(&stripped(&gotrace()?, &work.path)?, GUEST_GOTRACE)?;
+    let command = match &request.what {
+        What::Command(command) => format!("#!/bin/sh\nexec {command}\n"),
+        What::Chosen => cases(&mut image, &work.path, chosen(all_tests()?)?)?,
+        What::Matching(filter) => {
+            let mut tests = all_tests()?;
+            tests.retain(|test| test.name.contains(filter));
+            cases(&mut image, &work.path, tests)?
+        }
+    };
+    let start = Instant::now();
+    let status = boot(request.kernel, image, &command, limit, &work.path, line)?;
+    println!("Linux {}: {:.0?} from start to end", request.kernel, start.elapsed());
+    Ok(status)
+}
+
+/// Puts the test program with everything that the tests need in the image; returns the command that runs them.
+fn cases(image: &mut Image, work: &Path, tests: Vec<Test>) -> Result<String, Box<dyn Error>> {
+    if tests.is_empty() {
+        return Err("no case has such a name".into());
+    }
+    let program = stripped(&test_program()?, work)?;
+    image.program(&program, "/usr/bin/cases")?;
+    // The guest sees this tree's cases at the same place, and a cache with the programs that its tests use.
+    for part in ["cases", "programs"] {
+        image.copy(&listing::folder().join(part), listing::folder().join(part))?;
+    }
+    let cache = cache::root()?;
+    let mut names = String::new();
+    for test in tests {
+        names += &format!("{}\n", test.name);
+        if let Some(target) = &test.case.target {
+            let built = target.program.build(test.variant.release, test.variant.mode)?;
+            let folder = built.parent().unwrap_or(&built);
+            let place = Path::new(GUEST_CACHE).join(folder.strip_prefix(&cache)?);
+            image.program(&built, place.join(target.program.name()))?;
+            image.copy(folder, place)?;
+        }
+    }
+    image.text("/chosen", names, 0o644);
+    let environment = [
+        (listing::CHOSEN, "/chosen"),
+        ("GOTRACE", GUEST_GOTRACE),
+        ("GOTRACE_CACHE", GUEST_CACHE),
+        ("GOTRACE_GO", "all"),
+        (harness::judge::SLOWER, &SLOWER.to_string()),
+    ];
+    let set: Vec<String> =
+        environment.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    Ok(format!("#!/bin/sh\n{}exec /usr/bin/cases --test-threads 1 --color never\n", set.concat()))
+}
+
+/// All tests on the newest Go release that each holds for, or on those that `GOTRACE_GO` says.
+fn all_tests() -> Result<Vec<Test>, Box<dyn Error>> {
+    let mut tests = listing::tests()?;
+    if env::var_os("GOTRACE_GO").is_none() {
+        let newest = RELEASES.last();
+        tests.retain(|test| Some(test.variant.release) == newest);
+    }
+    Ok(tests)
+}
+
+/// Those that the list names. A line that names none is an error: the case was renamed or removed.
+fn chosen(tests: Vec<Test>) -> Result<Vec<Test>, Box<dyn Error>> {
+    let path = listing::folder().join(CHOSEN);
+    let list = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut names = BTreeSet::new();
+    for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let matching = tests.iter().filter(|test| test.name.starts_with(line));
+        let before = names.len();
+        names.extend(matching.map(|test| test.name.clone()));
+        if names.len() == before {
+            return Err(format!("{}: `{line}` names no further case", path.display()).into());
+        }
+    }
+    Ok(tests.into_iter().filter(|test| names.contains(&test.name)).collect())
+}
+
+/// The compiled test of the cases.
+fn test_program() -> Result<PathBuf, Box<dyn Error>> {
+    let mut build = cargo(&["test", "--quiet", "--package", "gotrace-tests", "--test", "cases", "--no-run"]);
+    let messages = checked(build.arg("--message-format=json"))?;
+    // One JSON object a line; that of the test's binary has its path.
+    let path = messages.lines().filter(|line| line.contains("\"name\":\"cases\"")).find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        rest.split_once('"').map(|(path, _)| PathBuf::from(path))
+    });
+    path.ok_or_else(|| "cargo names no program for the test `cases`".into())
+}
+
+/// gotrace as `GOTRACE` names it, or built from this tree.
+fn gotrace() -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(named) = env::var_os("GOTRACE") {
+        return Ok(fs::canonicalize(named)?);
+    }
+    shown(&mut cargo(&["build", "--quiet", "--package", "gotrace"]))?;
+    Ok(target_dir().join("debug/gotrace"))
+}
+
+/// A copy without debug information: an image is held in memory, twice for a moment.
+fn stripped(program: &Path, work: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let copy = work.join(program.file_name().unwrap_or_default());
+    checked(Command::new("strip").arg("-o").arg(&copy).arg(program))?;
+    Ok(copy)
+}
+
+/// A folder for the files of one boot, removed afterwards.
+struct Work {
+    path: PathBuf,
+}
+
+impl Work {
+    fn new() -> Result<Work, Box<dyn Error>> {
+        let path = env::temp_dir().join(format!("gotrace-vm-{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Work { path })
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            eprintln!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
