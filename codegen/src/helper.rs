@@ -32,6 +32,8 @@ helpers! {
     MapDelete = 3 "map_delete_elem",
     /// `CLOCK_MONOTONIC`
     KtimeNs = 5 "ktime_get_ns",
+    /// A line for the kernel's trace pipe.
+    TracePrint = 6 "trace_printk",
     /// A pseudo-random number.
     Random = 7 "get_prandom_u32",
     /// Number of the CPU.

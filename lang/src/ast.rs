@@ -483,6 +483,8 @@ pub enum ExprKind {
         /// The copy of its block that stands for the call.
         block: Block,
     },
+    /// A type where an argument stands: `typeinfo(struct T)`.
+    Type(TypeExpr),
     /// An expression with an error that is reported.
     Error,
 }
@@ -586,7 +588,9 @@ impl ExprKind {
             | ExprKind::Param(_)
             | ExprKind::ParamCount
             | ExprKind::Error => Vec::new(),
-            ExprKind::SizeofType(ty) | ExprKind::Offsetof(ty, _) => ty.typeof_operand().into_iter().collect(),
+            ExprKind::SizeofType(ty) | ExprKind::Offsetof(ty, _) | ExprKind::Type(ty) => {
+                ty.typeof_operand().into_iter().collect()
+            }
             ExprKind::Record(list) => list.iter().map(|(_, e)| e).collect(),
             ExprKind::Cast(ty, e) | ExprKind::ContainerOf(e, ty, _) => {
                 std::iter::once(e.as_ref()).chain(ty.typeof_operand()).collect()
@@ -657,7 +661,7 @@ impl ExprKind {
             | ExprKind::Param(_)
             | ExprKind::ParamCount
             | ExprKind::Error => Vec::new(),
-            ExprKind::SizeofType(ty) | ExprKind::Offsetof(ty, _) => {
+            ExprKind::SizeofType(ty) | ExprKind::Offsetof(ty, _) | ExprKind::Type(ty) => {
                 ty.typeof_operand_mut().into_iter().collect()
             }
             ExprKind::Record(list) => list.iter_mut().map(|(_, e)| e).collect(),

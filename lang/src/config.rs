@@ -4,6 +4,7 @@
 
 use crate::ast::Script;
 use crate::diag::{Problem, Problems};
+use crate::types::StackMode;
 
 /// The settings with their defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub max_depth: u32,
     /// Elements of a Go slice or array that are printed (`max_elems`).
     pub max_elems: u32,
+    /// The form of stacks that do not say theirs (`stack_mode`).
+    pub stack_mode: StackMode,
 }
 
 /// What happens when an attach point matches nothing.
@@ -41,6 +44,24 @@ pub enum MissingProbes {
     Warn,
     /// Nothing.
     Ignore,
+}
+
+impl MissingProbes {
+    const ALL: [MissingProbes; 3] = [MissingProbes::Error, MissingProbes::Warn, MissingProbes::Ignore];
+
+    /// Its name in scripts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            MissingProbes::Error => "error",
+            MissingProbes::Warn => "warn",
+            MissingProbes::Ignore => "ignore",
+        }
+    }
+
+    fn named(name: &str) -> Option<MissingProbes> {
+        MissingProbes::ALL.into_iter().find(|choice| choice.name() == name)
+    }
 }
 
 impl Default for Config {
@@ -57,6 +78,7 @@ impl Default for Config {
             ring_pages: None,
             max_depth: 3,
             max_elems: 8,
+            stack_mode: StackMode::default(),
         }
     }
 }
@@ -71,6 +93,27 @@ pub struct Setting {
     pub doc: &'static str,
     /// Sets it from text, or says what the text should be.
     set: fn(&mut Config, &str) -> Result<(), String>,
+    /// What it is set to.
+    get: fn(&Config) -> Value,
+}
+
+/// What a setting is set to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// A number.
+    Number(u64),
+    /// Yes or no.
+    Truth(bool),
+    /// A word or a text.
+    Text(String),
+}
+
+impl Setting {
+    /// What it is set to.
+    #[must_use]
+    pub fn value(&self, config: &Config) -> Value {
+        (self.get)(config)
+    }
 }
 
 impl std::fmt::Debug for Setting {
@@ -86,30 +129,35 @@ pub const SETTINGS: &[Setting] = &[
         old: Some("strlen"),
         doc: "Greatest length of a string in bytes, its end included.",
         set: |c, v| number(v, 8, 65536).map(|n| c.max_strlen = n),
+        get: |c| Value::Number(c.max_strlen.into()),
     },
     Setting {
         name: "max_map_keys",
         old: Some("map_keys_max"),
         doc: "Greatest number of entries of a map.",
         set: |c, v| number(v, 1, 1 << 30).map(|n| c.max_map_keys = n),
+        get: |c| Value::Number(c.max_map_keys.into()),
     },
     Setting {
         name: "max_cat_bytes",
         old: Some("cat_bytes_max"),
         doc: "Greatest number of bytes of a file that cat() prints.",
         set: |c, v| number(v, 1, 1 << 30).map(|n| c.max_cat_bytes = n),
+        get: |c| Value::Number(c.max_cat_bytes.into()),
     },
     Setting {
         name: "on_stack_limit",
         old: None,
         doc: "Values larger than this, in bytes, are not kept on the BPF stack.",
         set: |c, v| number(v, 8, 256).map(|n| c.on_stack_limit = n),
+        get: |c| Value::Number(c.on_stack_limit.into()),
     },
     Setting {
         name: "print_maps_on_exit",
         old: None,
         doc: "Whether all maps are printed when the run ends.",
         set: |c, v| boolean(v).map(|b| c.print_maps_on_exit = b),
+        get: |c| Value::Truth(c.print_maps_on_exit),
     },
     Setting {
         name: "str_trunc_trailer",
@@ -119,26 +167,24 @@ pub const SETTINGS: &[Setting] = &[
             c.str_trunc_trailer = v.to_owned();
             Ok(())
         },
+        get: |c| Value::Text(c.str_trunc_trailer.clone()),
     },
     Setting {
         name: "missing_probes",
         old: None,
         doc: "What happens when an attach point matches nothing: error, warn or ignore.",
         set: |c, v| {
-            c.missing_probes = match v {
-                "error" => MissingProbes::Error,
-                "warn" => MissingProbes::Warn,
-                "ignore" => MissingProbes::Ignore,
-                _ => return Err("error, warn or ignore".into()),
-            };
+            c.missing_probes = MissingProbes::named(v).ok_or("error, warn or ignore")?;
             Ok(())
         },
+        get: |c| Value::Text(c.missing_probes.name().to_owned()),
     },
     Setting {
         name: "max_probes",
         old: None,
         doc: "Greatest number of places that one script may attach to.",
         set: |c, v| number(v, 1, u32::MAX).map(|n| c.max_probes = n),
+        get: |c| Value::Number(c.max_probes.into()),
     },
     Setting {
         name: "perf_rb_pages",
@@ -152,18 +198,31 @@ pub const SETTINGS: &[Setting] = &[
             c.ring_pages = Some(pages);
             Ok(())
         },
+        get: |c| Value::Number(c.ring_pages.unwrap_or(0).into()),
     },
     Setting {
         name: "max_depth",
         old: None,
         doc: "How deep structures, slices and arrays of Go values are printed.",
         set: |c, v| number(v, 1, 16).map(|n| c.max_depth = n),
+        get: |c| Value::Number(c.max_depth.into()),
     },
     Setting {
         name: "max_elems",
         old: None,
         doc: "How many elements of a Go slice or array are printed.",
         set: |c, v| number(v, 1, 256).map(|n| c.max_elems = n),
+        get: |c| Value::Number(c.max_elems.into()),
+    },
+    Setting {
+        name: "stack_mode",
+        old: None,
+        doc: "The form of stacks that do not say theirs: bpftrace, perf, raw or folded.",
+        set: |c, v| {
+            c.stack_mode = StackMode::named(v).ok_or("bpftrace, perf, raw or folded")?;
+            Ok(())
+        },
+        get: |c| Value::Text(c.stack_mode.name().to_owned()),
     },
 ];
 
@@ -176,7 +235,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "log_size",
     "max_bpf_progs",
     "show_debug_info",
-    "stack_mode",
     "unstable_tseries",
     "unstable_dw_ustack",
     "unstable_typeinfo",

@@ -324,6 +324,7 @@ fn fun_name(fun: &Fun) -> String {
     match fun {
         Fun::SwapBytes(bits) => format!("bswap{bits}"),
         Fun::Inet { family } => format!("inet{family}"),
+        Fun::TracePrint(format) => format!("trace {:?} ", String::from_utf8_lossy(format)),
         Fun::Task(field) => format!("{field:?}").to_lowercase(),
         other => format!("{other:?}").to_lowercase(),
     }

@@ -18,6 +18,13 @@ pub trait Env {
     /// [`EnvError`] says why nothing matches, with what could have been meant.
     fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError>;
 
+    /// Whether the user wants a probe of this name (`--probe-filter`): `uprobe:./web:main.f`, `tracepoint:sched:sched_switch`, without
+    /// wildcards. `begin` and `end` are never asked about.
+    fn wants(&self, probe: &str) -> bool {
+        let _ = probe;
+        true
+    }
+
     /// Address of a symbol in a binary (`uaddr("main.counter")`). `binary` is the one that the probe traces.
     ///
     /// # Errors

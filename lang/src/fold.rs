@@ -4,7 +4,7 @@
 //! The checker folds every node as it builds it, so that `lhist(x, 0, 10 * 1000, 100)` sees literals. Division by a
 //! literal zero is not folded; the checker reports it.
 
-use crate::hir::{BinOp, Expr, ExprKind, Fun, LogicOp, UnOp};
+use crate::hir::{BinOp, Expr, ExprKind, LogicOp, UnOp};
 use crate::types::Type;
 
 /// Brings 64 bits into the canonical form of a type: sign- or zero-extended from its width.
@@ -108,12 +108,9 @@ pub fn node(expr: Expr) -> Expr {
 pub fn is_pure(expr: &Expr) -> bool {
     !matches!(
         expr.kind,
-        ExprKind::IncVar { .. }
-            | ExprKind::IncMap { .. }
-            | ExprKind::Delete { .. }
-            | ExprKind::Block(..)
-            | ExprKind::Apply(Fun::Signal { .. }, _)
-    ) && expr.children().into_iter().all(is_pure)
+        ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. } | ExprKind::Block(..)
+    ) && !matches!(&expr.kind, ExprKind::Apply(fun, _) if fun.acts())
+        && expr.children().into_iter().all(is_pure)
 }
 
 fn is_number(ty: &Type) -> bool {

@@ -103,6 +103,8 @@ pub enum Conv {
     BufferHex,
     /// `%rh`: a buffer, two hex digits a byte with spaces between
     BufferHexSpaced,
+    /// `%gr`: the kernel's flags of an allocation (`gfp_t`) by their names
+    AllocationFlags,
 }
 
 /// How a floating-point number is printed, as in C.
@@ -151,6 +153,7 @@ const CONVERSIONS: &[(&str, Conv)] = &[
     ("F", Conv::Float(FloatForm::Fixed)),
     ("e", Conv::Float(FloatForm::Exponent)),
     ("E", Conv::Float(FloatForm::Exponent)),
+    ("gr", Conv::AllocationFlags),
     ("g", Conv::Float(FloatForm::Shortest)),
     ("G", Conv::Float(FloatForm::Shortest)),
     ("s", Conv::Text),

@@ -591,10 +591,21 @@ pub enum Fun {
         /// To the thread alone.
         thread: bool,
     },
+    /// `debugf`: writes a line to the kernel's trace pipe by a format of the kernel (vsprintf.c), without its NUL. Up to three numbers and
+    /// texts. Gives the number of bytes or a negative error number (`int64`).
+    TracePrint(Arc<[u8]>),
     /// A number (`uint64`) as the node's type, a [`Type::Named`].
     Named,
     /// Something of a thread: the operand is the address of its `task_struct`, none for the current thread. Of the node's type.
     Task(TaskField),
+}
+
+impl Fun {
+    /// Whether it does something besides giving its value.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        matches!(self, Fun::Signal { .. } | Fun::TracePrint(_))
+    }
 }
 
 /// What [`Fun::Task`] reads.
@@ -706,6 +717,8 @@ pub enum Builtin {
     CallId,
     /// A stack of the node's type.
     Stack,
+    /// Address of the program's context: the saved registers of the interrupted code (the pointer type of the node).
+    Context,
     /// Address at which the traced binary's file would begin if all of it were mapped the way its code is: the instruction
     /// pointer less the file offset of the site (`uint64`).
     CodeBase,
@@ -873,9 +886,8 @@ impl Expr {
                 ExprKind::IncVar { .. }
                     | ExprKind::IncMap { .. }
                     | ExprKind::Delete { .. }
-                    | ExprKind::Apply(Fun::Signal { .. }, _)
                     | ExprKind::Block(..)
-            );
+            ) || matches!(&e.kind, ExprKind::Apply(fun, _) if fun.acts());
         });
         found
     }

@@ -228,6 +228,7 @@ impl Tree {
             ExprKind::Offsetof(ty, path) => format!("offsetof({ty}, {})", member_path(path)),
             ExprKind::ContainerOf(_, ty, path) => format!("container_of({ty}, {})", member_path(path)),
             ExprKind::Comptime(_) => "comptime".into(),
+            ExprKind::Type(ty) => format!("type {ty}"),
             ExprKind::Block(_) | ExprKind::Macro { .. } | ExprKind::If { .. } | ExprKind::Error => {
                 "(error)".into()
             }

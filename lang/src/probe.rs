@@ -16,7 +16,7 @@ use crate::span::Span;
 pub struct AttachPoint {
     /// The parts by kind.
     pub kind: AttachKind,
-    /// The text as written, quotes removed: the name that `probe` prints.
+    /// The text with the full name of the kind, quotes removed: the name that `probe` prints.
     pub text: String,
     /// Its place in the script.
     pub span: Span,
@@ -258,7 +258,7 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
                 }
                 let spec = UprobeSpec::Line { file: source.to_owned(), line };
                 let kind = AttachKind::Uprobe { binary: file.to_owned(), target: spec, ret: false };
-                let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
+                let text = full_text(info.name, rest, &kind);
                 return Ok(AttachPoint { kind, text, span, wants: Wants::default() });
             }
             user::uprobe(binary, target, info.name == "uretprobe")
@@ -266,8 +266,20 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
         (name, _) => Err(format!("a {name} needs a binary and a function")),
     };
     let kind = kind.map_err(malformed)?;
-    let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(":");
+    let text = full_text(info.name, rest, &kind);
     Ok(AttachPoint { kind, text, span, wants: Wants::default() })
+}
+
+/// What `probe` prints: the kind by its full name, and a period that was written as one word in microseconds, as in bpftrace.
+fn full_text(name: &str, rest: &[Part], kind: &AttachKind) -> String {
+    match (kind, rest) {
+        (AttachKind::Interval(Period::Nanos(n)) | AttachKind::Profile(Period::Nanos(n)), [_])
+            if n.is_multiple_of(1000) =>
+        {
+            format!("{name}:us:{}", n / 1000)
+        }
+        _ => std::iter::once(name).chain(rest.iter().map(|p| p.text.as_str())).collect::<Vec<_>>().join(":"),
+    }
 }
 
 /// A part between colons.

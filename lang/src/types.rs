@@ -39,6 +39,28 @@ pub enum StackMode {
     Folded,
 }
 
+impl StackMode {
+    /// All forms.
+    pub const ALL: [StackMode; 4] = [StackMode::Bpftrace, StackMode::Perf, StackMode::Raw, StackMode::Folded];
+
+    /// Its name in scripts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StackMode::Bpftrace => "bpftrace",
+            StackMode::Perf => "perf",
+            StackMode::Raw => "raw",
+            StackMode::Folded => "folded",
+        }
+    }
+
+    /// The form of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<StackMode> {
+        StackMode::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// A structure or union: declared by the script, or the record of a tracepoint, or of the traced program.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Struct {

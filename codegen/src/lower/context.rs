@@ -96,6 +96,7 @@ impl Lower<'_, '_> {
             Builtin::CurrentG => self.goroutine(Wanted::G, e),
             Builtin::CallId => self.callid(e),
             Builtin::CodeBase => self.code_base(e),
+            Builtin::Context => Value::Val(Func::CTX),
             Builtin::Comm | Builtin::Stack => {
                 let error = Error::new(e.span, format!("a {} does not fit a register", e.ty));
                 self.fail(error)
@@ -349,12 +350,35 @@ impl Lower<'_, '_> {
     /// A scalar of the context record. The verifier lets tracepoint programs read all but the first 8 bytes directly.
     pub(super) fn load_context(&mut self, ty: &Type, offset: u32) -> Val {
         let size = ty.size();
+        match &self.probe.attach {
+            Attach::Interval(_) | Attach::Profile(_) | Attach::Perf { .. } | Attach::Watchpoint(_) => {
+                return self.event_context(ty, offset);
+            }
+            Attach::Uprobe { .. } | Attach::Kprobe { .. } => {
+                return self.load_scalar(ty, Place::from(Func::CTX).at(offset));
+            }
+            _ => {}
+        }
         if offset < 8 || !offset.is_multiple_of(size.max(1)) {
             let slot: Place = self.f.slot(8).into();
             self.copy_context(offset, slot, size);
             return self.load_scalar(ty, slot);
         }
         self.load_scalar(ty, Place::from(Func::CTX).at(offset))
+    }
+
+    /// A member of the context of a perf event, which the kernel translates: it may be read in whole words only.
+    fn event_context(&mut self, ty: &Type, offset: u32) -> Val {
+        let word = self.f.load(Width::D, Place::from(Func::CTX).at(offset & !7));
+        let bits = 8 * ty.size() as u8;
+        let shift = 8 * (offset % 8) as i32;
+        if bits == 64 {
+            return word;
+        }
+        let src = if shift == 0 { word } else { self.f.alu(AluOp::Rsh, word, Operand::Imm(shift)) };
+        let dst = self.f.temp();
+        self.f.push(Op::Extend { dst, src, bits, signed: ty.is_signed() });
+        dst
     }
 
     /// Bytes of the context record.

@@ -6,8 +6,9 @@ use crate::Error;
 use crate::helper::Helper;
 use crate::insn::Width;
 use crate::ir::{Arg, Op, Operand, Place};
-use lang::hir::{Expr, Fun};
+use lang::hir::{Expr, ExprKind, Fun};
 use lang::types::Type;
+use std::sync::Arc;
 
 impl Lower<'_, '_> {
     /// A function whose value fits a register.
@@ -16,6 +17,7 @@ impl Lower<'_, '_> {
             (Fun::SwapBytes(bits), [of]) => self.swap_bytes(of, *bits),
             (Fun::Named, [of]) => self.scalar(of),
             (Fun::Signal { thread }, [number]) => self.send_signal(number, *thread),
+            (Fun::TracePrint(format), values) => self.trace_print(format, values),
             (Fun::Length, [text]) => self.text_length(text),
             (Fun::Differ { bytes }, [a, b]) => self.differ(a, b, *bytes),
             (Fun::Find, [within, part]) => self.text_find(within, part),
@@ -58,6 +60,26 @@ impl Lower<'_, '_> {
             Value::Val(number) => Arg::Val(number),
         };
         self.f.call(helper, &[number]).into()
+    }
+
+    /// The format lies in memory with its NUL, as texts among the values do.
+    fn trace_print(&mut self, format: &Arc<[u8]>, values: &[Expr]) -> Value {
+        let size = format.len() as u32 + 1;
+        let ty = Type::Str(size.next_multiple_of(8));
+        let text = Expr::new(ExprKind::Str(Arc::clone(format)), ty.clone(), self.span);
+        let at = self.memory(ty.size());
+        self.store(&text, at, Pad::Zero);
+        let mut args = vec![Arg::Addr(at), Arg::Imm(size.into())];
+        for value in values {
+            args.push(match value.ty {
+                Type::Str(_) => Arg::Addr(self.place(value)),
+                _ => match self.scalar(value) {
+                    Value::Imm(number) => Arg::Imm(number as i64),
+                    Value::Val(number) => Arg::Val(number),
+                },
+            });
+        }
+        self.f.call(Helper::TracePrint, &args).into()
     }
 
     fn unknown_function(&mut self, e: &Expr) -> Value {

@@ -138,8 +138,20 @@ const WITH_REGISTERS: &[ProbeKind] = &[
     ProbeKind::Watchpoint,
     ProbeKind::Usdt,
 ];
-/// Walks over objects of the kernel.
-const IN_WALKS: &[ProbeKind] = &[ProbeKind::Iter];
+/// Probes whose programs can be told what the kernel handed to them.
+const WITH_CONTEXT: &[ProbeKind] = &[
+    ProbeKind::Iter,
+    ProbeKind::Uprobe,
+    ProbeKind::Uretprobe,
+    ProbeKind::Interval,
+    ProbeKind::Profile,
+    ProbeKind::Software,
+    ProbeKind::Hardware,
+    ProbeKind::Kprobe,
+    ProbeKind::Kretprobe,
+    ProbeKind::Watchpoint,
+    ProbeKind::Usdt,
+];
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.

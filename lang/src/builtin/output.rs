@@ -4,8 +4,8 @@ use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::{Expr as Ast, ExprKind as AstKind};
 use crate::check::{Call, Checked, Checker, Outcome, Value, with_article};
 use crate::diag::Problem;
-use crate::format::{Conv, Format, Use};
-use crate::hir::{Action, Agg, Expr, ExprKind, Severity, StmtKind};
+use crate::format::{Conv, Format, Piece, Size, Use};
+use crate::hir::{Action, Agg, Expr, ExprKind, Fun, Severity, StmtKind};
 use crate::span::Span;
 use crate::types::Type;
 
@@ -49,6 +49,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
             let (format, values) = formatted(checker, call)?;
             emit(Action::Report(Severity::Warning, format), values)
         },
+    },
+    Builtin {
+        name: "debugf",
+        form: Form::Statement,
+        args: (1, 4),
+        signature: "debugf(FORMAT [, VALUE, …])",
+        doc: "Writes a line to the kernel's trace pipe (`/sys/kernel/tracing/trace_pipe`), which the whole machine shares: for finding out what \
+              a program does when its records do not arrive. Up to three numbers and texts, with the conversions `%d %i %u %x %X %c %p %s` and widths.",
+        example: "uprobe:./web:main.f { debugf(\"%d in %s\", pid, comm); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: debugf,
     },
     Builtin {
         name: "cat",
@@ -176,6 +188,83 @@ fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec
     Ok((format, values))
 }
 
+fn debugf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let (format, values) = formatted(checker, call)?;
+    let span = call.args.first().map_or(call.span, |a| a.span);
+    let text = match kernel_format(&format) {
+        Ok(text) => text.into(),
+        Err(conversion) => {
+            let message = format!("the kernel does not print by `{conversion}`");
+            let problem = Problem::error(span, message)
+                .note("it knows %d, %i, %u, %x, %X, %c, %p and %s, with a width and the flags `-`, `+`, ` ` and `0`");
+            return checker.fail(problem.help("`printf` prints by all formats"));
+        }
+    };
+    if let Some(value) = values.iter().find(|v| !v.ty.is_scalar() && !matches!(v.ty, Type::Str(_))) {
+        let message = format!("the kernel prints numbers and text, this is {}", with_article(&value.ty));
+        return checker.fail(Problem::error(value.span, message).help("`printf` prints values of all types"));
+    }
+    let problem = Problem::warning(
+        call.span,
+        "debugf() writes to the kernel's trace pipe, which the whole machine shares",
+    );
+    checker.warn(problem.help("`printf`, `warnf` and `errorf` write where the answers of the script go"));
+    let values =
+        values.into_iter().map(|v| if v.ty.is_scalar() { checker.cast_to(v, &Type::U64) } else { v });
+    let kind = ExprKind::Apply(Fun::TracePrint(text), values.collect());
+    Ok(Outcome::Effect(vec![StmtKind::Expr(Expr::new(kind, Type::I64, call.span))]))
+}
+
+/// A format as `bpf_trace_printk` takes it (`bpf_bprintf_prepare`, kernel/bpf/helpers.c); numbers have 64 bits, and `%p` shows the real address.
+///
+/// # Errors
+/// A conversion that it does not know.
+fn kernel_format(format: &Format) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    for piece in &format.pieces {
+        let spec = match piece {
+            Piece::Text(text) => {
+                text.iter().for_each(|b| if *b == b'%' { out.extend(b"%%") } else { out.push(*b) });
+                continue;
+            }
+            Piece::Conv(spec) => spec,
+        };
+        let conversion = match spec.conv {
+            Conv::Signed => "lld",
+            Conv::Unsigned => "llu",
+            Conv::HexLower => "llx",
+            Conv::HexUpper => "llX",
+            Conv::Pointer => "llx",
+            Conv::Char => "c",
+            Conv::Text => "s",
+            Conv::Octal => return Err("%o".into()),
+            Conv::Float(form) => return Err(form.conversion().into()),
+            Conv::Buffer | Conv::BufferHex | Conv::BufferHexSpaced => return Err("%r".into()),
+            Conv::AllocationFlags => return Err("%gr".into()),
+        };
+        if spec.alt || spec.precision.is_some() || spec.bits.is_some() {
+            let what = if spec.alt {
+                "%#"
+            } else if spec.bits.is_some() {
+                "%h"
+            } else {
+                "%."
+            };
+            return Err(format!("{what}{}", conversion.trim_start_matches('l')));
+        }
+        let flags = [(spec.left, '-'), (spec.plus, '+'), (spec.space, ' '), (spec.zero, '0')];
+        let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect();
+        let width = match spec.width {
+            None => String::new(),
+            Some(Size::Fixed(n)) => n.to_string(),
+            Some(Size::Argument) => return Err(format!("%*{}", conversion.trim_start_matches('l'))),
+        };
+        let prefix = if spec.conv == Conv::Pointer { "0x" } else { "" };
+        out.extend(format!("{prefix}%{flags}{width}{conversion}").bytes());
+    }
+    Ok(out)
+}
+
 fn parse_format(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Format> {
     let AstKind::Str(bytes) = &arg.kind else {
         let text = checker.text_arg(arg, "the format")?;
@@ -216,6 +305,7 @@ fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Chec
         Conv::Text => (*ty != Type::Void && !matches!(ty, Type::Tuple(l) if l.is_empty()), "%s", "a value"),
         Conv::Buffer => (matches!(ty, Type::Buf(_)), "%r", "a buffer"),
         Conv::BufferHex => (matches!(ty, Type::Buf(_)), "%rx", "a buffer"),
+        Conv::AllocationFlags => (number, "%gr", "a number"),
         Conv::BufferHexSpaced => (matches!(ty, Type::Buf(_)), "%rh", "a buffer"),
     };
     if right {

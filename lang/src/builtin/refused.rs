@@ -20,16 +20,6 @@ const REFUSED: &[Refused] = &[
         instead: "write `ustack`; Go programs have frame pointers, C programs with `-fno-omit-frame-pointer`",
     },
     Refused {
-        name: "config",
-        why: "settings are not values: they are known before the script runs",
-        instead: "set them in `config = { … }`",
-    },
-    Refused {
-        name: "debugf",
-        why: "the kernel's trace pipe belongs to the whole machine",
-        instead: "write `errorf` or `warnf`, which name the place in the script, or `printf`",
-    },
-    Refused {
         name: "percpu_kaddr",
         why: "most kernels do not list the names of variables that each CPU has its own of",
         instead: "read what hangs on the current thread, `curtask`",

@@ -3,6 +3,7 @@
 use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::{Expr as Ast, ExprKind as AstKind};
 use crate::check::{Call, Checked, Checker, Outcome};
+use crate::config::{SETTINGS, Value};
 use crate::diag::Problem;
 use crate::format::{Conv, Format, Piece};
 use crate::hir::{Action, Expr, ExprKind, Stmt, StmtKind, UnOp};
@@ -20,6 +21,17 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: EVERYWHERE,
         elsewhere: None,
         check: getopt,
+    },
+    Builtin {
+        name: "config",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "config",
+        doc: "The settings that the script runs with, as a record of the names that stand in a `config` block. They are known before the run.",
+        example: "begin { if comptime (config.max_strlen < 256) { warnf(\"names of files will be cut\"); } }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: config,
     },
     Builtin {
         name: "assert",
@@ -55,6 +67,20 @@ pub(super) const ENTRIES: &[Builtin] = &[
         check: fail,
     },
 ];
+
+fn config(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for setting in SETTINGS {
+        let value = match setting.value(checker.config) {
+            Value::Number(n) => Expr::new(ExprKind::Int(n), Type::U64, call.span),
+            Value::Truth(b) => Expr::new(ExprKind::Int(b.into()), Type::Bool, call.span),
+            Value::Text(text) => checker.literal_text(text.as_bytes(), call.span)?,
+        };
+        names.push((setting.name.into(), value.ty.clone()));
+        values.push(value);
+    }
+    Ok(Outcome::Value(Expr::new(ExprKind::Tuple(values), Type::Record(names), call.span)))
+}
 
 fn assert(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let [condition, text] = call.args else { return checker.no_arguments(call) };

@@ -1,14 +1,15 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{
-    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_WALKS, WITH_ARGUMENTS, WITH_REGISTERS,
-    numbered,
+    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, WITH_ARGUMENTS, WITH_CONTEXT,
+    WITH_REGISTERS, numbered,
 };
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
 use crate::env::{Abi, Stop, UsdtArg};
 use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
-use crate::types::Type;
+use crate::types::{AddrSpace, Struct, StructKind, Type};
+use std::sync::Arc;
 
 pub(super) const ENTRIES: &[Builtin] = &[
     Builtin {
@@ -74,20 +75,6 @@ pub(super) const ENTRIES: &[Builtin] = &[
         check: |checker, call| checker.no_args(call.span, call.span),
     },
     Builtin {
-        name: "ctx",
-        form: Form::Variable,
-        args: (0, 0),
-        signature: "ctx.NAME",
-        doc: "What an iterator is at, with the kernel's types: `ctx.task` of `iter:task`, `ctx.meta.seq_num` of all. `gotrace list -v` \
-              shows the names.",
-        example: "iter:task { printf(\"%d %s\\n\", ctx.task.pid, ctx.task.comm); }",
-        probes: IN_WALKS,
-        elsewhere: Some(
-            "what the context looks like depends on the kernel and on how a probe is attached; write `args`, `arg0` or `reg(\"ip\")`",
-        ),
-        check: |checker, call| checker.no_args(call.span, call.span),
-    },
-    Builtin {
         name: "retval",
         form: Form::Variable,
         args: (0, 0),
@@ -98,6 +85,20 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: AT_RETURN,
         elsewhere: Some("use a `uretprobe`"),
         check: |_, call| value(call, Node::Retval, Type::U64),
+    },
+    Builtin {
+        name: "ctx",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "ctx",
+        doc: "What the kernel hands to the program, as a pointer with the kernel's own types: `struct pt_regs` in probes on code, \
+              `struct bpf_perf_event_data` in timers, events and watchpoints, of which members are read only: `ctx.regs.ip`, \
+              `ctx.sample_period`, `ctx.addr`; in iterators what they are at: `ctx.task` of `iter:task`, `ctx.meta.seq_num` of all. \
+              `gotrace list -v` shows the names.",
+        example: "uprobe:./web:main.f { printf(\"%p %p\\n\", ctx, ctx.sp); } profile:hz:99 { @[ctx.regs.ip] = count(); }",
+        probes: WITH_CONTEXT,
+        elsewhere: Some("write `args` or `arg0`, which mean the same on every kernel"),
+        check: context,
     },
     Builtin {
         name: "probetype",
@@ -144,7 +145,7 @@ fn argument(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     if let Attach::Uprobe { class, .. } = &checker.target().attach
         && let Some(arguments) = &class.usdt
     {
-        let arguments = std::sync::Arc::clone(arguments);
+        let arguments = Arc::clone(arguments);
         return usdt_argument(checker, call, n as u8, &arguments);
     }
     if checker.site_stop() == Some(Stop::Inside) && is_go(checker) {
@@ -182,6 +183,20 @@ fn usdt_argument(
             checker.fail(Problem::error(call.span, format!("`{point}` has no `{name}`")).note(has))
         }
     }
+}
+
+fn context(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    if checker.target().kind() == ProbeKind::Iter {
+        return checker.no_args(call.span, call.span);
+    }
+    if let Some(event) = checker.event_context() {
+        let problem = Problem::error(call.span, "here `ctx` is read by its members only")
+            .note(format!("the kernel translates each of them: programs do not see the real `{event}`"));
+        return checker.fail(problem.help("write `ctx.regs.ip`, `ctx.sample_period` or `ctx.addr`"));
+    }
+    let registers = Struct::named(StructKind::Struct, "pt_regs");
+    let to = Box::new(Type::Struct(Arc::new(registers)));
+    value(call, Node::Context, Type::Ptr { to, space: AddrSpace::Kernel })
 }
 
 fn is_go(checker: &Checker<'_>) -> bool {

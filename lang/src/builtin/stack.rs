@@ -33,14 +33,6 @@ pub(super) const ENTRIES: &[Builtin] = &[
     },
 ];
 
-/// The print forms by name.
-const MODES: &[(&str, StackMode)] = &[
-    ("bpftrace", StackMode::Bpftrace),
-    ("perf", StackMode::Perf),
-    ("raw", StackMode::Raw),
-    ("folded", StackMode::Folded),
-];
-
 /// Most frames that the kernel records (`/proc/sys/kernel/perf_event_max_stack`).
 const MAX_FRAMES: i64 = 127;
 
@@ -52,14 +44,14 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
         [one, ..] => (None, Some(one)),
     };
     let mode = match mode {
-        None => StackMode::default(),
+        None => checker.config.stack_mode,
         Some(arg) => {
             let name = match &arg.kind {
                 Ast::Ident(name) => name.as_str(),
                 _ => "",
             };
-            match MODES.iter().find(|(known, _)| *known == name) {
-                Some((_, mode)) => *mode,
+            match StackMode::named(name) {
+                Some(mode) => mode,
                 None if name == "build_id" => {
                     let problem = Problem::error(arg.span, "gotrace has no stacks in the form `build_id`")
                         .note("it resolves addresses itself, while the programs run, also those of stripped Go programs");
@@ -68,7 +60,7 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
                 None => {
                     let problem = Problem::error(arg.span, "this is no form of a stack")
                         .note("forms are bpftrace, perf, raw and folded")
-                        .did_you_mean(name, MODES.iter().map(|(known, _)| *known));
+                        .did_you_mean(name, StackMode::ALL.iter().map(|mode| mode.name()));
                     return checker.fail(problem);
                 }
             }

@@ -1,7 +1,8 @@
 //! Questions about types, all answered before the run, and the address space of pointers.
 
 use super::{Builtin, EVERYWHERE, Form};
-use crate::check::{Call, Checked, Checker, Outcome, with_article};
+use crate::ast::ExprKind as AstKind;
+use crate::check::{Call, Checked, Checker, Outcome, asked, with_article};
 use crate::diag::Problem;
 use crate::hir::{BinOp, Expr, ExprKind};
 use crate::types::{AddrSpace, Type};
@@ -99,8 +100,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         name: "typeinfo",
         form: Form::Function,
         args: (1, 1),
-        signature: "typeinfo(VALUE)",
-        doc: "The type of a value as a record: `btf_id` (always 0), `base_type` and `full_type`.",
+        signature: "typeinfo(VALUE or TYPE)",
+        doc: "A type, or that of a value, as a record: `btf_id` (always 0), `base_type` and `full_type`.",
         example: "begin { print(typeinfo(pid).full_type); }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -167,29 +168,14 @@ fn is_err(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
 }
 
 fn typeinfo(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
-    let ty = operand(checker, call)?.ty;
-    let base = match &ty {
-        Type::Int { .. } => "int",
-        Type::Bool => "bool",
-        Type::Enum(_) => "enum",
-        Type::Str(_) => "string",
-        Type::Buf(_) => "buffer",
-        Type::Ptr { .. } => "pointer",
-        Type::Array(..) => "array",
-        Type::Struct(s) => s.kind.keyword(),
-        Type::Tuple(_) => "tuple",
-        Type::Record(_) => "record",
-        Type::Stack { .. } => "stack",
-        _ => "symbol",
+    let [arg] = call.args else { return checker.no_arguments(call) };
+    let ty = match &arg.kind {
+        AstKind::Type(ty) => checker.written_type(ty, AddrSpace::User)?,
+        _ => asked::type_of(arg, &checker.expr(arg)?),
     };
-    let text = |checker: &mut Checker<'_>, text: &str| checker.literal_text(text.as_bytes(), call.span);
-    let full = match &ty {
-        Type::Str(n) => format!("string[{n}]"),
-        Type::Buf(n) => format!("buffer[{n}]"),
-        ty => ty.to_string(),
-    };
-    let values =
-        vec![Expr::new(ExprKind::Int(0), Type::I64, call.span), text(checker, base)?, text(checker, &full)?];
+    let mut text = |text: &str| checker.literal_text(text.as_bytes(), call.span);
+    let (base, full) = (text(&asked::base_name(&ty))?, text(&asked::full_name(&ty))?);
+    let values = vec![Expr::new(ExprKind::Int(0), Type::I64, call.span), base, full];
     let names = ["btf_id", "base_type", "full_type"];
     let ty = Type::Record(names.iter().zip(&values).map(|(n, v)| ((*n).into(), v.ty.clone())).collect());
     Ok(Outcome::Value(Expr::new(ExprKind::Tuple(values), ty, call.span)))

@@ -2,6 +2,7 @@
 
 use crate::ast::{Expr, ExprKind, Name, TypeExpr};
 use crate::builtin::{self, Form};
+use crate::check::asked;
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::{agg_name, agg_signed, with_article};
 use crate::check::types::ANY_STRING;
@@ -78,7 +79,7 @@ impl Checker<'_> {
             ExprKind::SizeofExpr(operand) => {
                 let ty = match self.place(operand)? {
                     Some(place) => place.ty,
-                    None => self.expr(operand)?.ty,
+                    None => asked::type_of(operand, &self.expr(operand)?),
                 };
                 Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
             }
@@ -87,6 +88,14 @@ impl Checker<'_> {
             ExprKind::Comptime(e) => self.comptime(e),
             ExprKind::Macro { name, block } => {
                 self.expanded(name, span, |c| c.block_value(block, span)).map(|value| value.with_span(span))
+            }
+            ExprKind::Type(ty) => {
+                let problem = Problem::error(span, format!("`{ty}` is a type, not a value"));
+                self.fail(
+                    problem.help(
+                        "a cast makes a value of a type: `(TYPE)…`; `sizeof` and `typeinfo` take types",
+                    ),
+                )
             }
             ExprKind::Error => Err(Stop::Reported),
         }

@@ -5,6 +5,7 @@
 //! passes are repeated until no type changes; only what the last one produced, program and problems, counts. A value
 //! whose type is not known yet ends the translation of its statement with [`Stop::Unknown`]; the next pass knows more.
 
+pub(crate) mod asked;
 mod build;
 mod call;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::diag::Problem;
 use crate::env::Piece;
 use crate::hir::{self, Attach};
 use crate::span::Span;
-use crate::types::{AddrSpace, BitRange, Field, FieldForm, GoType, Struct, Type};
+use crate::types::{AddrSpace, BitRange, Field, FieldForm, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
 /// Something in memory that has not been read yet.
@@ -65,6 +65,11 @@ impl Checker<'_> {
             }
             ExprKind::Member(base, name) if matches!(&base.kind, ExprKind::Ident(n) if n == "args") => {
                 self.args_member(base.span, name).map(Some)
+            }
+            ExprKind::Member(base, name) if is_context(base) && self.event_context().is_some() => {
+                let data = Struct::named(StructKind::Struct, EVENT_CONTEXT);
+                let ty = self.known_struct(Type::Struct(Arc::new(data)), base.span)?;
+                self.member(Place::new(Base::Context(0), ty), name, e.span).map(Some)
             }
             ExprKind::Member(base, name) => {
                 let Some(base) = self.struct_place(base)? else {
@@ -122,6 +127,13 @@ impl Checker<'_> {
         }
     }
 
+    /// The structure that `ctx` stands for where programs are run by perf events.
+    pub(crate) fn event_context(&self) -> Option<&'static str> {
+        use crate::check::ProbeKind::{Hardware, Interval, Profile, Software, Watchpoint};
+        let kind = self.target().kind();
+        matches!(kind, Interval | Profile | Software | Hardware | Watchpoint).then_some(EVENT_CONTEXT)
+    }
+
     /// What a pointer points to; a plain number points to a `uint64`.
     fn pointee(&mut self, pointer: hir::Expr, span: Span) -> Checked<Place> {
         let (ty, space) = match &pointer.ty {
@@ -138,6 +150,9 @@ impl Checker<'_> {
             }
         };
         let ty = self.known_struct(ty, span)?;
+        if matches!(pointer.kind, hir::ExprKind::Builtin(hir::Builtin::Context)) {
+            return Ok(Place::new(Base::Context(0), ty));
+        }
         Ok(Place::new(Base::Memory(build::cast(pointer, &Type::U64), space), ty))
     }
 
@@ -416,6 +431,11 @@ impl Checker<'_> {
             Type::Str(n) => Some(*n),
             _ => None,
         };
+        if let (Base::Context(_), true, false) = (&base, self.event_context().is_some(), ty.is_scalar()) {
+            let problem =
+                Problem::error(span, format!("{} cannot be read as a whole here", with_article(&ty)));
+            return self.fail(problem.help("name one of its members"));
+        }
         let node = |kind, ty| Ok(hir::Expr::new(kind, ty, span));
         match (base, text) {
             (Base::Registers(pieces), _) => self.load_registers(&pieces, &ty, span),
@@ -577,6 +597,13 @@ pub(super) fn part(value: hir::Expr, offset: u32, ty: Type, span: Span) -> hir::
         hir::ExprKind::Part { of, offset: outer } => part(*of, outer + offset, ty, span),
         _ => hir::Expr::new(hir::ExprKind::Part { of: Box::new(value), offset }, ty, span),
     }
+}
+
+/// What programs of perf events get (include/uapi/linux/bpf_perf_event.h).
+const EVENT_CONTEXT: &str = "bpf_perf_event_data";
+
+fn is_context(e: &Expr) -> bool {
+    matches!(&e.kind, ExprKind::Ident(name) if name == "ctx")
 }
 
 /// Whether this is Go's `time.Time`, which has a form of its own.

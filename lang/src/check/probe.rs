@@ -164,6 +164,7 @@ pub(crate) fn resolve<'a>(
         functions: Functions::default(),
         targets: Vec::new(),
         ignored: Vec::new(),
+        filtered: false,
     };
     for clause in &script.probes {
         let first = resolver.targets.len();
@@ -177,7 +178,13 @@ pub(crate) fn resolve<'a>(
             }
         }
     }
-    let Resolver { targets, functions, ignored, problems, .. } = resolver;
+    let Resolver { targets, functions, ignored, problems, filtered, .. } = resolver;
+    if targets.is_empty() && filtered && !problems.has_errors() {
+        let problem = Problem::general("the filter leaves out all probes of the script");
+        problems.push(problem.help(
+            "names have the form `uprobe:./web:main.f`, `tracepoint:sched:sched_switch`, `interval:s:1`",
+        ));
+    }
     if targets.iter().all(Target::waits_for_nothing) {
         // Some may be missing, but not all: what was looked for is told once, although returns are mostly looked for too.
         let mut told = HashSet::new();
@@ -248,6 +255,8 @@ struct Resolver<'a, 'e> {
     targets: Vec<Target<'a>>,
     /// What is missing and may be, as errors.
     ignored: Vec<Problem>,
+    /// The user's filter left something out.
+    filtered: bool,
 }
 
 impl<'a> Resolver<'a, '_> {
@@ -273,6 +282,9 @@ impl<'a> Resolver<'a, '_> {
                 return;
             }
         };
+        if !matches!(attach, Attach::Begin | Attach::End) && !self.wants(&point.text) {
+            return;
+        }
         self.targets.push(Target {
             clause,
             attach,
@@ -280,6 +292,13 @@ impl<'a> Resolver<'a, '_> {
             span: point.span,
             binaries: Vec::new(),
         });
+    }
+
+    /// Whether the user wants a probe of this name; notes that one was left out.
+    fn wants(&mut self, name: &str) -> bool {
+        let wanted = self.env.wants(name);
+        self.filtered |= !wanted;
+        wanted
     }
 
     fn missing(&mut self, point: &AttachPoint, error: EnvError) {
@@ -306,8 +325,8 @@ impl<'a> Resolver<'a, '_> {
                 Match::Tracepoint(t) => {
                     let same =
                         |other: &Target<'_>| matches!(&other.attach, Attach::Tracepoint(o) if **o == t);
-                    if !self.targets.iter().skip(first).any(same) {
-                        let name = format!("tracepoint:{}:{}", t.category, t.name);
+                    let name = format!("tracepoint:{}:{}", t.category, t.name);
+                    if !self.targets.iter().skip(first).any(same) && self.wants(&name) {
                         let attach = Attach::Tracepoint(Arc::new(t));
                         let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
                         self.targets.push(target);
@@ -345,7 +364,7 @@ impl<'a> Resolver<'a, '_> {
         point: &AttachPoint,
         first: usize,
     ) {
-        if !self.targets.iter().skip(first).any(|t| t.name == name) {
+        if !self.targets.iter().skip(first).any(|t| t.name == name) && self.wants(&name) {
             let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
             self.targets.push(target);
         }
@@ -370,8 +389,13 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// All places of an attach point in the kernel share a program.
-    fn kprobe(&mut self, clause: &'a ast::Probe, point: &AttachPoint, places: Vec<KernelPlace>) {
+    fn kprobe(&mut self, clause: &'a ast::Probe, point: &AttachPoint, mut places: Vec<KernelPlace>) {
         let ret = matches!(point.kind, AttachKind::Kprobe { ret: true, .. });
+        let kind = if ret { "kretprobe" } else { "kprobe" };
+        places.retain(|place| self.wants(&format!("{kind}:{}", place.function)));
+        if places.is_empty() {
+            return;
+        }
         let index = |p: KernelPlace, functions: &mut Functions| {
             (functions.id(p.module.as_deref().unwrap_or_default(), &p.function), p)
         };
@@ -382,14 +406,20 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// Adds sites to the program of their class, a new one if need be.
-    fn uprobe(&mut self, clause: &'a ast::Probe, point: &AttachPoint, m: UprobeMatch, first: usize) {
+    fn uprobe(&mut self, clause: &'a ast::Probe, point: &AttachPoint, mut m: UprobeMatch, first: usize) {
         for warning in &m.warnings {
             self.problems.push(Problem::warning(point.span, warning.as_str()));
         }
+        let is_return = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
+        let kind = match (&m.class.usdt, is_return) {
+            (Some(_), _) => ProbeKind::Usdt,
+            (None, true) => ProbeKind::Uretprobe,
+            (None, false) => ProbeKind::Uprobe,
+        };
+        m.sites.retain(|site| self.wants(&format!("{}:{}:{}", kind.name(), m.binary, site.function)));
         if m.sites.is_empty() {
             return;
         }
-        let is_return = matches!(point.kind, AttachKind::Uprobe { ret: true, .. });
         let site = |s: &crate::env::NamedSite, functions: &mut Functions| Site {
             offset: s.offset,
             function: functions.id(&m.binary, &s.function),

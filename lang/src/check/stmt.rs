@@ -507,7 +507,7 @@ impl Checker<'_> {
     }
 
     /// A written type.
-    pub(super) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
+    pub(crate) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
         let resolved = match &ty.kind {
             TypeKind::Typeof(e) => return Ok(self.expr(e)?.ty),
             TypeKind::Pointer(to) if ty.typeof_operand().is_some() => {

@@ -39,6 +39,7 @@ Options:
   -v, --verbose   tell what is attached, and all that the verifier says
   --no-warnings   hide warnings about the script
   --unsafe        allow scripts to act: system(), signal(), signal_thread()
+  --probe-filter REGEX    leave out probes whose name does not match
   --dry-run       end after attaching
   --timeout SECS  end after so many seconds:                      --timeout 2.5
   --max-events N  end after so many printed answers
@@ -46,8 +47,7 @@ Options:
   -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier, and end
   --color WHEN    auto, always or never; NO_COLOR is heeded
   --info          as `gotrace info`
-  -h, --help      this text
-  -V, --version   the version
+  -h, --help      this text                             -V, --version
 ";
 
 /// Behind the help of `gotrace list`.

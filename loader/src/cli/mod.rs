@@ -69,6 +69,8 @@ pub(crate) struct RunArgs {
     dump: Option<Stage>,
     #[arg(long = "unsafe")]
     allow_unsafe: bool,
+    #[arg(long, value_name = "REGEX")]
+    probe_filter: Option<String>,
     #[arg(long)]
     dry_run: bool,
     #[arg(long, value_name = "N")]

@@ -15,6 +15,7 @@ use crate::{load, run, target};
 use codegen::Object;
 use lang::diag::Problem;
 use lang::hir::{Attach, Probe, Program};
+use regex_lite::Regex;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::rc::Rc;
@@ -27,6 +28,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     if params::wants_help(&script, &words, &args.options) {
         return answer::print(&params::help(&script));
     }
+    let filter = args.probe_filter.as_deref().map(probe_filter).transpose()?;
     let params = params::split(&script, &words, &args.options)?;
     if let Some(text) = args.dump.and_then(|stage| dump::front(stage, &script, &source.text)) {
         return answer::print(&text);
@@ -47,7 +49,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let host = Host::new(pid, params.positional)
         .with_options(params.options)
         .running(running)
-        .allowing_unsafe(args.allow_unsafe);
+        .allowing_unsafe(args.allow_unsafe)
+        .filtered(filter);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
     let program = source.check(&script, &host, messages)?;
     refuse_kernel_threads(&source, &program, args.pid)?;
@@ -103,6 +106,16 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         message(&format!("the traced program ended with {status}"));
     }
     Ok(ended.code)
+}
+
+/// The expression of `--probe-filter`.
+fn probe_filter(text: &str) -> Result<Regex, CliError> {
+    Regex::new(text).map_err(|e| {
+        CliError::with_help(
+            format!("--probe-filter: `{text}` is no regular expression: {e}"),
+            "for example --probe-filter 'sys_enter_(openat|close)$'",
+        )
+    })
 }
 
 /// The script and its arguments.

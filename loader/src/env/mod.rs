@@ -18,6 +18,7 @@ use lang::env::{Env, EnvError, GoProgram, Match, ProgramOf, SymbolAddress};
 use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint};
 use lang::types::Struct;
+use regex_lite::Regex;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
@@ -37,6 +38,8 @@ pub struct Host {
     /// Scripts may act on the machine.
     allows_unsafe: bool,
     options: BTreeMap<String, String>,
+    /// What the names of probes must match (`--probe-filter`).
+    filter: Option<Regex>,
     /// Binaries that were looked at, by the name in the script.
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
     /// Go structures that signatures mentioned.
@@ -58,6 +61,12 @@ impl Host {
     #[must_use]
     pub fn allowing_unsafe(self, allows_unsafe: bool) -> Host {
         Host { allows_unsafe, ..self }
+    }
+
+    /// The same, for probes whose names match only.
+    #[must_use]
+    pub fn filtered(self, filter: Option<Regex>) -> Host {
+        Host { filter, ..self }
     }
 
     /// The same, with the file of the program that the process runs.
@@ -137,6 +146,10 @@ fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
 }
 
 impl Env for Host {
+    fn wants(&self, probe: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.is_match(probe))
+    }
+
     fn arch(&self) -> Arch {
         host_arch()
     }

@@ -4,6 +4,7 @@
 //! into bytes whose layout is bpftrace's, so that scripts and pipelines made for its output keep working. Nothing here
 //! reads maps or decides when something is printed.
 
+mod gfp;
 mod goerror;
 pub mod goform;
 pub mod hist;

@@ -4,7 +4,7 @@
 //! in its own form. Arguments know their width, so `%x` of a 64-bit number needs no length modifier. Numbers narrower
 //! than 32 bits are widened first, as in C.
 
-use super::{Context, goform, text};
+use super::{Context, gfp, goform, text};
 use crate::number::Int;
 use crate::value::Value;
 use lang::format::{Conv, FloatForm, Format, Piece, Size, Spec};
@@ -85,6 +85,10 @@ fn convert(out: &mut Vec<u8>, spec: &Spec, arg: &Value, cx: &Context) {
         (Conv::Text | Conv::Buffer | Conv::BufferHex | Conv::BufferHexSpaced, _) => {
             own_form(out, spec, arg, cx);
         }
+        (Conv::AllocationFlags, arg) => match as_integer(arg) {
+            Some(n) => pad(out, spec, gfp::names(n.value() as u64).as_bytes()),
+            None => own_form(out, spec, arg, cx),
+        },
         (Conv::Float(form), Value::Float(f)) => float(out, spec, f.value(), form),
         (_, arg) => match as_integer(arg) {
             Some(n) => number(out, spec, narrowed(spec, n)),
