@@ -24,6 +24,14 @@ pub struct Entry {
     pub histogram: bool,
 }
 
+impl Entry {
+    /// The number of `sum()` and the like, the total of `stats()`.
+    #[must_use]
+    pub fn total(&self) -> Option<i64> {
+        self.numbers.last().copied()
+    }
+}
+
 impl Answers {
     /// Reads the output of a run, an object in each line. What is no such line is left out.
     #[must_use]

@@ -59,6 +59,59 @@ labs! {
             how: How::LineEach("failed"),
         },
     ];
+    4 "04-latency", 15 minutes, "How long does it take? Histograms", go_program!("kitchen"), [
+        Need {
+            what: "a histogram of the times for each tea",
+            hint: "keep args.tea with the time, and use it as the key of the histogram",
+            how: How::Entry { fact: "fetched", by: &[0], value: Expected::Samples },
+        },
+        Need {
+            what: "a line with order and tea for each fetch that is slow",
+            hint: "an if in the uretprobe, with a printf",
+            how: How::LineEach("slow"),
+        },
+    ];
+    5 "05-panics", 15 minutes, "A panic that is swallowed", go_program!("menu"), [
+        Need {
+            what: "a map with the number of panics by type",
+            hint: "count() in a uprobe of runtime.gopanic, the key is gotype(args.e)",
+            how: How::Entry { fact: "panicked", by: &[1], value: Expected::Count },
+        },
+        Need {
+            what: "a line with dish and type for each panic",
+            hint: "keep args.dish of main.label under goid, and read it in the probe of runtime.gopanic",
+            how: How::LineEach("panicked"),
+        },
+    ];
+    6 "06-leak", 20 minutes, "Goroutines that never end", go_program!("tables"), [
+        Need {
+            what: "a map with how often main.look started",
+            hint: "count() in a uprobe, func as the key",
+            how: How::Entry { fact: "started", by: &[0], value: Expected::Count },
+        },
+        Need {
+            what: "a map with how often main.look ended",
+            hint: "count() in a uretprobe",
+            how: How::Entry { fact: "ended", by: &[0], value: Expected::Count },
+        },
+        Need {
+            what: "a line for each guest whose goroutine has not ended",
+            hint: "args.guest in a map with the key goid, deleted at the return; a for in the end block prints the rest",
+            how: How::LineEach("left"),
+        },
+    ];
+    7 "07-lock", 20 minutes, "A lock convoy", go_program!("stock"), [
+        Need {
+            what: "a map with stats() of the calls of each method",
+            hint: "main.(*Stock).* in uprobe and uretprobe, func as the key",
+            how: How::Entry { fact: "called", by: &[0], value: Expected::Count },
+        },
+        Need {
+            what: "a map with the microseconds that Report held the lock",
+            hint: "nsecs at line 34 under goid, the difference at the return of Report",
+            how: How::Entry { fact: "held", by: &[0], value: Expected::About(1) },
+        },
+    ];
 }
 
 /// The lab of that number.

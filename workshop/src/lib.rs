@@ -93,6 +93,6 @@ pub enum Expected {
     Samples,
     /// The sum of this column, exactly.
     Sum(usize),
-    /// At least the sum of this column, and at most twice as much.
+    /// The sum of this column, measured at places that are a little apart: from three quarters of it to one and a half times as much.
     About(usize),
 }
