@@ -80,6 +80,10 @@ helpers! {
     RingSubmit = 132 "ringbuf_submit",
     /// State of the ring buffer.
     RingQuery = 134 "ringbuf_query",
+    /// Address of the current `task_struct`, as a pointer that the verifier knows (Linux 5.11).
+    CurrentTaskBtf = 158 "get_current_task_btf",
+    /// The registers with which a task entered the kernel (Linux 5.15).
+    TaskRegisters = 175 "task_pt_regs",
     /// The number given at attachment (Linux 5.15).
     AttachCookie = 174 "get_attach_cookie",
     /// Value of another CPU (Linux 5.19).

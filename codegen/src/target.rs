@@ -15,6 +15,8 @@ pub struct Target {
     pub uprobe_multi: bool,
     /// Links of many kernel functions (`BPF_TRACE_KPROBE_MULTI`, Linux 5.18).
     pub kprobe_multi: bool,
+    /// `bpf_task_pt_regs` (Linux 5.15), needed for the direct caller in stacks of Go code at events outside of it.
+    pub task_registers: bool,
     /// `bpf_map_lookup_percpu_elem` (Linux 5.19), needed to read aggregations inside a script.
     pub percpu_lookup: bool,
     /// BTF id of the kernel function `bpf_map_sum_elem_count` (Linux 6.6), needed by `len` of a map.
@@ -77,6 +79,7 @@ impl Target {
             cpus,
             uprobe_multi: true,
             kprobe_multi: false,
+            task_registers: false,
             percpu_lookup: true,
             map_count: None,
             strstr: None,

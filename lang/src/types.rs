@@ -388,8 +388,14 @@ impl Type {
         }
     }
 
-    /// Size of a stack value: `u32` process id, `u32` number of frames, then `limit` addresses of 8 bytes, innermost
-    /// first; those after the last frame are zero.
+    /// Bit of the number of frames in the first word of a stack value; below it is the process id, which has 22 bits at most.
+    pub const STACK_FRAMES_SHIFT: u32 = 24;
+
+    /// Size of a stack value: a `u32` of process id and number of frames (see [`Type::STACK_FRAMES_SHIFT`]); an `i32`; then `limit`
+    /// addresses of 8 bytes, innermost first, zero after the last frame.
+    ///
+    /// The `i32` is the distance from the first address to one that stood on top of the stack, 0 for none: it is the direct caller, and
+    /// not among the frames, if the function of the first has no frame of its own there.
     #[must_use]
     pub const fn stack_size(limit: u16) -> u32 {
         8 + 8 * limit as u32

@@ -275,10 +275,15 @@ fn time(nanos: i64) -> Value {
 
 /// See [`Type::stack_size`] for the layout.
 fn stack(bytes: &[u8], kind: StackKind, mode: StackMode, limit: u16) -> Stack {
-    let count = number(take(bytes, 4, 4)).min(u64::from(limit)) as usize;
+    let header = number(take(bytes, 0, 4)) as u32;
+    let count = (header >> Type::STACK_FRAMES_SHIFT).min(u32::from(limit)) as usize;
+    let frames: Vec<u64> = take(bytes, 8, 8 * count).chunks_exact(8).map(number).collect();
+    let distance = (number(take(bytes, 4, 4)) as u32).cast_signed();
     Stack {
-        frames: take(bytes, 8, 8 * count).chunks_exact(8).map(number).collect(),
-        pid: number(take(bytes, 0, 4)) as u32,
+        top: frames.first().filter(|_| distance != 0).map(|first| first.wrapping_add_signed(distance.into())),
+        limit: limit.into(),
+        pid: header & ((1 << Type::STACK_FRAMES_SHIFT) - 1),
+        frames,
         kind: match kind {
             StackKind::User => Side::User,
             StackKind::Kernel => Side::Kernel,
@@ -430,10 +435,10 @@ mod tests {
         let buffer = [0xff, 0xff, 0xff, 0xff, b'a', b'b', b'c', b'd'];
         assert_eq!(d.value(&Type::Buf(4), &buffer), Ok(Value::Buffer(b"abcd".to_vec())));
         let ty = Type::Stack { kind: StackKind::User, mode: StackMode::Bpftrace, limit: 2 };
-        let mut bytes = vec![7, 0, 0, 0, 0xff, 0xff, 0, 0];
+        let mut bytes = vec![7, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff];
         bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
         let Ok(Value::Stack(stack)) = d.value(&ty, &bytes) else { panic!("no stack") };
-        assert_eq!((stack.pid, stack.frames), (7, vec![1, 2]));
+        assert_eq!((stack.pid, stack.frames, stack.top), (7, vec![1, 2], Some(0)));
     }
 
     #[test]

@@ -53,6 +53,13 @@ pub trait Resolve {
     /// `caller` says that it is a return address, so that the call before it is meant.
     fn frames(&self, side: Side, pid: u32, address: u64, caller: bool) -> Frames;
 
+    /// Whether the code at an address is that of a Go function whose frame is not set up there, or is taken down: the return address
+    /// is on top of the stack, or below the frame pointer that has just been saved.
+    fn has_no_frame(&self, pid: u32, address: u64) -> bool {
+        let _ = (pid, address);
+        false
+    }
+
     /// The name of a Go type; `None` where it is not known.
     fn go_type(&self, ty: GoTypeAddress) -> Option<GoTypeName> {
         let _ = ty;
@@ -89,6 +96,9 @@ pub struct Symbolizer {
     traced: RefCell<Vec<Rc<Module>>>,
     kernel: OnceCell<Option<Kallsyms>>,
 }
+
+/// Bytes on the stack when a function has saved the frame pointer and has not set its own yet.
+const SAVED_FRAME_POINTER: u32 = 8;
 
 type FileKey = ((u32, u32), u64);
 
@@ -166,7 +176,8 @@ impl Symbolizer {
 
     /// Reads the mappings of a process and opens its binaries.
     fn learn(&self, process: &Process, identity: Option<Identity>) -> Option<Known> {
-        let mappings = process.maps().ok()?;
+        // A process that has ended and is not waited for yet has none, and what is known about it stays true.
+        let mappings = process.maps().ok().filter(|mappings| !mappings.is_empty())?;
         for mapping in mappings.iter().filter(|m| m.executable && m.is_file()) {
             self.module(process, mapping);
         }
@@ -191,6 +202,21 @@ impl Symbolizer {
         let module = path.and_then(|path| open(&path, own_path.into())).map(Rc::new);
         self.binaries.borrow_mut().insert(key, module.clone());
         module
+    }
+
+    /// Asks the binary that a process has mapped at an address, or the traced ones that are never moved; the address is its own (vaddr).
+    fn in_module<R>(&self, pid: u32, address: u64, ask: impl Fn(&Module, u64) -> Option<R>) -> Option<R> {
+        self.note_process(pid);
+        let process = Process::new(pid);
+        let mut processes = self.processes.borrow_mut();
+        if let Some(known) = processes.get_mut(&pid)
+            && let Some(place) = known.space.locate(address)
+            && let Some(module) = self.module(&process, place.mapping)
+        {
+            return ask(&module, module.binary.vaddr_of_offset(place.offset)?);
+        }
+        let traced = self.traced.borrow();
+        traced.iter().filter(|m| !m.binary.is_pie()).find_map(|m| ask(m, address))
     }
 
     fn user(&self, pid: u32, address: u64, caller: bool) -> Frames {
@@ -276,6 +302,10 @@ impl Resolve for Symbolizer {
         frame.source_function.clone().or_else(|| frame.function.clone())
     }
 
+    fn has_no_frame(&self, pid: u32, address: u64) -> bool {
+        self.in_module(pid, address, Module::frame_size).is_some_and(|size| size <= SAVED_FRAME_POINTER)
+    }
+
     fn go_type(&self, ty: GoTypeAddress) -> Option<GoTypeName> {
         self.note_process(ty.pid);
         self.mapped_type(ty).or_else(|| {
@@ -312,6 +342,12 @@ fn open(path: &Path, name: Arc<str>) -> Option<Module> {
 }
 
 impl Module {
+    /// Bytes that a Go function has on the stack at an address (vaddr).
+    fn frame_size(&self, vaddr: u64) -> Option<u32> {
+        let function = self.binary.go().ok()??.function_at(vaddr)?;
+        if function.flags().writes_sp() { None } else { function.sp_delta(vaddr) }
+    }
+
     /// The name of the type whose descriptor is at an address (vaddr).
     fn go_type(&self, vaddr: u64) -> Option<GoTypeName> {
         if let Some(known) = self.types.borrow().get(&vaddr) {
@@ -424,9 +460,18 @@ mod tests {
         let limit = Instant::now() + Duration::from_secs(10);
         let start = std::iter::repeat_with(code).find(|c| c.is_some() || Instant::now() > limit).flatten();
         symbols.note_process(pid);
-        child.kill().unwrap();
-        child.wait().unwrap();
         let start = start.expect("the code of sleep");
+        child.kill().unwrap();
+        // Until it is waited for, it is there and has no mappings. An address of nothing makes them be read again.
+        let ended = || Process::new(pid).maps().is_ok_and(|maps| maps.is_empty());
+        while !ended() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(FRESH);
+        assert_eq!(*symbols.frames(Side::User, pid, 1, false), [Frame::default()]);
+        let frames = symbols.frames(Side::User, pid, start, false);
+        assert!(frames[0].module.is_some(), "{frames:?}");
+        child.wait().unwrap();
         let frames = symbols.frames(Side::User, pid, start, false);
         assert!(frames[0].module.is_some(), "{frames:?}");
         symbols.processes.borrow_mut().remove(&pid);

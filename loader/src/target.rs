@@ -9,6 +9,7 @@ use codegen::target::{ExecutableOf, Loops};
 use inspect::btf::Btf;
 use lang::arch::Arch;
 use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, StmtKind, visit_all, visit_block};
+use lang::types::{StackKind, Type};
 use std::os::linux::fs::MetadataExt;
 
 /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -29,6 +30,8 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.kprobe_multi = kprobes && Feature::KprobeMulti.check().is_ok();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
     target.executable = program.go_program.as_ref().and_then(|_| executable());
+    target.task_registers =
+        program.go_program.is_some() && walks_go_stacks(program) && Feature::TaskRegisters.check().is_ok();
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
     target.strstr = searches_texts(program).then(strstr).flatten();
@@ -155,6 +158,13 @@ fn needs_goroutine_from_tls(program: &Program) -> bool {
                 matches!(e.kind, ExprKind::Builtin(Builtin::Goid | Builtin::CallId | Builtin::CurrentG))
             })
     })
+}
+
+/// Whether some program that is not in Go code takes user stacks.
+fn walks_go_stacks(program: &Program) -> bool {
+    let is_stack = |e: &Expr| matches!(e.ty, Type::Stack { kind: StackKind::User, .. });
+    let outside = program.probes.iter().filter(|probe| !matches!(probe.attach, Attach::Uprobe { .. }));
+    outside.into_iter().any(|probe| any_expr(probe, &is_stack))
 }
 
 fn reads_aggregations(program: &Program) -> bool {

@@ -148,6 +148,11 @@ pub struct Text {
 pub struct Stack {
     /// Return addresses, innermost first.
     pub frames: Vec<u64>,
+    /// An address that stood on top of the stack: the direct caller, which is not among the frames, if the function of the first of
+    /// them has no frame of its own there.
+    pub top: Option<u64>,
+    /// Greatest number of frames.
+    pub limit: usize,
     /// Process that was running.
     pub pid: u32,
     /// Whose stack.

@@ -31,8 +31,9 @@ impl Lower<'_, '_> {
             ExprKind::Delete { map, key } => self.delete(*map, key.as_deref()),
             ExprKind::MapLen(map) => self.map_len(*map),
             ExprKind::StackLen(stack) => {
+                let Type::Stack { limit, .. } = stack.ty else { return self.unavailable(e, "a stack") };
                 let place = self.place(stack);
-                self.f.load(Width::W, place.at(4)).into()
+                self.stack_length(place, limit).into()
             }
             ExprKind::Unary(op, of) => self.unary(*op, of, e),
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, e),

@@ -54,7 +54,13 @@ impl Lower<'_, '_> {
     }
 
     /// Jumps to `otherwise` unless the process of `task` runs `file`.
-    fn unless_it_runs(&mut self, task: Val, at: ExecutableOf, file: FileIdentity, otherwise: Label) {
+    pub(super) fn unless_it_runs(
+        &mut self,
+        task: Val,
+        at: ExecutableOf,
+        file: FileIdentity,
+        otherwise: Label,
+    ) {
         let kernel = Helper::ReadKernel;
         let mm = self.follow(kernel, task, at.mm as i32, otherwise);
         let executable = self.follow(kernel, mm, at.file as i32, otherwise);
@@ -73,7 +79,7 @@ impl Lower<'_, '_> {
 
     /// The word `offset` bytes behind `from`; jumps away when it cannot be read or is zero. That is no error: kernel threads have
     /// no program, and a program that starts has no goroutine yet.
-    fn follow(&mut self, read: Helper, from: Val, offset: i32, otherwise: Label) -> Val {
+    pub(super) fn follow(&mut self, read: Helper, from: Val, offset: i32, otherwise: Label) -> Val {
         let word = self.f.var();
         self.word_or_zero(read, from, offset, word);
         self.f.branch(Cond::Eq, word, Operand::Imm(0), otherwise);
@@ -81,7 +87,7 @@ impl Lower<'_, '_> {
     }
 
     /// Sets `to` to the word `offset` bytes behind `from`, or to zero: the helpers clear what they cannot read.
-    fn word_or_zero(&mut self, read: Helper, from: Val, offset: i32, to: Val) {
+    pub(super) fn word_or_zero(&mut self, read: Helper, from: Val, offset: i32, to: Val) {
         let slot: Place = self.f.slot(8).into();
         let at = self.f.alu(AluOp::Add, from, Operand::Imm(offset));
         self.f.call_void(read, &[Arg::Addr(slot), Arg::Imm(8), Arg::Val(at)]);

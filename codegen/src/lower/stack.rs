@@ -1,11 +1,13 @@
 //! Stacks: what the kernel walks, and the direct caller that it leaves out. It follows frame pointers, and where a function has not
 //! set its own up yet, or has taken it down, the first one is the caller's: the caller itself is missing. At a call's entry and at a
-//! return instruction its return address is on top of the stack, and is put in.
+//! return instruction its return address is on top of the stack, and is put in. Where code is interrupted anywhere, only the function
+//! table tells whether its function has a frame there; what may be a return address is noted beside the
+//! frames, and the reader decides.
 
 use super::{Lower, Value};
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
-use crate::ir::{Arg, Func, Op, Operand, Place, Val};
+use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
 use crate::object::CounterKind;
 use lang::arch::Arch;
 use lang::env::Stop;
@@ -14,6 +16,10 @@ use lang::types::{AddrSpace, StackKind, Type};
 
 /// `BPF_F_USER_STACK`
 const USER_STACK: i64 = 1 << 8;
+
+/// Opcodes of x86-64.
+const CALL_RELATIVE: i32 = 0xe8;
+const CALL_INDIRECT: i32 = 0xff;
 
 /// What a program knows of the direct caller at its sites.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,49 +30,73 @@ enum Caller {
     Missing,
     /// The kernel puts it in where the instruction is `push %rbp` (x86-64, Linux 6.12): compare.
     Perhaps,
+    /// It is missing where the function has no frame of its own, which the program cannot know.
+    OnTop,
 }
 
 impl Lower<'_, '_> {
     /// A stack. The helper clears the room that it does not fill, so equal stacks are equal bytes.
     pub(super) fn store_stack(&mut self, e: &Expr, to: Place) {
         let Type::Stack { kind, limit, .. } = e.ty else { return };
-        // Kernel addresses mean the same in every process; equal stacks must be equal keys.
-        let owner = if kind == StackKind::User { Operand::Val(self.tgid()) } else { Operand::Imm(0) };
-        self.f.store(Width::W, to, owner);
+        self.f.store(Width::W, to.at(4), Operand::Imm(0));
         let caller = if kind == StackKind::User && limit > 1 { self.caller() } else { Caller::Walked };
-        if caller == Caller::Walked {
-            let count = self.walk(kind, to, limit);
-            return self.f.store(Width::W, to.at(4), Operand::Val(count));
-        }
         let frames = self.f.var();
-        if caller == Caller::Missing {
-            self.walk_with_caller(to, limit, frames);
-        } else {
-            let count = self.walk(kind, to, limit);
-            self.f.push(Op::Copy { dst: frames, src: count });
-            let there = self.f.label();
-            let top = self.return_address();
-            self.f.branch(Cond::Eq, top, Operand::Imm(0), there);
-            let second = self.f.load(Width::D, frame(to, 1));
-            self.f.branch(Cond::Eq, second, Operand::Val(top), there);
-            self.perhaps(|lower| lower.walk_with_caller(to, limit, frames));
-            self.f.push(Op::Label(there));
+        match caller {
+            Caller::Walked => self.walk(kind, to, limit, frames),
+            Caller::Missing => self.walk_with_caller(to, limit, frames),
+            Caller::OnTop => {
+                self.walk(kind, to, limit, frames);
+                self.perhaps(|lower| lower.note_top_of_stack(to));
+            }
+            Caller::Perhaps => {
+                self.walk(kind, to, limit, frames);
+                let there = self.f.label();
+                let top = self.return_address();
+                self.f.branch(Cond::Eq, top, Operand::Imm(0), there);
+                let second = self.f.load(Width::D, frame(to, 1));
+                self.f.branch(Cond::Eq, second, Operand::Val(top), there);
+                self.perhaps(|lower| lower.walk_with_caller(to, limit, frames));
+                self.f.push(Op::Label(there));
+            }
         }
-        self.f.store(Width::W, to.at(4), Operand::Val(frames));
+        let mut header = self.f.alu(AluOp::Lsh, frames, Operand::Imm(Type::STACK_FRAMES_SHIFT as i32));
+        // Kernel addresses mean the same in every process; equal stacks must be equal keys.
+        if kind == StackKind::User {
+            let owner = self.tgid();
+            header = self.f.alu(AluOp::Or, header, Operand::Val(owner));
+        }
+        self.f.store(Width::W, to, Operand::Val(header));
     }
 
-    /// What the kernel finds; gives the number of frames.
-    fn walk(&mut self, kind: StackKind, to: Place, limit: u16) -> Val {
+    /// The number of frames of a stack value.
+    pub(super) fn stack_length(&mut self, stack: Place, limit: u16) -> Val {
+        let header = self.f.load(Width::W, stack);
+        let walked = self.f.alu(AluOp::Rsh, header, Operand::Imm(Type::STACK_FRAMES_SHIFT as i32));
+        let length = self.f.var();
+        self.f.push(Op::Copy { dst: length, src: walked });
+        let end = self.f.label();
+        let caller = self.f.load(Width::W, stack.at(4));
+        self.f.branch(Cond::Eq, caller, Operand::Imm(0), end);
+        self.f.branch(Cond::Ge, walked, Operand::Imm(i32::from(limit)), end);
+        let more = self.f.alu(AluOp::Add, walked, Operand::Imm(1));
+        self.f.push(Op::Copy { dst: length, src: more });
+        self.f.push(Op::Label(end));
+        length
+    }
+
+    /// What the kernel finds; sets the number of frames.
+    fn walk(&mut self, kind: StackKind, to: Place, limit: u16, frames: Val) {
         let flags = if kind == StackKind::User { USER_STACK } else { 0 };
         let got = self.get_stack(frame(to, 0), limit, flags);
-        let frames = self.f.var();
-        self.f.push(Op::Copy { dst: frames, src: got });
-        let ok = self.f.label();
-        self.f.branch(Cond::Sgt, frames, Operand::Imm(0), ok);
-        self.count_error(CounterKind::StackFailed);
         self.f.push(Op::Const { dst: frames, value: 0 });
-        self.f.push(Op::Label(ok));
-        self.f.alu(AluOp::Rsh, frames, Operand::Imm(3))
+        let (failed, end) = (self.f.label(), self.f.label());
+        self.f.branch(Cond::Sle, got, Operand::Imm(0), failed);
+        let count = self.f.alu(AluOp::Rsh, got, Operand::Imm(3));
+        self.f.push(Op::Copy { dst: frames, src: count });
+        self.f.push(Op::Jump(end));
+        self.f.push(Op::Label(failed));
+        self.count_error(CounterKind::StackFailed);
+        self.f.push(Op::Label(end));
     }
 
     /// The instruction, the return address on top of the stack, and what the kernel finds above the instruction.
@@ -101,15 +131,76 @@ impl Lower<'_, '_> {
         self.load_traced(&Type::U64, Value::Val(sp), AddrSpace::User)
     }
 
+    /// Where the code was interrupted that has the walk's first frame: notes the word on top of the stack if it can be a return address.
+    /// Does nothing for other programs than the script's Go program.
+    fn note_top_of_stack(&mut self, to: Place) {
+        let end = self.f.label();
+        let Some((ip, sp, bp)) = self.interrupted(end) else { return };
+        let first = self.f.load(Width::D, frame(to, 0));
+        self.f.branch(Cond::Ne, first, Operand::Val(ip), end);
+        let top = self.f.var();
+        self.word_or_zero(Helper::ReadUser, sp, 0, top);
+        // The caller's frame pointer has just been saved: the return address is below it.
+        let direct = self.f.label();
+        self.f.branch(Cond::Ne, top, Operand::Val(bp), direct);
+        self.word_or_zero(Helper::ReadUser, sp, 8, top);
+        self.f.push(Op::Label(direct));
+        self.f.branch(Cond::Eq, top, Operand::Imm(0), end);
+        let second = self.f.load(Width::D, frame(to, 1));
+        self.f.branch(Cond::Eq, second, Operand::Val(top), end);
+        self.unless_after_call(top, end);
+        // The code of a Go program has less than 2 GiB, as its calls are relative.
+        let distance = self.f.alu(AluOp::Sub, top, Operand::Val(ip));
+        self.f.store(Width::W, to.at(4), Operand::Val(distance));
+        self.f.push(Op::Label(end));
+    }
+
+    /// Jumps away unless a call instruction stands before the address: `call rel32`, or a call through a register or memory.
+    fn unless_after_call(&mut self, address: Val, otherwise: Label) {
+        let before = self.f.var();
+        self.word_or_zero(Helper::ReadUser, address, -8, before);
+        let is_call = self.f.label();
+        // The byte so many bytes before the address, the opcode in it, by the length of the instruction.
+        for (length, opcode) in [(5, CALL_RELATIVE), (2, CALL_INDIRECT), (3, CALL_INDIRECT)] {
+            let byte = self.f.alu(AluOp::Rsh, before, Operand::Imm(64 - 8 * length));
+            let byte = self.f.alu(AluOp::And, byte, Operand::Imm(0xff));
+            self.f.branch(Cond::Eq, byte, Operand::Imm(opcode), is_call);
+        }
+        self.f.push(Op::Jump(otherwise));
+        self.f.push(Op::Label(is_call));
+    }
+
+    /// Instruction, stack and frame pointer of the Go code that was interrupted; jumps away in other programs.
+    fn interrupted(&mut self, otherwise: Label) -> Option<(Val, Val, Val)> {
+        if matches!(self.probe.attach, Attach::Uprobe { .. }) {
+            return Some((self.register("ip"), self.register("sp"), self.register("bp")));
+        }
+        let target = self.unit.target;
+        let (program, executable) = (self.unit.go_program?, target.executable?);
+        let task = self.f.call(Helper::CurrentTask, &[]);
+        self.unless_it_runs(task, executable, program.file, otherwise);
+        let task = self.f.call(Helper::CurrentTaskBtf, &[]);
+        let registers = self.f.call(Helper::TaskRegisters, &[Arg::Val(task)]);
+        let mut register = |name: &str| {
+            let index = i32::from(target.arch.register(name).unwrap_or(0));
+            self.follow(Helper::ReadKernel, registers, 8 * index, otherwise)
+        };
+        Some((register("ip"), register("sp"), register("bp")))
+    }
+
     fn caller(&self) -> Caller {
-        let Attach::Uprobe { class, .. } = &self.probe.attach else { return Caller::Walked };
         // arm64 has the return address in a register; nothing was tried there.
         if self.unit.target.arch != Arch::X86_64 {
             return Caller::Walked;
         }
+        let Attach::Uprobe { class, .. } = &self.probe.attach else {
+            let known = self.unit.go_program.is_some() && self.unit.target.executable.is_some();
+            return if known && self.unit.target.task_registers { Caller::OnTop } else { Caller::Walked };
+        };
         match class.stop {
             Stop::Entry => Caller::Perhaps,
             Stop::EntryAtStackCheck | Stop::ReturnInsn => Caller::Missing,
+            Stop::Inside if class.goroutine.is_some() => Caller::OnTop,
             Stop::Inside | Stop::KernelReturn => Caller::Walked,
         }
     }

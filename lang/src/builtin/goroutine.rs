@@ -87,6 +87,32 @@ fn goid(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Goid), Type::U64, call.span)))
 }
 
+/// Looks for the Go program that [`find_program`] finds, and does without where there is none.
+pub(super) fn look_for_program(checker: &mut Checker<'_>) {
+    if checker.go_program.is_some() {
+        return;
+    }
+    let of_process = checker.env.child().map(|_| checker.env.go_program(ProgramOf::Process));
+    checker.go_program =
+        of_process.and_then(Result::ok).or_else(|| match traced_go_binaries(checker).as_slice() {
+            [binary] => checker.env.go_program(ProgramOf::Binary(binary)).ok(),
+            _ => None,
+        });
+}
+
+/// The Go programs that uprobes of the script are in.
+fn traced_go_binaries<'a>(checker: &Checker<'a>) -> Vec<&'a str> {
+    let mut traced: Vec<&str> = Vec::new();
+    for target in checker.targets {
+        let is_go = matches!(&target.attach, Attach::Uprobe { class, .. } if class.goroutine.is_some());
+        let new = target.binaries.iter().filter(|_| is_go).map(String::as_str);
+        traced.extend(new);
+    }
+    traced.sort_unstable();
+    traced.dedup();
+    traced
+}
+
 /// Which Go program a probe means that is not in its code: that of `-p` or `-c`, else the one that uprobes of the script trace.
 fn find_program(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<()> {
     if checker.go_program.is_some() {
@@ -105,15 +131,7 @@ fn find_program(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<()> {
             Err(error) => notes.push(error.message),
         }
     }
-    let mut traced: Vec<&str> = Vec::new();
-    for target in checker.targets {
-        let is_go = matches!(&target.attach, Attach::Uprobe { class, .. } if class.goroutine.is_some());
-        let new = target.binaries.iter().filter(|_| is_go).map(String::as_str);
-        traced.extend(new);
-    }
-    traced.sort_unstable();
-    traced.dedup();
-    match traced.as_slice() {
+    match traced_go_binaries(checker).as_slice() {
         [binary] => match checker.env.go_program(ProgramOf::Binary(binary)) {
             Ok(program) => {
                 checker.go_program = Some(program);

@@ -4,7 +4,7 @@ use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::ExprKind as Ast;
 use crate::check::{Call, Checked, Checker, Outcome};
 use crate::diag::Problem;
-use crate::hir::{Builtin as Node, Expr, ExprKind};
+use crate::hir::{Attach, Builtin as Node, Expr, ExprKind};
 use crate::types::{StackKind, StackMode, Type};
 
 pub(super) const ENTRIES: &[Builtin] = &[
@@ -77,6 +77,10 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
             n
         }
     };
+    if kind == StackKind::User && !matches!(checker.target().attach, Attach::Uprobe { .. }) {
+        // Where the code of a Go program was interrupted, its stack needs more than the kernel's walk.
+        super::goroutine::look_for_program(checker);
+    }
     let ty = Type::Stack { kind, mode, limit: limit as u16 };
     Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Stack), ty, call.span)))
 }

@@ -181,22 +181,31 @@ fn stack(out: &mut Vec<u8>, stack: &Stack, cx: &Context) {
         return push(out, &folded(stack, cx));
     }
     push(out, "\n");
-    for (depth, address) in stack.frames.iter().enumerate() {
+    for (depth, address) in frames(stack, cx).enumerate() {
         if stack.mode == Mode::Raw {
             push(out, &format!("{address:x}\n"));
             continue;
         }
-        for frame in cx.symbols.frames(stack.kind, stack.pid, *address, depth > 0).iter() {
-            push(out, &frame_line(frame, *address, stack.mode));
+        for frame in cx.symbols.frames(stack.kind, stack.pid, address, depth > 0).iter() {
+            push(out, &frame_line(frame, address, stack.mode));
         }
     }
+}
+
+/// The addresses of a stack, with the direct caller where the walk has left it out.
+fn frames<'a>(stack: &'a Stack, cx: &Context) -> impl Iterator<Item = u64> + 'a {
+    let first = stack.frames.first().copied();
+    let is_frame = |_: &u64| first.is_some_and(|first| cx.symbols.has_no_frame(stack.pid, first));
+    let caller = stack.top.filter(is_frame);
+    let rest = stack.frames.iter().skip(1).copied();
+    first.into_iter().chain(caller).chain(rest).take(stack.limit)
 }
 
 /// The names of a stack on one line with `;` between, the outermost caller first.
 fn folded(stack: &Stack, cx: &Context) -> String {
     let mut names = Vec::new();
-    for (depth, address) in stack.frames.iter().enumerate() {
-        let frames = cx.symbols.frames(stack.kind, stack.pid, *address, depth > 0);
+    for (depth, address) in frames(stack, cx).enumerate() {
+        let frames = cx.symbols.frames(stack.kind, stack.pid, address, depth > 0);
         names.extend(
             frames.iter().map(|f| f.function.clone().unwrap_or_else(|| format!("{address:#x}").into())),
         );
@@ -270,7 +279,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn user_stack(frames: &[u64], mode: Mode) -> Value {
-        Value::Stack(Stack { frames: frames.into(), pid: 1, kind: Side::User, mode })
+        Value::Stack(Stack { frames: frames.into(), top: None, limit: 127, pid: 1, kind: Side::User, mode })
     }
 
     fn shown(v: &Value) -> String {
@@ -331,8 +340,14 @@ pub(crate) mod tests {
             "0x55cc;main.f;main.(*T).g;main.clamp"
         );
         assert_eq!(shown(&user_stack(&frames, Mode::Raw)), "\n1000\n2000\n55cc\n");
-        let kernel =
-            Stack { frames: vec![0xffff_ffff_8140_0005], pid: 1, kind: Side::Kernel, mode: Mode::Perf };
+        let kernel = Stack {
+            frames: vec![0xffff_ffff_8140_0005],
+            top: None,
+            limit: 127,
+            pid: 1,
+            kind: Side::Kernel,
+            mode: Mode::Perf,
+        };
         assert_eq!(shown(&Value::Stack(kernel)), "\n\tffffffff81400005 vfs_read+5\n");
         assert_eq!(shown(&user_stack(&[], Mode::Symbols)), "\n");
     }

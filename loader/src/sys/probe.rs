@@ -33,6 +33,8 @@ pub enum Feature {
     PerfLink,
     /// `bpf_get_attach_cookie` in uprobe programs.
     Cookie,
+    /// `bpf_task_pt_regs` in programs of samples.
+    TaskRegisters,
     /// `bpf_map_lookup_percpu_elem`.
     PerCpuLookup,
     /// Links of many uprobes.
@@ -60,7 +62,7 @@ struct Info {
 
 /// The features, oldest first.
 #[rustfmt::skip]
-const TABLE: [Info; 13] = [
+const TABLE: [Info; 14] = [
     Info { feature: Feature::Bpf, name: "bpf", what: "bpf(2) allowed", since: "4.4" },
     Info { feature: Feature::Kprobe, name: "kprobe", what: "kprobes (CONFIG_KPROBES)", since: "4.17" },
     Info { feature: Feature::Btf, name: "btf", what: "type information of the kernel (BTF)", since: "5.2" },
@@ -70,6 +72,7 @@ const TABLE: [Info; 13] = [
     Info { feature: Feature::TestRun, name: "test_run", what: "test runs of raw tracepoint programs", since: "5.10" },
     Info { feature: Feature::PerfLink, name: "perf_link", what: "links of perf events", since: "5.15" },
     Info { feature: Feature::Cookie, name: "cookie", what: "bpf_get_attach_cookie", since: "5.15" },
+    Info { feature: Feature::TaskRegisters, name: "task_registers", what: "bpf_task_pt_regs", since: "5.15" },
     Info { feature: Feature::KprobeMulti, name: "kprobe_multi", what: "kprobe_multi links (CONFIG_FPROBE)", since: "5.18" },
     Info { feature: Feature::PerCpuLookup, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19" },
     Info { feature: Feature::UprobeMulti, name: "uprobe_multi", what: "uprobe_multi links", since: "6.6" },
@@ -153,6 +156,7 @@ impl Feature {
                 link::perf_event(program.as_fd(), event.as_fd(), 1).map(|_| ())
             }
             Feature::Cookie => helper(ProgType::Kprobe, BPF_FUNC_GET_ATTACH_COOKIE),
+            Feature::TaskRegisters => helper(ProgType::PerfEvent, BPF_FUNC_TASK_PT_REGS),
             Feature::PerCpuLookup => helper(ProgType::Kprobe, BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM),
             Feature::UprobeMulti => uprobe_multi(),
             Feature::MayGoto => load(ProgType::Kprobe, AttachType::Unspecified, &LOOP).map(|_| ()),
@@ -178,6 +182,7 @@ const BPF_MAP_TYPE_ARRAY: u32 = 2;
 const BPF_MAP_TYPE_PERCPU_HASH: u32 = 5;
 const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 const BPF_FUNC_GET_ATTACH_COOKIE: u32 = 174;
+const BPF_FUNC_TASK_PT_REGS: u32 = 175;
 const BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM: u32 = 195;
 
 fn load(kind: ProgType, attach: AttachType, insns: &[u8]) -> io::Result<std::os::fd::OwnedFd> {
