@@ -1,6 +1,7 @@
 //! The tool library: scripts that are embedded in the binary and run by name (`gotrace golatency …`).
 //!
-//! Each tool is a `.gt` file of this folder whose header comment says what it does, how it is used, and what to beware of.
+//! Each tool is a `.gt` file of this folder whose header comment says what it does, how it is used, and what to beware of, and a page
+//! `docs/tools/NAME.md` with a sample of its output. `cargo xtask docs` puts what the header says into the page.
 
 /// A shipped script.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,13 +14,21 @@ pub struct Tool {
     pub summary: &'static str,
     /// The script.
     pub source: &'static str,
+    /// Its page of the manual, in Markdown.
+    pub page: &'static str,
 }
 
 macro_rules! tools {
     ($($subject:literal $name:literal $summary:literal,)*) => {
         /// All tools, grouped by subject.
         pub const TOOLS: &[Tool] = &[
-            $(Tool { name: $name, subject: $subject, summary: $summary, source: include_str!(concat!("../", $name, ".gt")) },)*
+            $(Tool {
+                name: $name,
+                subject: $subject,
+                summary: $summary,
+                source: include_str!(concat!("../", $name, ".gt")),
+                page: include_str!(concat!("../../docs/tools/", $name, ".md")),
+            },)*
         ];
     };
 }
@@ -86,6 +95,7 @@ mod tests {
         for tool in TOOLS {
             let header = tool.source.lines().find_map(|l| l.strip_prefix("// ")).unwrap_or_default();
             assert!(header.starts_with(tool.name), "{}: {header}", tool.name);
+            assert!(tool.page.starts_with(&format!("# {}\n", tool.name)), "{}", tool.name);
         }
     }
 

@@ -36,7 +36,7 @@ const TASKS: &[Task] = &[
         soak::task,
     ),
     ("vm", "cases, or a command, in a virtual machine with another kernel: vm KERNEL [FILTER]", vm::task),
-    ("docs", "writes docs/compatibility.md from the rows of tests/compat", docs::task),
+    ("docs", "writes the pages of docs/ that are made from tables, and the book", docs::task),
     (
         "fuzz",
         "fuzz every target of tests/fuzz for [SECONDS] each (nightly toolchain, cargo-fuzz)",

@@ -5,18 +5,15 @@
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use harness::cache;
 use harness::debian;
 use harness::judge::suite_releases;
-use harness::run::{ToolError, checked};
 
 use crate::TaskResult;
 use crate::fuzz;
-use crate::tools::{cargo, mount_file_systems, need_root, root, shown, target_dir};
+use crate::tools::{cargo, installed, mount_file_systems, need_root, root, shown, target_dir};
 
 /// Programs of the system that tests call, and the Debian packages that bring them.
 const PACKAGES: &[(&str, &str)] =
@@ -105,31 +102,9 @@ fn once(command: &mut Command) -> Result<Count, Box<dyn Error>> {
 }
 
 fn deny() -> Result<Count, Box<dyn Error>> {
-    let mut deny = Command::new(deny_binary()?);
+    let mut deny = Command::new(installed("cargo-deny", DENY_VERSION, &[])?);
     // Advisories are left out: their database is no package of a registry.
     once(deny.current_dir(root()).args(["--log-level", "error", "check", "licenses", "bans", "sources"]))
-}
-
-/// cargo-deny: the user's own, or one built once into the cache.
-fn deny_binary() -> Result<PathBuf, Box<dyn Error>> {
-    if debian::on_path("cargo-deny") {
-        return Ok("cargo-deny".into());
-    }
-    #[derive(Debug, thiserror::Error)]
-    enum Fault {
-        #[error(transparent)]
-        Cache(#[from] cache::CacheError),
-        #[error(transparent)]
-        Install(#[from] ToolError),
-    }
-    let dir = cache::entry(&format!("tools/cargo-deny-{DENY_VERSION}"), |dir| {
-        println!("building cargo-deny {DENY_VERSION}: this happens once and takes some minutes");
-        let mut install = cargo(&["install", "--quiet", "--locked", "cargo-deny", "--version", DENY_VERSION]);
-        // Its own target folder inside the entry would be kept; a plain one is thrown away by cargo.
-        install.env_remove("CARGO_TARGET_DIR").arg("--root").arg(dir);
-        checked(&mut install).map(drop).map_err(Fault::from)
-    })?;
-    Ok(dir.join("bin/cargo-deny"))
 }
 
 fn unit_tests() -> Result<Count, Box<dyn Error>> {

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::run::{checked, command_line};
+use harness::run::{ToolError, checked, command_line};
+use harness::{cache, debian};
 
 /// The root of the workspace.
 pub fn root() -> &'static Path {
@@ -30,6 +31,28 @@ pub fn shown(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let line = command_line(command);
     let status = command.status().map_err(|e| format!("cannot start `{line}`: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})").into()) }
+}
+
+/// A program of crates.io: the user's own, or one built once into the cache, with those options of `cargo install`.
+pub fn installed(name: &str, version: &str, options: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
+    #[derive(Debug, thiserror::Error)]
+    enum Fault {
+        #[error(transparent)]
+        Cache(#[from] cache::CacheError),
+        #[error(transparent)]
+        Install(#[from] ToolError),
+    }
+    if debian::on_path(name) {
+        return Ok(name.into());
+    }
+    let dir = cache::entry(&format!("tools/{name}-{version}"), |dir| {
+        println!("building {name} {version}: this happens once and takes some minutes");
+        let mut install = cargo(&["install", "--quiet", "--locked", name, "--version", version]);
+        // Its own target folder inside the entry would be kept; a plain one is thrown away by cargo.
+        install.args(options).env_remove("CARGO_TARGET_DIR").arg("--root").arg(dir);
+        checked(&mut install).map(drop).map_err(Fault::from)
+    })?;
+    Ok(dir.join("bin").join(name))
 }
 
 /// Builds gotrace in the release profile and returns the binary's path; `GOTRACE` names another binary instead.

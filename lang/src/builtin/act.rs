@@ -15,7 +15,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "signal(SIGNAL)",
         doc: "Sends a signal, a number or a name such as \"KILL\", to the current process; 0, or a negative error number, as \
               `int64`. Needs `--unsafe`.",
-        example: "uprobe:./web:main.f { signal(\"STOP\"); }",
+        example: "uprobe:./web:main.handler { signal(\"STOP\"); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: |checker, call| signal(checker, call, false),
@@ -26,7 +26,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "signal_thread(SIGNAL)",
         doc: "As `signal`, to the current thread.",
-        example: "uprobe:./web:main.f { signal_thread(\"USR1\"); }",
+        example: "uprobe:./web:main.handler { signal_thread(\"USR1\"); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: |checker, call| signal(checker, call, true),

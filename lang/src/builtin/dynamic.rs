@@ -29,7 +29,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         doc: "The message of a Go error whose type keeps it in its members, as those of the standard library do, else the name of \
               its type; `<nil>` for no error. Also given by the two words of the `error`, or of an \
               `interface{}` as `goerr(gotype(WORD), WORD)`.",
-        example: "uretprobe:./web:main.find { @[goerr(retval.err)] = count(); }",
+        example: "uretprobe:./values:main.open { @[goerr(retval.err)] = count(); }",
         probes: IN_PROGRAMS,
         elsewhere: None,
         check: goerr,

@@ -42,8 +42,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "callid",
         doc: "One number per call of a Go function, the same at its entry and at its return: the key for latencies. A \
               map with this key drops its oldest entries when it is full, as calls that panic never return.",
-        example: "uprobe:./web:main.f { @start[callid] = nsecs; }\n\
-                  uretprobe:./web:main.f /@start[callid]/ { @ns = hist(nsecs - @start[callid]); delete(@start, callid); }",
+        example: "uprobe:./web:main.handler { @start[callid] = nsecs; }\n\
+                  uretprobe:./web:main.handler /@start[callid]/ { @ns = hist(nsecs - @start[callid]); delete(@start, callid); }",
         probes: IN_PROGRAMS,
         elsewhere: None,
         check: |checker, call| {

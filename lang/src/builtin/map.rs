@@ -15,7 +15,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "clear(@map)",
         doc: "Removes all entries of a map.",
-        example: "interval:s:1 { print(@); clear(@); }",
+        example: "tracepoint:syscalls:sys_enter_read { @[comm] = count(); }\n\
+                  interval:s:1 { print(@); clear(@); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: |checker, call| whole(checker, call, Action::Clear),
@@ -26,7 +27,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "zero(@map)",
         doc: "Sets all values of a map to zero; the keys stay.",
-        example: "interval:s:1 { print(@); zero(@); }",
+        example: "tracepoint:syscalls:sys_enter_read { @[comm] = count(); }\n\
+                  interval:s:1 { print(@); zero(@); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: |checker, call| whole(checker, call, Action::Zero),
@@ -38,7 +40,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "delete(@map, KEY)",
         doc: "Removes an entry and gives whether there was one. Without a key, sets a map that has none to zero. The older \
               form `delete(@map[KEY])` means the same.",
-        example: "uretprobe:./web:main.f { delete(@start, callid); }",
+        example: "uprobe:./web:main.handler { @start[callid] = nsecs; }\n\
+                  uretprobe:./web:main.handler { delete(@start, callid); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: delete,
@@ -49,7 +52,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (2, 2),
         signature: "has_key(@map, KEY)",
         doc: "Whether a map has an entry, also one whose value is zero.",
-        example: "uretprobe:./web:main.f /has_key(@start, callid)/ { @returned = count(); }",
+        example: "uprobe:./web:main.handler { @start[callid] = nsecs; }\n\
+                  uretprobe:./web:main.handler /has_key(@start, callid)/ { @returned = count(); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: has_key,
@@ -60,7 +64,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (3, 3),
         signature: "find(@map, KEY, $VARIABLE)",
         doc: "Whether a map has an entry; if so, its value is assigned to the variable. A new variable is zero else.",
-        example: "uretprobe:./web:main.f { if (find(@start, callid, $begin)) { @ns = hist(nsecs - $begin); } }",
+        example: "uprobe:./web:main.handler { @start[callid] = nsecs; }\n\
+                  uretprobe:./web:main.handler { if (find(@start, callid, $begin)) { @ns = hist(nsecs - $begin); } }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: find,
@@ -82,7 +87,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "len(@map), len(STACK) or len(GO_VALUE)",
         doc: "The number of entries of a map, of frames of a stack, or the length of a Go string, slice, array, map or channel, as `int64`.",
-        example: "interval:s:1 { printf(\"%d open\\n\", len(@start)); }",
+        example: "uprobe:./web:main.handler { @start[callid] = nsecs; }\n\
+                  interval:s:1 { printf(\"%d open\\n\", len(@start)); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: len,
@@ -93,7 +99,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "cap(GO_VALUE)",
         doc: "The capacity of a Go slice or channel, as `int64`.",
-        example: "uprobe:./web:main.f { printf(\"%d of %d\\n\", len(args.xs), cap(args.xs)); }",
+        example: "uprobe:./web:net.(*conn).Write { printf(\"%d of %d\\n\", len(args.b), cap(args.b)); }",
         probes: IN_PROGRAMS,
         elsewhere: None,
         check: cap,

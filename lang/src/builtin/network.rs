@@ -38,7 +38,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "macaddr(BYTES)",
         doc: "A hardware address, an array of 6 bytes or a pointer to them, which prints as text.",
-        example: "uprobe:./web:main.f { printf(\"%s\\n\", macaddr((uint8 *)arg0)); }",
+        example: "uprobe:./web:main.handler { printf(\"%s\\n\", macaddr((uint8 *)arg0)); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: macaddr,

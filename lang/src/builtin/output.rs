@@ -17,7 +17,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "printf(FORMAT [, VALUE, …])",
         doc: "Prints by a format: `%d %i %u %o %x %X %c %p` for numbers, `%s` for any value, `%r %rx %rh` for buffers, with \
               flags, width and precision as in C; a width or precision of `*` is an argument before the value.",
-        example: "uprobe:./web:main.f { printf(\"%-16s %6d %s\\n\", comm, pid, func); }",
+        example: "uprobe:./web:main.handler { printf(\"%-16s %6d %s\\n\", comm, pid, func); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: printf,
@@ -98,7 +98,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "print(VALUE) or print(@map [, TOP [, DIVISOR]])",
         doc: "Prints a value, a map, or an entry of a map. For a map, only the TOP greatest entries, each divided by \
               DIVISOR.",
-        example: "interval:s:1 { print(@bytes, 10, 1024); clear(@bytes); }",
+        example: "tracepoint:syscalls:sys_exit_read /args.ret > 0/ { @bytes[comm] = sum(args.ret); }\n\
+                  interval:s:1 { print(@bytes, 10, 1024); clear(@bytes); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: print,

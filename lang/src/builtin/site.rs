@@ -123,7 +123,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "reg(NAME)",
         doc: "A register of the traced program, as `uint64`: \"sp\", \"ip\", \"ax\" and so on.",
-        example: "uprobe:./web:main.f { printf(\"%p\\n\", reg(\"sp\")); }",
+        example: "uprobe:./web:main.handler { printf(\"%p\\n\", reg(\"sp\")); }",
         probes: WITH_REGISTERS,
         elsewhere: None,
         check: register,

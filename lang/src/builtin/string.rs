@@ -14,7 +14,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "strlen(TEXT)",
         doc: "The number of bytes of a text, as `int64`.",
-        example: "uprobe:./web:main.f { @ = hist(strlen(gostr(sarg0, sarg1))); }",
+        example: "uprobe:./web:main.prepareAnswer { @ = hist(strlen(gostr(sarg0, sarg1))); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: strlen,

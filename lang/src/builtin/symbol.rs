@@ -48,7 +48,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (1, 1),
         signature: "uaddr(NAME)",
         doc: "The address of a symbol of the traced program, as `uint64 *`.",
-        example: "uprobe:./web:main.f { printf(\"%d\\n\", *uaddr(\"main.counter\")); }",
+        example: "uprobe:./web:main.handler { printf(\"%d\\n\", *uaddr(\"main.answered\")); }",
         probes: IN_PROGRAMS,
         elsewhere: Some("symbols are looked up in the program that a uprobe names"),
         check: uaddr,

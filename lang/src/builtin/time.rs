@@ -15,7 +15,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "nsecs([CLOCK])",
         doc: "Time in nanoseconds, as `uint64`. The clock is `boot` (since the machine started, the default), `monotonic` \
               (the same without times of sleep), `tai` (Linux 6.1), or `sw_tai`, which computes that from the boot clock.",
-        example: "uprobe:./web:main.f { @start[callid] = nsecs; }",
+        example: "uprobe:./web:main.handler { @start[callid] = nsecs; }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: nsecs,
@@ -26,7 +26,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (0, 0),
         signature: "elapsed",
         doc: "Nanoseconds since gotrace started, as `uint64`.",
-        example: "uprobe:./web:main.f { printf(\"%d ms\\n\", elapsed / 1000000); }",
+        example: "uprobe:./web:main.handler { printf(\"%d ms\\n\", elapsed / 1000000); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: |_, call| {
@@ -53,7 +53,8 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "time([FORMAT])",
         doc: "Prints the time of day. The format is that of strftime(3) with `%f` for microseconds; `%H:%M:%S\\n` if it \
               is left out.",
-        example: "interval:s:1 { time(\"%H:%M:%S \"); print(@); clear(@); }",
+        example: "tracepoint:syscalls:sys_enter_read { @[comm] = count(); }\n\
+                  interval:s:1 { time(\"%H:%M:%S \"); print(@); clear(@); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: time,
@@ -65,7 +66,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "strftime(FORMAT, NANOSECONDS)",
         doc: "A moment, given as `nsecs`, that prints as the time of day. The format is that of strftime(3) with `%f` for \
               microseconds.",
-        example: "uprobe:./web:main.f { printf(\"%s\\n\", strftime(\"%H:%M:%S.%f\", nsecs)); }",
+        example: "uprobe:./web:main.handler { printf(\"%s\\n\", strftime(\"%H:%M:%S.%f\", nsecs)); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: strftime,

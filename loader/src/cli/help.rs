@@ -14,40 +14,39 @@ Trace Linux programs, above all Go programs, with small scripts.
   gotrace [OPTIONS] FILE|TOOL [ARGS]     start with a dash; FILE - is stdin
 
   gotrace -e 'uprobe:./web:main.* { @[func] = count(); }' -c ./web
-  gotrace -e 'uretprobe:./web:main.f { print(retval); }' -p $(pidof web)
   gotrace golatency 'main.*' ./web
 
 Commands, each with its own help (gotrace help list):
-  list      probes that match:   gotrace list -v 'uprobe:./web:net/http.*'
-  tools     the shipped tools, or the text of one
-  build     a BPF object file:   gotrace build x.gt -o x.o
-  check     parse and type-check scripts, without running them
-  fmt       scripts in the usual layout
+  list      probes that match:            gotrace list -v 'uprobe:./web:main.*'
+  tools     the shipped tools, or the page of one:         gotrace tools gohttp
+  build     a BPF object file:                        gotrace build x.gt -o x.o
+  check     parse and type-check scripts:                    gotrace check *.gt
+  fmt       scripts in the usual layout:                    gotrace fmt -w x.gt
   info      what this kernel and this user can do
-  workshop  labs to learn with:  gotrace workshop 1
-  completions SHELL    for bash, zsh or fish
+  workshop  labs to learn with:                              gotrace workshop 1
+  completions, man  for the shell and for man:         gotrace completions bash
 
-Options:
-  -e PROGRAM      run this text:               -e 'begin { print(1); exit(); }'
-  -c CMD          start CMD, trace it, end with it:             -c './web -n 2'
-  -p PID          trace only this process
-  -f FORMAT       text, or json with one object on each line
-  -o FILE         write the answers to FILE
-  -B MODE         write after each line (line), seldom (full), at once (none)
-  -q              say nothing about the run itself, unless answers are lost
+Options, and what they look like:
+  -e PROGRAM      run this text                -e 'begin { print(1); exit(); }'
+  -c CMD          start CMD, trace it, end with it             -c './web -n 2'
+  -p PID          trace only this process                      -p $(pidof web)
+  -f FORMAT       text, or json with one object on each line   -f json
+  -o FILE         write the answers to FILE                    -o answers.txt
+  -B MODE         write after each line, seldom, or at once    -B line|full|none
+  -q              say nothing of the run, unless answers are lost
   -k              tell about memory that could not be read
   -v, --verbose   tell what is attached, and all that the verifier says
   --no-warnings   hide warnings about the script
   --unsafe        allow scripts to act: system(), signal(), signal_thread()
   --probe-filter REGEX    leave out probes whose name does not match
   --dry-run       end after attaching
-  --timeout SECS  end after so many seconds:                      --timeout 2.5
-  --max-events N  end after so many printed answers
-  -l              list probes, as `gotrace list`:    -lv 'tracepoint:sched:*'
-  -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier, and end
-  --color WHEN    auto, always or never; NO_COLOR is heeded
+  --timeout SECS  end after so many seconds                    --timeout 2.5
+  --max-events N  end after so many printed answers            --max-events 10
+  -l              list probes, as `gotrace list`       -lv 'tracepoint:sched:*'
+  -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier     -d bpf
+  --color WHEN    auto, always or never; NO_COLOR is heeded    --color never
   --info          as `gotrace info`
-  -h, --help      this text                             -V, --version
+  -h, --help, -V, --version
 ";
 
 /// Behind the help of `gotrace list`.
@@ -63,8 +62,9 @@ Examples:
 /// Behind the help of `gotrace tools`.
 pub(super) const TOOLS: &str = "\
 Examples:
-  gotrace tools              all of them, by subject
-  gotrace tools NAME         the text of one; `gotrace NAME` runs it";
+  gotrace tools                    all of them, by subject
+  gotrace tools gohttp             the page of one; `gotrace gohttp` runs it
+  gotrace tools -s gohttp > my.gt  its script, as the start of your own";
 
 /// Behind the help of `gotrace workshop`.
 pub(super) const WORKSHOP: &str = "\
@@ -99,6 +99,12 @@ Examples:
   gotrace completions bash > /etc/bash_completion.d/gotrace
   gotrace completions zsh > /usr/share/zsh/site-functions/_gotrace
   gotrace completions fish > ~/.config/fish/completions/gotrace.fish";
+
+/// Behind the help of `gotrace man`.
+pub(super) const MAN: &str = "\
+Examples:
+  gotrace man | man -l -
+  gotrace man > /usr/local/share/man/man8/gotrace.8";
 
 /// Behind the help of `gotrace info`.
 pub(super) const INFO: &str = "\

@@ -10,6 +10,8 @@ mod fmt;
 mod help;
 mod info;
 mod list;
+mod man;
+mod page;
 mod params;
 mod run;
 mod script;
@@ -42,42 +44,89 @@ struct Cli {
     run: RunArgs,
 }
 
-/// Options of a run. What `--help` says about them stands in [`help::HELP`].
+/// Options of a run. `--help` shows [`help::HELP`], the manual page and the completions what is said here.
 #[derive(Args, Debug, Default)]
 pub(crate) struct RunArgs {
+    /// Runs this text
+    ///
+    /// Example: gotrace -e 'begin { print(1); exit(); }'
     #[arg(short = 'e', value_name = "PROGRAM")]
     program: Option<String>,
+    /// Starts CMD, split into words as a shell does, traces only it, and ends with it
+    ///
+    /// Example: gotrace gohttp -c './web -n 2'
     #[arg(short = 'c', value_name = "CMD", conflicts_with = "pid")]
     command: Option<String>,
+    /// Traces only this process, and ends with it
+    ///
+    /// Example: gotrace gohttp -p $(pidof web)
     #[arg(short = 'p', value_name = "PID")]
     pid: Option<u32>,
+    /// Form of the output: text, or json with one object on each line
+    ///
+    /// Example: gotrace -f json gocalls 'main.*' -c ./web
     #[arg(short = 'f', value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Writes the answers to FILE, apart from what the traced program prints
+    ///
+    /// Example: gotrace -o calls.txt gocalls 'main.*' -c ./web
     #[arg(short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Says nothing about the run itself, unless answers are lost
+    ///
+    /// Example: gotrace -q gocalls 'main.*' -c ./web
     #[arg(short = 'q')]
     quiet: bool,
+    /// Writes after each batch of events (line), seldom (full), or each answer at once (none)
+    ///
+    /// Example: gotrace -B none execsnoop | grep curl
     #[arg(short = 'B', value_name = "MODE", default_value = "line")]
     buffering: Buffering,
+    /// Tells about memory that could not be read and stacks that could not be taken
+    ///
+    /// Example: gotrace -k -e 'uprobe:./web:main.f { print(str(sarg0)); }' -c ./web
     #[arg(short = 'k')]
     runtime_errors: bool,
+    /// Tells what is attached, and all that the kernel's verifier says
+    ///
+    /// Example: gotrace -v gocalls 'main.*' -c ./web
     #[arg(short = 'v', long)]
     verbose: bool,
+    /// Hides warnings about the script
+    ///
+    /// Example: gotrace --no-warnings old.bt
     #[arg(long)]
     no_warnings: bool,
+    /// Shows what becomes of the script at this stage, and ends
+    ///
+    /// Example: gotrace -d bpf -e 'uprobe:./web:main.f { @ = count(); }'
     #[arg(short = 'd', value_name = "STAGE")]
     dump: Option<Stage>,
+    /// Allows scripts to act: system(), signal(), signal_thread()
+    ///
+    /// Example: gotrace --unsafe -e 'uprobe:./web:main.f { signal("STOP"); }' -p 4711
     #[arg(long = "unsafe")]
     allow_unsafe: bool,
+    /// Leaves out the probes whose name does not match
+    ///
+    /// Example: gotrace --probe-filter 'main\.handle.*' gocalls 'main.*' ./web
     #[arg(long, value_name = "REGEX")]
     probe_filter: Option<String>,
+    /// Ends after attaching, without running the script or the command of -c
+    ///
+    /// Example: gotrace --dry-run gohttp ./web
     #[arg(long)]
     dry_run: bool,
+    /// Ends after so many printed answers
+    ///
+    /// Example: gotrace --max-events 10 execsnoop
     #[arg(long, value_name = "N")]
     max_events: Option<u64>,
+    /// Ends after so many seconds; parts of seconds may be given
+    ///
+    /// Example: gotrace --timeout 2.5 runqlat
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     timeout: Option<f64>,
-    /// Colours in messages
     #[arg(
         long,
         value_name = "WHEN",
@@ -85,13 +134,23 @@ pub(crate) struct RunArgs {
         global = true,
         hide_possible_values = true,
         hide_default_value = true,
-        help = "Colours in messages: auto, always or never"
+        help = "Colours in messages: auto, always or never",
+        long_help = "Colours in messages: auto, always or never; NO_COLOR is heeded\n\nExample: gotrace --color never check x.gt"
     )]
     color: Color,
+    /// Lists probes, as `gotrace list`
+    ///
+    /// Example: gotrace -lv 'tracepoint:sched:*'
     #[arg(short = 'l')]
     list: bool,
+    /// Shows what this kernel and this user can do, as `gotrace info`
+    ///
+    /// Example: gotrace --info
     #[arg(long)]
     info: bool,
+    /// A script file, `-` for standard input, or a shipped tool; then the script's own options, and its $1, $2, …
+    ///
+    /// Example: gotrace golatency 'main.*' ./web
     #[arg(value_name = "SCRIPT [ARGS]")]
     script: Vec<String>,
     /// Options of the script itself ([`params::separate`]).
@@ -112,9 +171,12 @@ enum Command {
         /// The script's $1, $2, …
         args: Vec<String>,
     },
-    /// Lists the shipped tools, or shows one
+    /// Lists the shipped tools, or shows the page of one
     #[command(after_help = help::TOOLS)]
     Tools {
+        /// Shows the script instead of the page
+        #[arg(short = 's', long)]
+        source: bool,
         /// A tool or a subject
         name: Option<String>,
     },
@@ -168,6 +230,9 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Shows the manual page, for man
+    #[command(after_help = help::MAN)]
+    Man,
     /// Shows what this kernel and this user can do
     #[command(after_help = help::INFO)]
     Info,
@@ -264,7 +329,7 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
         Some(Command::List { verbose, pattern, args }) => {
             list::list(pattern.as_deref().unwrap_or_default(), args, verbose)
         }
-        Some(Command::Tools { name }) => tools::tools(name.as_deref()),
+        Some(Command::Tools { source, name }) => tools::tools(name.as_deref(), source),
         Some(Command::Workshop { number: None, .. }) => workshop::list(),
         Some(Command::Workshop { number: Some(number), solution: true, .. }) => workshop::solution(number),
         Some(Command::Workshop { number: Some(number), check: Some(script), dir, .. }) => {
@@ -275,6 +340,7 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Check { scripts }) => check::check(&scripts, color),
         Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
         Some(Command::Completions { shell }) => completions::completions(shell),
+        Some(Command::Man) => man::man(),
         Some(Command::Info) => info::info(),
     }
 }
@@ -314,7 +380,12 @@ mod tests {
             assert!(named, "{:?}", option.get_id());
         }
         for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {
-            assert!(help::HELP.contains(&format!("\n  {} ", sub.get_name())), "{}", sub.get_name());
+            let named = help::HELP.lines().filter_map(|line| line.strip_prefix("  ")).any(|line| {
+                line.split("  ")
+                    .next()
+                    .is_some_and(|names| names.split(", ").any(|name| name == sub.get_name()))
+            });
+            assert!(named, "{}", sub.get_name());
         }
         assert!(help::HELP.lines().count() <= 40);
         for line in [
@@ -326,11 +397,21 @@ mod tests {
             help::CHECK,
             help::INFO,
             help::WORKSHOP,
+            help::MAN,
         ]
         .iter()
         .flat_map(|text| text.lines())
         {
             assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_option_has_an_example() {
+        for option in Cli::command().get_arguments() {
+            let long = option.get_long_help().map(ToString::to_string).unwrap_or_default();
+            let example = long.split("Example: gotrace ").nth(1).unwrap_or_default();
+            assert!(!example.is_empty(), "{:?}: {long}", option.get_id());
         }
     }
 

@@ -1,12 +1,16 @@
 //! `gotrace tools`: the shipped scripts.
 
-use super::{CliError, answer};
+use super::{CliError, answer, page};
 use std::fmt::Write;
 
-/// Lists the tools, those of a subject, or shows one.
-pub(super) fn tools(name: Option<&str>) -> Result<u8, CliError> {
+/// Lists the tools, those of a subject, or shows the page or the `source` of one.
+pub(super) fn tools(name: Option<&str>, source: bool) -> Result<u8, CliError> {
     if let Some(tool) = name.and_then(scripts::find) {
-        return answer::print(tool.source);
+        return if source { answer::print(tool.source) } else { answer::print(&page::plain(tool.page)) };
+    }
+    if source {
+        let help = "`gotrace tools` lists them";
+        return Err(CliError::with_help("--source wants the name of a tool", help));
     }
     let mut out = String::new();
     for subject in scripts::subjects() {
