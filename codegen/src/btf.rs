@@ -86,10 +86,13 @@ impl Btf {
         self.add("", KIND_STRUCT, members.len() as u32, members.len() as u32 * 8, &rest)
     }
 
-    /// A function type with one parameter.
-    pub fn prototype(&mut self, result: TypeId, parameter: (&str, TypeId)) -> TypeId {
-        let name = self.string(parameter.0);
-        self.add("", KIND_FUNC_PROTO, 1, result.0, &[name, parameter.1.0])
+    /// A function type.
+    pub fn prototype(&mut self, result: TypeId, parameters: &[(&str, TypeId)]) -> TypeId {
+        let mut rest = Vec::new();
+        for (name, ty) in parameters {
+            rest.extend([self.string(name), ty.0]);
+        }
+        self.add("", KIND_FUNC_PROTO, parameters.len() as u32, result.0, &rest)
     }
 
     /// A global function.

@@ -43,7 +43,8 @@ fn code(
             m.value_offset.map_or_else(|| format!("map[{name}]"), |o| format!("&map[{name}]+{o}"))
         });
         let func = func_refs.iter().find(|f| f.insn == at).and_then(|f| program.subs.get(f.sub));
-        let map = map.or_else(|| Some(format!("&{}", func?.name)));
+        let map = map
+            .or_else(|| Some(if insn.is_call() { func?.name.clone() } else { format!("&{}", func?.name) }));
         let high = insns.get(at + 1).map_or(0, |i| i.imm);
         let _ = writeln!(out, "{at:5}: {}", show(*insn, high, map, at));
     }
@@ -83,6 +84,7 @@ fn show(insn: Insn, high: i32, map: Option<String>, at: usize) -> String {
         }
         _ => match code & 0xf0 {
             0x00 => target(),
+            0x80 if src == 1 => format!("call {}", map.unwrap_or_else(|| imm.to_string())),
             0x80 if src == 2 => format!("call kernel function {imm}"),
             0x80 => {
                 let name = Helper::from_id(imm).map_or_else(|| imm.to_string(), |h| h.name().to_owned());

@@ -136,13 +136,12 @@ impl Writer<'_> {
     fn programs(&mut self) -> Result<(), write::Error> {
         let int = self.btf.int("long", 8);
         let context = self.btf.pointer(TypeId(0));
-        let prototype = self.btf.prototype(int, ("ctx", context));
+        let prototype = self.btf.prototype(int, &[("ctx", context)]);
         let file = self.btf.string(&self.source.source_name);
         let lines: Vec<u32> = self.source.source.lines().map(|l| self.btf.string(l)).collect();
         let starts = LineStarts::new(&self.source.source);
         let script = Script { file, lines, starts };
-        let callback = self.btf.prototype(int, ("data", context));
-        let text = self.subprograms(&script, callback)?;
+        let text = self.subprograms(&script, int)?;
         // Programs of one kind share a section: libbpf wants the bare name for some kinds.
         let mut sections: HashMap<&str, (SectionId, u32)> = HashMap::new();
         for (program, subs) in self.source.programs.iter().zip(&text) {
@@ -171,13 +170,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The functions that helpers call back, in the section that linkers look for them in. Gives their offsets, by program.
+    /// The functions that programs call and helpers call back, in the section that linkers look for them in. Gives their offsets, by program.
     fn subprograms(
         &mut self,
         script: &Script,
-        prototype: TypeId,
+        word: TypeId,
     ) -> Result<Vec<Vec<(SectionId, u64)>>, write::Error> {
+        const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
         let mut out = Vec::new();
+        let mut prototypes: HashMap<usize, TypeId> = HashMap::new();
         let mut text = None;
         for program in &self.source.programs {
             let mut offsets = Vec::new();
@@ -195,6 +196,12 @@ impl Writer<'_> {
                     func_refs: &sub.func_refs,
                 };
                 let base = self.code(&code, section, &offsets)?;
+                let btf = &mut self.btf;
+                let prototype = *prototypes.entry(sub.params).or_insert_with(|| {
+                    let params: Vec<(&str, TypeId)> =
+                        NAMES.map(|n| (n, word)).into_iter().take(sub.params).collect();
+                    btf.prototype(word, &params)
+                });
                 let function = self.btf.static_function(&sub.name, prototype);
                 self.ext.function(name, base as u32, function);
                 self.lines(name, base, &sub.lines, script);
@@ -231,7 +238,8 @@ impl Writer<'_> {
         }
         for func_ref in code.func_refs {
             if let (Some(insn), Some((_, offset))) = (insns.get_mut(func_ref.insn), subs.get(func_ref.sub)) {
-                insn.imm = *offset as i32;
+                // A call counts instructions, and from the one behind it on.
+                insn.imm = if insn.is_call() { (*offset / 8) as i32 - 1 } else { *offset as i32 };
             }
         }
         let bytes: Vec<u8> = insns.iter().flat_map(|i| i.bytes()).collect();
@@ -239,15 +247,18 @@ impl Writer<'_> {
         let scope = code.scope;
         let symbol = self.symbol(code.name, base, bytes.len() as u64, SymbolKind::Text, section);
         self.out.symbol_mut(symbol).scope = scope;
-        let mut relocations: Vec<(usize, SymbolId)> = Vec::new();
-        relocations.extend(code.map_refs.iter().map(|map_ref| (map_ref.insn, self.symbols[map_ref.map])));
+        let mut relocations: Vec<(usize, SymbolId, u32)> = Vec::new();
+        let maps = code.map_refs.iter();
+        relocations.extend(maps.map(|at| (at.insn, self.symbols[at.map], object::elf::R_BPF_64_64)));
         for func_ref in code.func_refs {
             if let Some((text, _)) = subs.get(func_ref.sub) {
-                relocations.push((func_ref.insn, self.out.section_symbol(*text)));
+                let is_call = insns.get(func_ref.insn).is_some_and(|insn| insn.is_call());
+                let r_type = if is_call { object::elf::R_BPF_64_32 } else { object::elf::R_BPF_64_64 };
+                relocations.push((func_ref.insn, self.out.section_symbol(*text), r_type));
             }
         }
-        for (insn, symbol) in relocations {
-            let flags = RelocationFlags::Elf { r_type: object::elf::R_BPF_64_64 };
+        for (insn, symbol, r_type) in relocations {
+            let flags = RelocationFlags::Elf { r_type };
             let offset = base + 8 * insn as u64;
             self.out.add_relocation(section, Relocation { offset, symbol, addend: 0, flags })?;
         }

@@ -17,6 +17,8 @@ pub struct Code {
     pub map_refs: Vec<MapRef>,
     /// References to functions, by their index in [`Func::subs`].
     pub func_refs: Vec<FuncRef>,
+    /// Calls of functions, by their index in [`Func::functions`] of the program.
+    pub calls: Vec<FuncRef>,
     /// From which instruction on which place of the script.
     pub lines: Vec<(usize, Span)>,
 }
@@ -49,20 +51,25 @@ pub fn emit(f: &Func, allocation: &Allocation) -> Code {
     if let Some(Op::Line(span)) = f.ops.iter().find(|op| matches!(op, Op::Line(_))) {
         e.code.lines.push((0, *span));
     }
-    match allocation.homes[Func::CTX.0 as usize] {
-        _ if f.entry.is_some() => {
-            let at = f.entry.map_or(0, |slot| allocation.slots[slot.0 as usize]);
-            for (n, reg) in [R2, R3, R4].into_iter().enumerate() {
-                e.push(Insn::store(Width::D, R10, at + 8 * n as i16, reg));
-            }
+    if let Some(slot) = f.entry {
+        let at = allocation.slots[slot.0 as usize];
+        for (n, reg) in [R2, R3, R4].into_iter().enumerate() {
+            e.push(Insn::store(Width::D, R10, at + 8 * n as i16, reg));
         }
-        Home::Reg(reg) if reg != R1 => e.push(Insn::mov(reg, R1)),
-        Home::Spill(at) => e.push(Insn::store(Width::D, R10, at, R1)),
-        _ => {}
     }
+    let mut moves: Vec<(Reg, Reg)> = Vec::new();
+    for (n, param) in f.params.iter().enumerate() {
+        let reg = Reg(R1.0 + n as u8);
+        match e.home(*param) {
+            Home::Reg(home) if home != reg => moves.push((home, reg)),
+            Home::Spill(at) => e.push(Insn::store(Width::D, R10, at, reg)),
+            Home::Reg(_) | Home::None => {}
+        }
+    }
+    e.moves(moves);
     for op in &f.ops {
         e.op(op);
-        e.relay(!matches!(op, Op::Jump(_) | Op::Exit(_)));
+        e.relay(!matches!(op, Op::Jump(_) | Op::Exit(_) | Op::Return(_)));
     }
     e.code
 }
@@ -260,6 +267,11 @@ impl Emit<'_> {
                 self.push(Insn::mov_imm(R0, *code));
                 self.push(Insn::exit());
             }
+            Op::Return(value) => {
+                let value = self.read(*value, 0);
+                self.mov(R0, value);
+                self.push(Insn::exit());
+            }
             Op::Line(span) => {
                 let at = self.code.insns.len();
                 match self.code.lines.last_mut() {
@@ -322,22 +334,7 @@ impl Emit<'_> {
                 moves.push((target(n), source));
             }
         }
-        while !moves.is_empty() {
-            match moves.iter().position(|(dst, _)| moves.iter().all(|(_, src)| src != dst)) {
-                Some(n) => {
-                    let (dst, src) = moves.remove(n);
-                    self.mov(dst, src);
-                }
-                None => {
-                    // Only cycles among r1-r5 are left; r0 is free by then.
-                    let source = moves[0].1;
-                    self.mov(R0, source);
-                    for (_, src) in moves.iter_mut().filter(|(_, src)| *src == source) {
-                        *src = R0;
-                    }
-                }
-            }
-        }
+        self.moves(moves);
         for (n, arg) in args.iter().enumerate() {
             let reg = target(n);
             match arg {
@@ -359,12 +356,37 @@ impl Emit<'_> {
                 }
             }
         }
-        self.push(match callee {
+        let insn = match callee {
             Callee::Helper(helper) => Insn::call(helper as i32),
             Callee::Kfunc { id, .. } => Insn::call_kfunc(id),
-        });
+            Callee::Function(n) => {
+                self.code.calls.push(FuncRef { insn: self.code.insns.len(), sub: n });
+                Insn::call_function()
+            }
+        };
+        self.push(insn);
         if let Some(ret) = ret {
             self.finish(ret, R0);
+        }
+    }
+
+    /// Moves of registers, target first, as if all were done at once. What r0 holds is lost.
+    fn moves(&mut self, mut moves: Vec<(Reg, Reg)>) {
+        while !moves.is_empty() {
+            match moves.iter().position(|(dst, _)| moves.iter().all(|(_, src)| src != dst)) {
+                Some(n) => {
+                    let (dst, src) = moves.remove(n);
+                    self.mov(dst, src);
+                }
+                None => {
+                    // Only cycles are left; r0 is free by then.
+                    let source = moves[0].1;
+                    self.mov(R0, source);
+                    for (_, src) in moves.iter_mut().filter(|(_, src)| *src == source) {
+                        *src = R0;
+                    }
+                }
+            }
         }
     }
 

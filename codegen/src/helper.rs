@@ -106,6 +106,8 @@ pub enum Callee {
         /// BTF id.
         id: u32,
     },
+    /// A function of the script, by its place in [`crate::ir::Func::functions`] of the program.
+    Function(usize),
 }
 
 impl From<Helper> for Callee {
@@ -114,13 +116,13 @@ impl From<Helper> for Callee {
     }
 }
 
-impl Callee {
-    /// Name for dumps.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+/// The name for dumps.
+impl std::fmt::Display for Callee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Callee::Helper(helper) => helper.name(),
-            Callee::Kfunc { name, .. } => name,
+            Callee::Helper(helper) => f.write_str(helper.name()),
+            Callee::Kfunc { name, .. } => f.write_str(name),
+            Callee::Function(n) => write!(f, "function{n}"),
         }
     }
 }

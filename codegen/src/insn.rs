@@ -312,6 +312,18 @@ impl Insn {
         Insn::new(0x85, R0, Reg(2), 0, id as i32)
     }
 
+    /// Calls a function of the program (`BPF_PSEUDO_CALL`), which linking puts in.
+    #[must_use]
+    pub const fn call_function() -> Insn {
+        Insn::new(0x85, R0, Reg(1), 0, -1)
+    }
+
+    /// Whether it is a call, of a helper, a kernel function or a function of the program.
+    #[must_use]
+    pub const fn is_call(self) -> bool {
+        self.code == 0x85
+    }
+
     /// Jumps over `off` instructions.
     #[must_use]
     pub const fn jump(off: i16) -> Insn {

@@ -37,6 +37,10 @@ use object::{Program, ProgramKind, Subprogram};
 const STACK_LIMIT: u32 = 512;
 /// Bytes of it in which the kernel counts the rounds of loops with `may_goto` (a time stamp and a count, since Linux 6.15).
 const ROUND_COUNTER: u32 = 16;
+/// Functions that may be under way at the same time (`MAX_CALL_FRAMES`).
+const MOST_FRAMES: u32 = 8;
+/// Arguments of a function that `bpf_for_each_map_elem` calls: the map, the key, the value, and what the caller gives it.
+const CALLBACK_PARAMS: usize = 4;
 /// Frames of functions that call each other are multiples of this.
 const FRAME_UNIT: u32 = 32;
 
@@ -75,9 +79,13 @@ fn compile_with<'a>(
         let mut f = lower::lower(&mut unit, probe, index)?;
         opt::optimize(&mut f);
         let name = format!("{}_{index}", kind_name(&probe.attach));
-        let mut subs = Vec::new();
-        let (code, stack) = emit_all(&mut unit, &f, &format!("{name}_"), &mut subs);
-        if stack > STACK_LIMIT {
+        let (code, need, subs) = emit_program(&mut unit, &f, &name);
+        if need.frames > MOST_FRAMES {
+            let message = format!("functions that call each other are more than {MOST_FRAMES} deep here");
+            let error = Error::new(probe.span, message);
+            return Err(error.help("a macro in place of a function takes no frame of its own"));
+        }
+        if need.stack > STACK_LIMIT {
             return Ok(Err(probe));
         }
         let (section, kind) = section(&probe.attach, target);
@@ -105,14 +113,54 @@ fn compile_with<'a>(
     }))
 }
 
-/// Emits a function and those that are called back for it, which are added to `subs`. Gives its code, and the bytes of stack that
-/// it and the deepest of them need together.
-fn emit_all(
-    unit: &mut lower::Unit<'_>,
-    f: &ir::Func,
-    name: &str,
-    subs: &mut Vec<Subprogram>,
-) -> (emit::Code, u32) {
+/// Emits a program and its functions. Gives its code, the bytes of stack that it and the deepest of them need together, and them.
+fn emit_program(unit: &mut lower::Unit<'_>, f: &ir::Func, name: &str) -> (emit::Code, Need, Vec<Subprogram>) {
+    let mut emitted = Emitted { prefix: format!("{name}_"), subs: Vec::new(), functions: Vec::new() };
+    for function in &f.functions {
+        let (code, need) = emit_all(unit, function, &mut emitted);
+        let place = emitted.add(&function.name, function.params.len(), code);
+        emitted.functions.push((place, need));
+    }
+    let (code, need) = emit_all(unit, f, &mut emitted);
+    (code, need, emitted.subs)
+}
+
+/// What a function needs with those that it calls.
+#[derive(Clone, Copy, Default)]
+struct Need {
+    /// Bytes of stack.
+    stack: u32,
+    /// Functions that are under way at the same time.
+    frames: u32,
+}
+
+impl Need {
+    fn of_either(self, other: Need) -> Need {
+        Need { stack: self.stack.max(other.stack), frames: self.frames.max(other.frames) }
+    }
+}
+
+/// The functions of a program that have been emitted.
+struct Emitted {
+    /// Start of their names.
+    prefix: String,
+    subs: Vec<Subprogram>,
+    /// Place in `subs` of each function of the script, and what it needs.
+    functions: Vec<(usize, Need)>,
+}
+
+impl Emitted {
+    fn add(&mut self, name: &str, params: usize, code: emit::Code) -> usize {
+        let emit::Code { insns, map_refs, func_refs, lines, .. } = code;
+        let name = format!("{}{name}", self.prefix);
+        self.subs.push(Subprogram { name, params, insns, map_refs, func_refs, lines });
+        self.subs.len() - 1
+    }
+}
+
+/// Emits a function and those that are called back for it, which are added. Gives its code, and what it and the deepest of those that
+/// it calls need together.
+fn emit_all(unit: &mut lower::Unit<'_>, f: &ir::Func, emitted: &mut Emitted) -> (emit::Code, Need) {
     if let Some(scratch) = f.scratch {
         unit.reserve_scratch(scratch.size);
     }
@@ -120,23 +168,27 @@ fn emit_all(
     let mut code = emit::emit(f, &allocation);
     let counted = f.ops.iter().any(|op| matches!(op, ir::Op::MayGoto(_)));
     let own = allocation.stack + if counted { ROUND_COUNTER } else { 0 };
-    let mut deepest = 0;
+    let mut deepest = Need::default();
     let mut places = Vec::new();
     for sub in &f.subs {
-        let (code, stack) = emit_all(unit, sub, name, subs);
-        deepest = deepest.max(stack);
-        places.push(subs.len());
-        let name = format!("{name}{}", subs.len());
-        let emit::Code { insns, map_refs, func_refs, lines } = code;
-        subs.push(Subprogram { name, insns, map_refs, func_refs, lines });
+        let (code, need) = emit_all(unit, sub, emitted);
+        deepest = deepest.of_either(need);
+        let name = emitted.subs.len().to_string();
+        places.push(emitted.add(&name, CALLBACK_PARAMS, code));
     }
     for reference in &mut code.func_refs {
         reference.sub = places[reference.sub];
     }
+    for call in std::mem::take(&mut code.calls) {
+        let (place, need) = emitted.functions[call.sub];
+        deepest = deepest.of_either(need);
+        code.func_refs.push(object::FuncRef { sub: place, ..call });
+    }
+    code.func_refs.sort_by_key(|reference| reference.insn);
     // The kernel rounds the frames of a program of several functions.
-    let own =
-        if f.subs.is_empty() && f.entry.is_none() { own } else { own.max(1).next_multiple_of(FRAME_UNIT) };
-    (code, own + deepest)
+    let alone = deepest.frames == 0 && f.entry.is_none() && f.name.is_empty();
+    let own = if alone { own } else { own.max(1).next_multiple_of(FRAME_UNIT) };
+    (code, Need { stack: own + deepest.stack, frames: 1 + deepest.frames })
 }
 
 /// The IR of each probe, before and after optimization; for `-d ir` and tests.

@@ -58,11 +58,14 @@ impl Live {
                 }
             });
         }
-        let ctx = &mut vals[Func::CTX.0 as usize];
-        match f.entry {
-            Some(Slot(s)) => slots[s as usize].include(-1),
-            None if !ctx.is_empty() => ctx.start = -1,
-            None => {}
+        if let Some(Slot(s)) = f.entry {
+            slots[s as usize].include(-1);
+        }
+        for param in &f.params {
+            let interval = &mut vals[param.0 as usize];
+            if !interval.is_empty() {
+                interval.start = -1;
+            }
         }
         let loops = Loops::of(f);
         vals.iter_mut().for_each(|v| loops.extend(v));

@@ -67,7 +67,7 @@ pub struct Program {
     pub lines: Vec<(usize, Span)>,
     /// Instructions that need the address of a function.
     pub func_refs: Vec<FuncRef>,
-    /// Functions that helpers call back.
+    /// Its functions: those of the script that it calls, and those that helpers call back.
     pub subs: Vec<Subprogram>,
 }
 
@@ -102,8 +102,10 @@ impl Program {
 /// A function of a [`Program`].
 #[derive(Clone, Debug)]
 pub struct Subprogram {
-    /// Symbol name: unique, a C identifier of at most 15 bytes.
+    /// Symbol name: unique, a C identifier.
     pub name: String,
+    /// Number of its arguments.
+    pub params: usize,
     /// Its instructions.
     pub insns: Vec<Insn>,
     /// Instructions that need the address of a map.
@@ -114,7 +116,7 @@ pub struct Subprogram {
     pub lines: Vec<(usize, Span)>,
 }
 
-/// An `ld_imm64` that refers to a function.
+/// An instruction that refers to a function: an `ld_imm64` of its address, or a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FuncRef {
     /// Index of the instruction.

@@ -78,6 +78,7 @@ fn hints(f: &Func, intervals: &[Interval], clobbers: &Clobbers) -> Vec<Hint> {
                     hints[v.0 as usize].wish = Wish::Reg(R0);
                 }
             }
+            Op::Return(v) => hints[v.0 as usize].wish = Wish::Reg(R0),
             Op::CmpXchg { old, .. } => hints[old.0 as usize].wish = Wish::Reg(R0),
             Op::Copy { dst, src: a }
             | Op::Alu { dst, a, .. }
@@ -98,8 +99,8 @@ fn hints(f: &Func, intervals: &[Interval], clobbers: &Clobbers) -> Vec<Hint> {
             _ => {}
         }
     }
-    if f.entry.is_none() {
-        hints[Func::CTX.0 as usize].wish = Wish::Reg(R1);
+    for (n, param) in f.params.iter().enumerate() {
+        hints[param.0 as usize].wish = Wish::Reg(Reg(R1.0 + n as u8));
     }
     hints
 }

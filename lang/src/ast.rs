@@ -16,6 +16,8 @@ pub struct Script {
     pub configs: Vec<ConfigBlock>,
     /// `macro name(…) { … }`; their calls in the probes are expanded already.
     pub macros: Vec<MacroDecl>,
+    /// `fn name(…) : T { … }`
+    pub fns: Vec<FnDecl>,
     /// `let @m = hash(N);`
     pub maps: Vec<MapDecl>,
     /// The probes.
@@ -31,6 +33,8 @@ pub enum Item {
     Config(ConfigBlock),
     /// A macro.
     Macro(MacroDecl),
+    /// A function.
+    Fn(FnDecl),
     /// The declaration of a map.
     Map(MapDecl),
     /// A probe.
@@ -68,6 +72,21 @@ impl std::fmt::Display for MacroParam {
             MacroParam::Map(name) | MacroParam::Expr(name) => f.write_str(&name.text),
         }
     }
+}
+
+/// `fn name($a : T, …) : T { … }`
+#[derive(Clone, Debug)]
+pub struct FnDecl {
+    /// Its name.
+    pub name: Name,
+    /// Its parameters, each with its type.
+    pub params: Vec<(Name, TypeExpr)>,
+    /// The type of its value, if it has one.
+    pub result: Option<TypeExpr>,
+    /// What it does.
+    pub body: Block,
+    /// The whole declaration.
+    pub span: Span,
 }
 
 /// A name and its place.

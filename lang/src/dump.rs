@@ -4,7 +4,7 @@
 
 use crate::hir::{
     Action, Agg, Attach, BinOp, Builtin, CopyPart, CopySource, Expr, ExprKind, Fun, LogicOp, LoopKind, Map,
-    MapId, MapValue, Period, PidSpace, Probe, Program, Stmt, StmtKind, UnOp,
+    MapId, MapValue, Period, PidSpace, Probe, Program, Stmt, StmtKind, Subprogram, UnOp, Var,
 };
 use crate::types::{AddrSpace, Type};
 use std::fmt::{self, Write as _};
@@ -21,8 +21,13 @@ impl fmt::Display for Program {
             writeln!(f, "go program: device {:#x} inode {}", program.file.device, program.file.inode)?;
         }
         for probe in &self.probes {
-            let mut out = Dump { program: self, probe, text: String::new() };
-            out.probe()?;
+            let mut out = Dump { program: self, vars: &probe.vars, text: String::new() };
+            out.probe(probe)?;
+            f.write_str(&out.text)?;
+        }
+        for sub in &self.subprograms {
+            let mut out = Dump { program: self, vars: &sub.vars, text: String::new() };
+            out.subprogram(sub)?;
             f.write_str(&out.text)?;
         }
         Ok(())
@@ -99,13 +104,12 @@ impl fmt::Display for Sized<'_> {
 
 struct Dump<'a> {
     program: &'a Program,
-    probe: &'a Probe,
+    vars: &'a [Var],
     text: String,
 }
 
 impl Dump<'_> {
-    fn probe(&mut self) -> fmt::Result {
-        let probe = self.probe;
+    fn probe(&mut self, probe: &Probe) -> fmt::Result {
         write!(self.text, "probe {} ", probe.name)?;
         match &probe.attach {
             Attach::Begin | Attach::End => {}
@@ -137,10 +141,21 @@ impl Dump<'_> {
             write!(self.text, "/{text}/ ")?;
         }
         writeln!(self.text, "{{")?;
-        for var in &probe.vars {
+        self.code(&probe.body)
+    }
+
+    fn subprogram(&mut self, sub: &Subprogram) -> fmt::Result {
+        let params: Vec<String> = (0..sub.params).map(|n| self.var(n as u32)).collect();
+        writeln!(self.text, "fn {}({}): {} {{", sub.name, params.join(", "), Sized(sub.result_type()))?;
+        self.code(&sub.body)
+    }
+
+    /// The variables and the statements, with what ends them.
+    fn code(&mut self, body: &[Stmt]) -> fmt::Result {
+        for var in self.vars {
             writeln!(self.text, "  var ${}: {}", var.name, Sized(&var.ty))?;
         }
-        self.stmts(&probe.body, 1)?;
+        self.stmts(body, 1)?;
         writeln!(self.text, "}}")
     }
 
@@ -216,7 +231,7 @@ impl Dump<'_> {
     }
 
     fn var(&self, id: u32) -> String {
-        self.probe.vars.get(id as usize).map_or_else(|| format!("$?{id}"), |v| format!("${}", v.name))
+        self.vars.get(id as usize).map_or_else(|| format!("$?{id}"), |v| format!("${}", v.name))
     }
 
     fn map(&self, id: MapId) -> String {
@@ -294,13 +309,18 @@ impl Dump<'_> {
             ExprKind::ReadBuf { addr, len, space } => {
                 format!("{}buf({}, {}):{}", memory(*space), sub(addr), sub(len), Sized(&e.ty))
             }
+            ExprKind::Call(of, args) => {
+                let args: Vec<String> = args.iter().map(sub).collect();
+                let name = self.program.subprograms.get(of.0 as usize).map_or("?", |s| s.name.as_str());
+                format!("call {name}({}):{}", args.join(", "), Sized(&e.ty))
+            }
             ExprKind::Apply(fun, args) => {
                 let args: Vec<String> = args.iter().map(sub).collect();
                 format!("{}({}):{}", fun_name(fun), args.join(", "), Sized(&e.ty))
             }
             ExprKind::Symbol(a) => format!("({}){}", e.ty, sub(a)),
             ExprKind::Block(stmts, value) => {
-                let mut inner = Dump { program: self.program, probe: self.probe, text: String::new() };
+                let mut inner = Dump { program: self.program, vars: self.vars, text: String::new() };
                 // Writing to a String cannot fail.
                 let _ = inner.stmts(stmts, 0);
                 let stmts: Vec<&str> = inner.text.lines().map(str::trim).collect();

@@ -1,4 +1,4 @@
-//! Macros: calls of them in the probes become copies of their blocks, before anything is checked.
+//! Macros: calls of them in probes and functions become copies of their blocks, before anything is checked.
 //!
 //! They are hygienic. A block sees the macro's parameters and its own variables, which get names of their own in each copy; it reaches
 //! variables and maps of the caller only through parameters. `$x` takes a variable, `@m` a map, and `x` any expression, which is
@@ -26,7 +26,7 @@ const MAX_COPIES: usize = 10_000;
 /// Most macros inside of each other.
 const MAX_DEPTH: usize = 32;
 
-/// Expands all calls of macros in the probes of a script.
+/// Expands all calls of macros in the probes and functions of a script.
 pub(crate) fn run(script: &mut Script, problems: &mut Problems) {
     if script.macros.is_empty() {
         return;
@@ -46,6 +46,12 @@ pub(crate) fn run(script: &mut Script, problems: &mut Problems) {
         }
         same.push(decl);
     }
+    for decl in &script.fns {
+        if let Some(same) = by_name.get(decl.name.text.as_str()).and_then(|list| list.first()) {
+            let message = format!("there is a macro `{}` too", decl.name.text);
+            problems.push(Problem::error(decl.name.span, message).label(same.name.span, "the macro"));
+        }
+    }
     let mut expander = Expander { macros: by_name, problems, copies: 0, around: Vec::new() };
     for probe in &mut script.probes {
         if let Some(predicate) = &mut probe.predicate {
@@ -53,6 +59,7 @@ pub(crate) fn run(script: &mut Script, problems: &mut Problems) {
         }
         expander.block(&mut probe.body, None);
     }
+    script.fns.iter_mut().for_each(|decl| expander.block(&mut decl.body, None));
     script.macros = macros;
 }
 

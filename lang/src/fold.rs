@@ -108,7 +108,11 @@ pub fn node(expr: Expr) -> Expr {
 pub fn is_pure(expr: &Expr) -> bool {
     !matches!(
         expr.kind,
-        ExprKind::IncVar { .. } | ExprKind::IncMap { .. } | ExprKind::Delete { .. } | ExprKind::Block(..)
+        ExprKind::IncVar { .. }
+            | ExprKind::IncMap { .. }
+            | ExprKind::Delete { .. }
+            | ExprKind::Block(..)
+            | ExprKind::Call(..)
     ) && !matches!(&expr.kind, ExprKind::Apply(fun, _) if fun.acts())
         && expr.children().into_iter().all(is_pure)
 }

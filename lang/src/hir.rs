@@ -32,6 +32,8 @@ pub struct Program {
     /// One entry per BPF program, in script order. A clause of the script becomes several when its attach points need
     /// different code (other calling convention, other tracepoint).
     pub probes: Vec<Probe>,
+    /// The functions of the script, in its order.
+    pub subprograms: Vec<Subprogram>,
     /// The maps in order of first use.
     pub maps: Vec<Map>,
     /// Functions that sites belong to; a [`Site::function`] indexes it, its index is `func` at run time and part of
@@ -42,6 +44,39 @@ pub struct Program {
     pub go_program: Option<crate::env::GoProgram>,
     /// Settings the script was checked with.
     pub config: crate::Config,
+}
+
+/// A function of the script, `fn name(…)`; probes and other functions call it ([`ExprKind::Call`]), never itself.
+#[derive(Clone, Debug)]
+pub struct Subprogram {
+    /// Its name.
+    pub name: String,
+    /// Its place in the script.
+    pub span: Span,
+    /// How many of the first [`Subprogram::vars`] are parameters, which the call assigns.
+    pub params: usize,
+    /// The variable whose value it gives where it returns, assigned on every way there; `None` when it gives none.
+    pub result: Option<VarId>,
+    /// What it does; [`StmtKind::Return`] leaves it.
+    pub body: Vec<Stmt>,
+    /// Its variables.
+    pub vars: Vec<Var>,
+}
+
+impl Subprogram {
+    /// Type of its value; [`Type::Void`] when it gives none.
+    #[must_use]
+    pub fn result_type(&self) -> &Type {
+        self.result.map_or(&Type::Void, |var| &self.vars[var.0 as usize].ty)
+    }
+}
+
+impl Program {
+    /// The predicates and the blocks of all probes and functions.
+    pub fn code(&self) -> impl Iterator<Item = (Option<&Expr>, &[Stmt])> {
+        let probes = self.probes.iter().map(|p| (p.predicate.as_ref(), p.body.as_slice()));
+        probes.chain(self.subprograms.iter().map(|s| (None, s.body.as_slice())))
+    }
 }
 
 /// A traced function.
@@ -56,7 +91,10 @@ pub struct Function {
 /// Index into [`Program::maps`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct MapId(pub u32);
-/// Index into [`Probe::vars`].
+/// Index into [`Program::subprograms`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct SubId(pub u32);
+/// Index into [`Probe::vars`] or [`Subprogram::vars`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct VarId(pub u32);
 
@@ -306,7 +344,7 @@ pub enum StmtKind {
     Break,
     /// Goes on with the next round of the innermost loop.
     Continue,
-    /// Leaves the program.
+    /// Leaves the program, or the function around it.
     Return,
     /// An expression for its effects (`delete(@m, k);`, `$x++;`).
     Expr(Expr),
@@ -546,6 +584,8 @@ pub enum ExprKind {
     Symbol(Box<Expr>),
     /// `{ …; e }`: the value after the statements.
     Block(Vec<Stmt>, Box<Expr>),
+    /// A call of a function of the script with a value for each parameter, of exactly its type (strings: at most that size).
+    Call(SubId, Vec<Expr>),
     /// A function of values; [`Fun`] says which values it takes and what it gives.
     Apply(Fun, Vec<Expr>),
     /// The words `wall` and `ext` of a Go `time.Time` (`uint64`) as [`Type::Time`].
@@ -857,7 +897,9 @@ impl Expr {
                 visit_block(stmts, &mut |stmt| out.extend(stmt.exprs()));
                 out
             }
-            ExprKind::Tuple(list) | ExprKind::Apply(_, list) => list.iter().collect(),
+            ExprKind::Tuple(list) | ExprKind::Apply(_, list) | ExprKind::Call(_, list) => {
+                list.iter().collect()
+            }
             ExprKind::GoError(error) => {
                 [&error.words.0, &error.words.1].into_iter().chain(error.base.as_ref()).collect()
             }
@@ -886,6 +928,7 @@ impl Expr {
                 ExprKind::IncVar { .. }
                     | ExprKind::IncMap { .. }
                     | ExprKind::Delete { .. }
+                    | ExprKind::Call(..)
                     | ExprKind::Block(..)
             ) || matches!(&e.kind, ExprKind::Apply(fun, _) if fun.acts());
         });

@@ -135,18 +135,13 @@ impl<'i> Lexer<'i> {
                     self.tokens(Until::Block);
                     self.end_item();
                 }
-                (_, "macro") if !after_word.starts_with([':', '{', '/']) => {
-                    self.tokens(Until::Block);
-                    if let Some(first) = self.item.tokens.first_mut() {
-                        first.tok = Tok::Macro;
-                    }
-                    self.end_item();
-                }
+                (_, "macro") if !after_word.starts_with([':', '{', '/']) => self.headed(Tok::Macro),
+                (_, "fn") if !after_word.starts_with([':', '{', '/']) => self.headed(Tok::Fn),
                 (_, "let") if !after_word.starts_with([':', '{', '/']) => {
                     self.tokens(Until::Declaration);
                     self.end_item();
                 }
-                (_, "import" | "fn" | "typedef") if !after_word.starts_with([':', '{', '/']) => {
+                (_, "import" | "typedef") if !after_word.starts_with([':', '{', '/']) => {
                     self.unknown_item(word);
                 }
                 _ => self.probe(),
@@ -199,9 +194,17 @@ impl<'i> Lexer<'i> {
         }
     }
 
+    /// An item that a word of its own begins, which is a name elsewhere, and a block ends.
+    fn headed(&mut self, word: Tok<'i>) {
+        self.tokens(Until::Block);
+        if let Some(first) = self.item.tokens.first_mut() {
+            first.tok = word;
+        }
+        self.end_item();
+    }
+
     fn unknown_item(&mut self, word: &str) {
         let message = match word {
-            "fn" => "gotrace has no functions in scripts yet",
             "import" => "gotrace has no imports yet",
             _ => "gotrace has no `typedef`",
         };

@@ -24,6 +24,7 @@ pub fn of(script: &Script) -> Vec<ScriptOption> {
         exprs.extend(&probe.predicate);
         exprs.extend(probe.body.exprs());
     }
+    exprs.extend(script.fns.iter().flat_map(|decl| decl.body.exprs()));
     exprs.reverse();
     while let Some(e) = exprs.pop() {
         exprs.extend(e.kind.children());

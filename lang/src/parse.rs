@@ -52,6 +52,7 @@ pub fn parse(source_name: &str, source: &str) -> (Script, Problems) {
             Ok(Item::Type(t)) => script.types.push(t),
             Ok(Item::Config(c)) => script.configs.push(c),
             Ok(Item::Macro(m)) => script.macros.push(m),
+            Ok(Item::Fn(f)) => script.fns.push(f),
             Ok(Item::Map(m)) => script.maps.push(m),
             Ok(Item::Probe(p)) => script.probes.push(p),
             Err(error) => builder.syntax_error(error),

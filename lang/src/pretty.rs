@@ -21,6 +21,12 @@ impl fmt::Display for Script {
             let params: Vec<String> = decl.params.iter().map(ToString::to_string).collect();
             tree.block(&format!("macro {}({})", decl.name.text, params.join(", ")), &decl.body);
         }
+        for decl in &self.fns {
+            let params: Vec<String> =
+                decl.params.iter().map(|(name, ty)| format!("${}: {ty}", name.text)).collect();
+            let result = decl.result.as_ref().map(|ty| format!(": {ty}")).unwrap_or_default();
+            tree.block(&format!("fn {}({}){result}", decl.name.text, params.join(", ")), &decl.body);
+        }
         for map in &self.maps {
             tree.line(&format!("let {} = {}({})", map.name.text, map.kind.text, map.entries));
         }

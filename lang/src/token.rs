@@ -192,6 +192,8 @@ pub enum Tok<'i> {
 
     /// `macro` at the start of an item; made by the lexer, elsewhere it is a name.
     Macro,
+    /// `fn` at the start of an item; made by the lexer, elsewhere it is a name.
+    Fn,
     /// The raw text of an attach point; made by the lexer's probe mode only.
     Attach(&'i str),
     /// The `/` before a predicate; made by the lexer's probe mode only.
@@ -287,6 +289,7 @@ impl fmt::Display for Tok<'_> {
             Tok::Continue => "continue",
             Tok::Comptime => "comptime",
             Tok::Macro => "macro",
+            Tok::Fn => "fn",
             Tok::Struct => "struct",
             Tok::Union => "union",
             Tok::Enum => "enum",

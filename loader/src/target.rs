@@ -8,7 +8,7 @@ use codegen::kernel::{Fields, KernelField};
 use codegen::target::{ExecutableOf, Loops};
 use inspect::btf::Btf;
 use lang::arch::Arch;
-use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, StmtKind, visit_all, visit_block};
+use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, Stmt, StmtKind, visit_all};
 use lang::types::{StackKind, Type};
 use std::os::linux::fs::MetadataExt;
 
@@ -93,7 +93,7 @@ fn map_count() -> Option<u32> {
 /// Offsets of the kernel's members that a program may need.
 fn kernel_fields(program: &Program) -> Fields {
     let task = |e: &Expr| matches!(e.kind, ExprKind::Apply(Fun::Task(_), _));
-    let needed = program.probes.iter().any(|probe| any_expr(probe, &task));
+    let needed = program.code().any(|code| any_expr(code, &task));
     if needed { offsets(KernelField::ALL) } else { Fields::new() }
 }
 
@@ -115,7 +115,7 @@ fn strstr() -> Option<u32> {
 
 fn searches_texts(program: &Program) -> bool {
     let search = |e: &Expr| matches!(e.kind, ExprKind::Apply(Fun::Find | Fun::Contains, _));
-    program.probes.iter().any(|probe| any_expr(probe, &search))
+    program.code().any(|code| any_expr(code, &search))
 }
 
 /// The kernel's type information, where it has some.
@@ -127,8 +127,8 @@ fn kernel_types() -> Option<Btf> {
 /// The form of loops that this kernel takes.
 fn loops(program: &Program) -> Loops {
     let mut found = false;
-    for probe in &program.probes {
-        visit_all(&probe.body, &mut |stmt| found |= matches!(stmt.kind, StmtKind::Loop { .. }));
+    for (_, block) in program.code() {
+        visit_all(block, &mut |stmt| found |= matches!(stmt.kind, StmtKind::Loop { .. }));
     }
     match found {
         true if Feature::MayGoto.check().is_ok() => Loops::MayGoto,
@@ -137,7 +137,7 @@ fn loops(program: &Program) -> Loops {
 }
 
 fn counts_maps(program: &Program) -> bool {
-    program.probes.iter().any(|probe| any_expr(probe, &|e| matches!(e.kind, ExprKind::MapLen(_))))
+    program.code().any(|code| any_expr(code, &|e| matches!(e.kind, ExprKind::MapLen(_))))
 }
 
 /// Device and inode of our pid namespace, unless it is the initial one, whose ids the kernel tells anyway.
@@ -154,7 +154,7 @@ fn needs_goroutine_from_tls(program: &Program) -> bool {
     program.probes.iter().any(|probe| {
         let Attach::Uprobe { class, .. } = &probe.attach else { return false };
         class.goroutine.is_some_and(|g| !g.in_register)
-            && any_expr(probe, &|e| {
+            && any_expr((probe.predicate.as_ref(), &probe.body), &|e| {
                 matches!(e.kind, ExprKind::Builtin(Builtin::Goid | Builtin::CallId | Builtin::CurrentG))
             })
     })
@@ -163,8 +163,9 @@ fn needs_goroutine_from_tls(program: &Program) -> bool {
 /// Whether some program that is not in Go code takes user stacks.
 fn walks_go_stacks(program: &Program) -> bool {
     let is_stack = |e: &Expr| matches!(e.ty, Type::Stack { kind: StackKind::User, .. });
-    let outside = program.probes.iter().filter(|probe| !matches!(probe.attach, Attach::Uprobe { .. }));
-    outside.into_iter().any(|probe| any_expr(probe, &is_stack))
+    let in_function = program.subprograms.iter().any(|sub| any_expr((None, &sub.body), &is_stack));
+    let mut outside = program.probes.iter().filter(|probe| !matches!(probe.attach, Attach::Uprobe { .. }));
+    outside.any(|probe| in_function || any_expr((probe.predicate.as_ref(), &probe.body), &is_stack))
 }
 
 fn reads_aggregations(program: &Program) -> bool {
@@ -175,22 +176,21 @@ fn reads_aggregations(program: &Program) -> bool {
         _ => false,
     };
     let mut loops = false;
-    for probe in &program.probes {
-        visit_all(&probe.body, &mut |stmt| {
+    for (_, block) in program.code() {
+        visit_all(block, &mut |stmt| {
             loops |= matches!(&stmt.kind, StmtKind::Loop { kind: LoopKind::Map { map, .. }, .. }
                 if matches!(program.maps[map.0 as usize].value, lang::hir::MapValue::Agg(_)));
         });
     }
-    loops || program.probes.iter().any(|probe| any_expr(probe, &is_agg))
+    loops || program.code().any(|code| any_expr(code, &is_agg))
 }
 
-/// Whether a probe has an expression that satisfies `wanted`.
-fn any_expr(probe: &lang::hir::Probe, wanted: &dyn Fn(&Expr) -> bool) -> bool {
+/// Whether a predicate or a block has an expression that satisfies `wanted`.
+fn any_expr(code: (Option<&Expr>, &[Stmt]), wanted: &dyn Fn(&Expr) -> bool) -> bool {
     let mut found = false;
     let mut look = |e: &Expr| e.visit(&mut |e| found |= wanted(e));
-    if let Some(predicate) = &probe.predicate {
-        look(predicate);
-    }
-    visit_block(&probe.body, &mut |stmt| stmt.exprs().into_iter().for_each(&mut look));
+    let (predicate, block) = code;
+    predicate.into_iter().for_each(&mut look);
+    visit_all(block, &mut |stmt| stmt.exprs().into_iter().for_each(&mut look));
     found
 }

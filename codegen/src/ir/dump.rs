@@ -59,11 +59,18 @@ impl fmt::Display for Func {
         if let Some(slot) = self.entry {
             writeln!(f, "    slot{} = arguments 2, 3 and 4", slot.0)?;
         }
+        if !self.name.is_empty() {
+            let params: Vec<String> = self.params.iter().map(|v| Show(self, *v).to_string()).collect();
+            writeln!(f, "    arguments {}", params.join(", "))?;
+        }
         for op in &self.ops {
             self.fmt_op(op, f)?;
         }
         for (n, sub) in self.subs.iter().enumerate() {
             write!(f, "sub{n}:\n{sub}")?;
+        }
+        for (n, function) in self.functions.iter().enumerate() {
+            write!(f, "function{n}, {}:\n{function}", function.name)?;
         }
         Ok(())
     }
@@ -115,7 +122,7 @@ impl Func {
                     write!(f, "{} = ", v(*ret))?;
                 }
                 let args: Vec<String> = args.iter().map(|a| Show(self, *a).to_string()).collect();
-                writeln!(f, "call {}({})", callee.name(), args.join(", "))
+                writeln!(f, "call {}({})", callee, args.join(", "))
             }
             Op::Jump(l) => writeln!(f, "jump L{}", l.0),
             Op::MayGoto(l) => writeln!(f, "may_goto L{}", l.0),
@@ -130,6 +137,7 @@ impl Func {
                 )
             }
             Op::Exit(code) => writeln!(f, "exit {code}"),
+            Op::Return(value) => writeln!(f, "return {}", v(*value)),
             Op::Label(_) | Op::Line(_) => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! # Meaning
 //!
-//! A [`Func`] is one BPF program, or a function that a helper calls back for one ([`Func::entry`]): a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
+//! A [`Func`] is one BPF program, a function of the script that it calls, or one that a helper calls back ([`Func::entry`]): a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
 //! [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise and ends at [`Op::Exit`]. Jumps go forward, except to
 //! labels that were made with [`Func::loop_label`]: those are the heads of loops, which are entered from above only. What is defined
 //! before a loop holds in all of its rounds; what is defined inside holds from there to the end of the round.
@@ -295,6 +295,8 @@ pub enum Op {
     Label(Label),
     /// Ends the program with this value.
     Exit(i32),
+    /// Returns from a function with a value.
+    Return(Val),
     /// The following ops come from this place of the script.
     Line(Span),
 }
@@ -317,6 +319,12 @@ pub struct Func {
     pub entry: Option<Slot>,
     /// Functions that helpers call back for this one ([`Arg::Func`]).
     pub subs: Vec<Func>,
+    /// The values that its arguments are in when it begins, in order: of a program its context.
+    pub params: Vec<Val>,
+    /// Of a function of the script its name, else empty.
+    pub name: String,
+    /// Of a program, the functions of the script that it and they call ([`Callee::Function`]), each behind those that it calls.
+    pub functions: Vec<Func>,
 }
 
 impl Default for Func {
@@ -329,6 +337,9 @@ impl Default for Func {
             scratch: None,
             entry: None,
             subs: Vec::new(),
+            params: vec![Func::CTX],
+            name: String::new(),
+            functions: Vec::new(),
         }
     }
 }
@@ -478,6 +489,7 @@ impl Op {
             | Op::MayGoto(_)
             | Op::Label(_)
             | Op::Exit(_)
+            | Op::Return(_)
             | Op::Line(_) => None,
         }
     }
@@ -499,7 +511,8 @@ impl Op {
             | Op::Neg { src, .. }
             | Op::Extend { src, .. }
             | Op::Swap { src, .. }
-            | Op::Clamp { src, .. } => {
+            | Op::Clamp { src, .. }
+            | Op::Return(src) => {
                 f(src);
             }
             Op::Alu { a, b, .. } | Op::Branch { a, b, .. } => {

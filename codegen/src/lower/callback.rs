@@ -9,13 +9,13 @@ use crate::helper::Helper;
 use crate::insn::{Cond, Width};
 use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
 use crate::layout;
-use lang::hir::{Expr, ExprKind, LoopKind, MapId, MapValue, Probe, Stmt, StmtKind, Var, VarId};
+use lang::hir::{Expr, ExprKind, LoopKind, MapId, MapValue, Stmt, StmtKind, Var, VarId};
 use lang::types::Type;
 use std::collections::{HashMap, HashSet};
 
 /// Offset in the frame of the address of the program's context.
 const CONTEXT: u32 = 0;
-/// Offset of the word that is 1 once the program is to end.
+/// Offset of the word that is a [`Leave`] once the code around the loop is to be left.
 const ENDED: u32 = 8;
 /// Offset of the variables.
 const VARIABLES: u32 = 16;
@@ -40,8 +40,19 @@ enum At {
 pub(super) enum Context {
     /// In the program itself.
     Program,
+    /// In a function of the script; if it may end the program, this variable becomes 1 when it does.
+    Subprogram { ended: Option<Val> },
     /// In a function that is called back; this variable becomes 1 when it is not to be called again.
     Callback { stop: Val },
+}
+
+/// What is left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Leave {
+    /// The program, or the function of the script.
+    Return = 1,
+    /// The program, from within a function of the script too.
+    End = 2,
 }
 
 /// What changes between the functions of a program.
@@ -58,21 +69,44 @@ struct Outer {
 }
 
 impl Shared {
-    /// What the blocks of loops over maps share with the code around them.
-    pub fn of(probe: &Probe, on_stack_limit: u32) -> Shared {
-        let mut scan = Scan::default();
-        if let Some(predicate) = &probe.predicate {
-            scan.expr(predicate, 0);
+    /// Whether a variable has its place in the frame itself.
+    pub fn in_frame(&self, var: VarId) -> bool {
+        matches!(self.at.get(&var), Some(At::Value(_)))
+    }
+}
+
+/// Finds the variables that are mentioned in several functions.
+#[derive(Default)]
+pub(super) struct Scan {
+    regions: u32,
+    seen: HashMap<VarId, u32>,
+    shared: HashSet<VarId>,
+}
+
+impl Scan {
+    /// Looks at a predicate and a block.
+    pub fn whole(&mut self, predicate: Option<&Expr>, body: &[Stmt]) {
+        if let Some(predicate) = predicate {
+            self.expr(predicate, 0);
         }
-        scan.block(&probe.body, 0);
-        if scan.regions == 0 {
+        self.block(body, 0);
+    }
+
+    /// A variable that the code outside of all loops mentions.
+    pub fn outside(&mut self, var: VarId) {
+        self.mention(var, 0);
+    }
+
+    /// What the blocks of loops over maps share with the code around them.
+    pub fn shared(self, defs: &[Var], on_stack_limit: u32) -> Shared {
+        if self.regions == 0 {
             return Shared::default();
         }
-        let mut vars: Vec<VarId> = scan.shared.into_iter().collect();
+        let mut vars: Vec<VarId> = self.shared.into_iter().collect();
         vars.sort_unstable();
         let mut shared = Shared { at: HashMap::new(), size: VARIABLES };
         for var in vars {
-            let size = probe.vars[var.0 as usize].ty.size().next_multiple_of(8).max(8);
+            let size = defs[var.0 as usize].ty.size().next_multiple_of(8).max(8);
             if size <= on_stack_limit {
                 shared.at.insert(var, At::Value(shared.size));
                 shared.size += size;
@@ -83,17 +117,7 @@ impl Shared {
         }
         shared
     }
-}
 
-/// Finds the variables that are mentioned in several functions.
-#[derive(Default)]
-struct Scan {
-    regions: u32,
-    seen: HashMap<VarId, u32>,
-    shared: HashSet<VarId>,
-}
-
-impl Scan {
     fn mention(&mut self, var: VarId, region: u32) {
         if *self.seen.entry(var).or_insert(region) != region {
             self.shared.insert(var);
@@ -146,19 +170,21 @@ impl Scan {
 }
 
 impl Lower<'_, '_> {
-    /// Makes the frame of a program, if it needs one, and homes for all variables.
-    pub(super) fn homes(&mut self) {
-        let probe = self.probe;
+    /// Makes the frame of a program, if it needs one, and homes for all variables; some have a place already.
+    pub(super) fn homes(&mut self, given: &[(VarId, Place)]) {
         if self.shared.size > 0 {
             let frame: Place = self.f.slot(self.shared.size).into();
             self.frame = Some(frame);
             self.f.store(Width::D, frame.at(CONTEXT), Operand::Val(Func::CTX));
             self.f.store(Width::D, frame.at(ENDED), Operand::Imm(0));
         }
-        for (n, var) in probe.vars.iter().enumerate() {
-            let home = match (self.shared.at.get(&VarId(n as u32)), self.frame) {
-                (Some(At::Value(at)), Some(frame)) => Home::Memory(frame.at(*at)),
-                (Some(At::Address(_)), _) => Home::Memory(self.scratch(var.ty.size())),
+        for (n, var) in self.defs.iter().enumerate() {
+            let id = VarId(n as u32);
+            let given = given.iter().find(|(given, _)| *given == id).map(|(_, place)| *place);
+            let home = match (self.shared.at.get(&id), self.frame, given) {
+                (Some(At::Value(at)), Some(frame), _) => Home::Memory(frame.at(*at)),
+                (_, _, Some(place)) => Home::Memory(place),
+                (Some(At::Address(_)), _, _) => Home::Memory(self.scratch(var.ty.size())),
                 _ => self.own_home(var),
             };
             if let (true, Home::Memory(place)) = (var.addressed, home) {
@@ -197,15 +223,40 @@ impl Lower<'_, '_> {
         Home::Memory(place)
     }
 
-    /// `return`: ends the program, also from within a function that is called back.
-    pub(super) fn leave_program(&mut self) {
-        if let Context::Callback { stop } = self.context {
-            if let Some(frame) = self.frame {
-                self.f.store(Width::D, frame.at(ENDED), Operand::Imm(1));
+    /// `return` and `exit()`: leaves the program or the function, also from within one that is called back.
+    pub(super) fn leave(&mut self, what: Leave) {
+        match self.context {
+            Context::Callback { stop } => {
+                if let Some(frame) = self.frame {
+                    self.f.store(Width::D, frame.at(ENDED), Operand::Imm(what as i32));
+                }
+                self.f.push(Op::Const { dst: stop, value: 1 });
             }
-            self.f.push(Op::Const { dst: stop, value: 1 });
+            Context::Subprogram { ended: Some(ended) } if what == Leave::End => {
+                self.f.push(Op::Const { dst: ended, value: 1 });
+            }
+            Context::Program | Context::Subprogram { .. } => {}
         }
         self.f.push(Op::Jump(self.exit));
+    }
+
+    /// Goes on leaving what a function that was called back has begun to leave; `ended` is its [`Leave`].
+    fn go_on_leaving(&mut self, ended: Val) {
+        match self.context {
+            // The frame says so already.
+            Context::Callback { stop } => {
+                self.f.push(Op::Const { dst: stop, value: 1 });
+                self.f.push(Op::Jump(self.exit));
+            }
+            Context::Subprogram { ended: Some(_) } => {
+                let all = self.f.label();
+                self.f.branch(Cond::Eq, ended, Operand::Imm(Leave::End as i32), all);
+                self.leave(Leave::Return);
+                self.f.push(Op::Label(all));
+                self.leave(Leave::End);
+            }
+            Context::Program | Context::Subprogram { ended: None } => self.leave(Leave::Return),
+        }
     }
 
     /// `for ($kv : @m) { … }`
@@ -213,7 +264,7 @@ impl Lower<'_, '_> {
         let Some(frame) = self.frame else { return };
         let outer = self.enter();
         self.callback(var, map, body);
-        let sub = self.leave(outer);
+        let sub = self.return_to(outer);
         self.f.subs.push(sub);
         let reference = self.map_ref(map);
         let args = [Arg::Map(reference), Arg::Func(self.f.subs.len() - 1), Arg::Addr(frame), Arg::Imm(0)];
@@ -221,13 +272,13 @@ impl Lower<'_, '_> {
         let ended = self.f.load(Width::D, frame.at(ENDED));
         let on = self.f.label();
         self.f.branch(Cond::Eq, ended, Operand::Imm(0), on);
-        self.leave_program();
+        self.go_on_leaving(ended);
         self.f.push(Op::Label(on));
     }
 
     /// Begins a function that is called back.
     fn enter(&mut self) -> Outer {
-        let mut f = Func::default();
+        let mut f = Func { params: Vec::new(), ..Func::default() };
         let (exit, quit) = (f.label(), f.label());
         let stop = f.var();
         let outer = Outer {
@@ -252,7 +303,7 @@ impl Lower<'_, '_> {
         outer
     }
 
-    fn leave(&mut self, outer: Outer) -> Func {
+    fn return_to(&mut self, outer: Outer) -> Func {
         self.exit = outer.exit;
         self.quit = outer.quit;
         self.vars = outer.vars;
@@ -273,7 +324,7 @@ impl Lower<'_, '_> {
         let (key, value) =
             (self.f.load(Width::D, entry.into()), self.f.load(Width::D, Place::from(entry).at(8)));
         let claim_at = self.f.ops.len();
-        for (n, var) in self.probe.vars.iter().enumerate() {
+        for (n, var) in self.defs.iter().enumerate() {
             let home = match self.shared.at.get(&VarId(n as u32)) {
                 Some(At::Value(at)) => Home::Memory(frame.at(*at)),
                 Some(At::Address(at)) => {
@@ -304,7 +355,7 @@ impl Lower<'_, '_> {
 
     /// Sets the variable of the loop to the tuple of key and value.
     fn set_entry(&mut self, var: VarId, map: MapId, key: Place, value: Place) {
-        let ty = &self.probe.vars[var.0 as usize].ty;
+        let ty = &self.defs[var.0 as usize].ty;
         let (Type::Tuple(members), Home::Memory(to)) = (ty, self.vars[var.0 as usize]) else { return };
         let [key_ty, value_ty] = members.as_slice() else { return };
         let offsets = ty.member_offsets();

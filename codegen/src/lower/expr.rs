@@ -94,6 +94,7 @@ impl Lower<'_, '_> {
                 self.scalar(value)
             }
             ExprKind::Apply(fun, args) => self.apply(fun, args, e),
+            ExprKind::Call(sub, args) => self.call_for_scalar(*sub, args, &e.ty),
             ExprKind::GoTime { wall, ext } => self.go_time(wall, ext),
             ExprKind::Zero
             | ExprKind::Str(_)

@@ -104,7 +104,7 @@ impl Lower<'_, '_> {
             if !self.assigned[var.0 as usize] {
                 continue;
             }
-            let ty = &self.probe.vars[var.0 as usize].ty;
+            let ty = &self.defs[var.0 as usize].ty;
             match self.vars[var.0 as usize] {
                 Home::Register(home) => {
                     self.f.push(Op::Alu { op: AluOp::Add, dst: home, a: home, b: Operand::Val(zero) });
@@ -132,7 +132,7 @@ impl super::Unit<'_> {
 }
 
 /// The variables that a block or a condition assigns, each once.
-fn changed(body: &[Stmt], cond: Option<&Expr>) -> Vec<VarId> {
+pub(super) fn changed(body: &[Stmt], cond: Option<&Expr>) -> Vec<VarId> {
     let mut vars = Vec::new();
     let increments = |e: &Expr, vars: &mut Vec<VarId>| {
         e.visit(&mut |e| {

@@ -5,8 +5,8 @@
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
-//! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `record` (messages to user space), `fun` (functions of values), `task`
-//! (threads), `walk` (iterators).
+//! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `subprogram` (functions of the script), `record` (messages to user
+//! space), `fun` (functions of values), `task` (threads), `walk` (iterators).
 
 mod agg;
 mod callback;
@@ -27,6 +27,7 @@ mod snapshot;
 mod stack;
 mod stmt;
 mod string;
+mod subprogram;
 mod task;
 mod text;
 mod walk;
@@ -53,6 +54,10 @@ pub(crate) struct Unit<'a> {
     pub target: &'a Target,
     /// See [`hir::Program::go_program`].
     pub go_program: Option<&'a GoProgram>,
+    /// See [`hir::Program::subprograms`].
+    subprograms: &'a [hir::Subprogram],
+    /// Which of them may end the program.
+    ending: Vec<bool>,
     pub maps: Vec<MapDef>,
     pub user_maps: Vec<UserMap>,
     pub records: Vec<Record>,
@@ -113,6 +118,10 @@ pub(crate) struct Lower<'u, 'a> {
     /// Index of the probe, part of `probe`.
     index: usize,
     f: Func,
+    /// The variables that the code being lowered has.
+    defs: &'a [hir::Var],
+    /// The functions of the script that the program calls and that have been lowered.
+    functions: subprogram::Functions,
     /// End of the program after the scratch memory was claimed.
     exit: Label,
     /// End of the program before that.
@@ -144,6 +153,8 @@ impl<'a> Unit<'a> {
         let mut unit = Unit {
             target,
             go_program: program.go_program.as_ref(),
+            subprograms: &program.subprograms,
+            ending: subprogram::ending(&program.subprograms),
             maps: Vec::new(),
             user_maps: Vec::new(),
             records: Vec::new(),
@@ -273,9 +284,10 @@ fn ring_size(program: &hir::Program) -> u32 {
         matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_) | Attach::Signal)
     };
     let pages = program.config.ring_pages.unwrap_or_else(|| {
-        let largest = program.probes.iter().map(|p| record::largest(&p.body)).max().unwrap_or(0);
-        let usual =
-            if program.probes.iter().all(|p| rare(p) || !sends_records(&p.body)) { FEW } else { MANY };
+        let largest = program.code().map(|(_, block)| record::largest(block)).max().unwrap_or(0);
+        let few = program.probes.iter().all(|p| rare(p) || !sends_records(&p.body))
+            && !program.subprograms.iter().any(|s| sends_records(&s.body));
+        let usual = if few { FEW } else { MANY };
         usual.max(largest.div_ceil(PAGE).saturating_mul(RECORDS))
     });
     pages.clamp(1, MOST).next_power_of_two() * PAGE
@@ -300,12 +312,16 @@ fn sends_records_or_ends(block: &[hir::Stmt]) -> bool {
 pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize) -> Result<Func, Error> {
     let mut f = Func::default();
     let (exit, quit) = (f.label(), f.label());
-    let shared = callback::Shared::of(probe, unit.on_stack_limit);
+    let mut scan = callback::Scan::default();
+    scan.whole(probe.predicate.as_ref(), &probe.body);
+    let shared = scan.shared(&probe.vars, unit.on_stack_limit);
     let mut lower = Lower {
         unit,
         probe,
         index,
         f,
+        defs: &probe.vars,
+        functions: subprogram::Functions::default(),
         exit,
         quit,
         vars: Vec::new(),
@@ -323,7 +339,7 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
     lower.program();
     match lower.error {
         Some(error) => Err(error),
-        None => Ok(lower.f),
+        None => Ok(Func { functions: lower.functions.take(), ..lower.f }),
     }
 }
 
@@ -332,7 +348,7 @@ impl<'a> Lower<'_, 'a> {
         self.f.push(Op::Line(self.probe.span));
         self.guards();
         let probe = self.probe;
-        self.homes();
+        self.homes(&[]);
         let mut claim_at = self.f.ops.len();
         let rejected = self.f.label();
         let mut rejected_holds_scratch = false;

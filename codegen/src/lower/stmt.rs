@@ -1,9 +1,10 @@
 //! Statements.
 
+use super::callback::Leave;
 use super::string::Pad;
 use super::{Home, Lower};
 use crate::ir::Op;
-use lang::hir::{Action, Expr, MapValue, Stmt, StmtKind, VarId};
+use lang::hir::{Action, Expr, ExprKind, MapValue, Stmt, StmtKind, VarId};
 use lang::types::Type;
 
 impl Lower<'_, '_> {
@@ -32,12 +33,12 @@ impl Lower<'_, '_> {
             }
             StmtKind::Break => self.leave_round(|round| round.end),
             StmtKind::Continue => self.leave_round(|round| round.next),
-            StmtKind::Return => self.leave_program(),
+            StmtKind::Return => self.leave(Leave::Return),
             StmtKind::Expr(e) => self.effect(e),
             StmtKind::Emit { action, args } => {
                 self.emit(action, args);
                 if *action == Action::Exit {
-                    self.leave_program();
+                    self.leave(Leave::End);
                 }
             }
         }
@@ -51,7 +52,7 @@ impl Lower<'_, '_> {
                 self.assign(home, value);
             }
             Home::Memory(place) => {
-                let ty = &self.probe.vars[var.0 as usize].ty;
+                let ty = &self.defs[var.0 as usize].ty;
                 // `$s = $c ? $s : "x"` reads what it writes.
                 let from = if reads_var(value, var) { Some(self.copy_out(value)) } else { None };
                 match (from, ty) {
@@ -85,7 +86,9 @@ impl Lower<'_, '_> {
     }
 
     fn effect(&mut self, e: &Expr) {
-        if e.ty.is_scalar() {
+        if let ExprKind::Call(sub, args) = &e.kind {
+            self.call_subprogram(*sub, args);
+        } else if e.ty.is_scalar() {
             self.scalar(e);
         } else if e.ty != Type::Void {
             self.place(e);
@@ -96,6 +99,6 @@ impl Lower<'_, '_> {
 /// Whether an expression reads a variable.
 fn reads_var(e: &Expr, var: VarId) -> bool {
     let mut found = false;
-    e.visit(&mut |e| found |= matches!(e.kind, lang::hir::ExprKind::Var(v) if v == var));
+    e.visit(&mut |e| found |= matches!(e.kind, ExprKind::Var(v) if v == var));
     found
 }

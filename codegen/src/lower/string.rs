@@ -70,6 +70,11 @@ impl Lower<'_, '_> {
             }
             ExprKind::Part { of, offset } => return self.place(of).at(*offset),
             ExprKind::Element { of, index } => return self.element(of, index, e.ty.size()),
+            ExprKind::Call(sub, args) => {
+                if let Some(place) = self.call_subprogram(*sub, args).in_memory() {
+                    return place;
+                }
+            }
             _ => {}
         }
         let place = self.memory(e.ty.size());

@@ -119,7 +119,7 @@ pub fn run(f: &mut Func) {
                 available.jump_to(*to);
                 reachable = false;
             }
-            Op::Exit(_) => reachable = false,
+            Op::Exit(_) | Op::Return(_) => reachable = false,
             Op::Copy { dst, src } if f.is_temp(*dst) && f.is_temp(*src) => {
                 replaced.insert(*dst, *src);
                 continue;

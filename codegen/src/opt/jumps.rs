@@ -104,7 +104,7 @@ fn sweep(f: &mut Func) {
                 reachable = false;
             }
             Op::Branch { to, .. } | Op::MayGoto(to) => reached[to.0 as usize] = true,
-            Op::Exit(_) => reachable = false,
+            Op::Exit(_) | Op::Return(_) => reachable = false,
             _ => {}
         }
         kept.push(op);

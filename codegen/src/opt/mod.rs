@@ -31,7 +31,7 @@ pub fn optimize(f: &mut Func) {
     for (_, pass) in PASSES {
         pass(f);
     }
-    f.subs.iter_mut().for_each(optimize);
+    f.subs.iter_mut().chain(&mut f.functions).for_each(optimize);
 }
 
 /// Turns variables that are assigned once into temporaries, so that the other passes can work on them. Lowering makes

@@ -18,7 +18,7 @@ fn successors(f: &Func) -> Vec<Vec<usize>> {
     let of = |(i, op): (usize, &Op)| match op {
         Op::Jump(to) => vec![labels[to]],
         Op::Branch { to, .. } | Op::MayGoto(to) => vec![i + 1, labels[to]],
-        Op::Exit(_) => Vec::new(),
+        Op::Exit(_) | Op::Return(_) => Vec::new(),
         _ => vec![i + 1],
     };
     f.ops.iter().enumerate().map(of).collect()

@@ -158,7 +158,7 @@ pub fn run_ir(f: &Func) -> Vec<Call> {
                 continue;
             }
             Op::Label(_) | Op::Line(_) | Op::MayGoto(_) => continue,
-            Op::Exit(_) => return trace,
+            Op::Exit(_) | Op::Return(_) => return trace,
             Op::MapAddr { .. } => panic!("{op:?}"),
         };
         vals[dst.0 as usize] = Some(value);

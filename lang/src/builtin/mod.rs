@@ -74,7 +74,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-/// All kinds of probe.
+/// All kinds of probe, and functions.
 const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Begin,
     ProbeKind::End,
@@ -94,7 +94,13 @@ const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Watchpoint,
     ProbeKind::Usdt,
     ProbeKind::Iter,
+    ProbeKind::Function,
 ];
+/// All kinds of probe.
+const IN_PROBES: &[ProbeKind] = match EVERYWHERE.split_last() {
+    Some((_, probes)) => probes,
+    None => EVERYWHERE,
+};
 /// Probes in a traced program.
 const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe, ProbeKind::Usdt];
 /// Probes that fire while some thread runs: what belongs to the thread can be asked for.

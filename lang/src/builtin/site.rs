@@ -1,7 +1,7 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{
-    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, WITH_ARGUMENTS, WITH_CONTEXT,
+    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES, WITH_ARGUMENTS, WITH_CONTEXT,
     WITH_REGISTERS, numbered,
 };
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
@@ -107,7 +107,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "probetype",
         doc: "The kind of the probe as text: `uprobe`, `tracepoint` and so on, `special` in `begin` and `end`.",
         example: "begin, interval:s:1 { printf(\"%s\\n\", probetype); }",
-        probes: EVERYWHERE,
+        probes: IN_PROBES,
         elsewhere: None,
         check: |checker, call| {
             let name = match checker.target().kind() {

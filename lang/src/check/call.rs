@@ -42,10 +42,17 @@ impl Checker<'_> {
         span: Span,
         statement: bool,
     ) -> Checked<Outcome> {
+        if let Some(index) = self.subprograms.find(&name.text) {
+            return self.call_function(index, name, args, span);
+        }
         let Some(entry) = builtin::find(&name.text) else {
             return self.unknown_function(name);
         };
         let kind = self.target().kind();
+        if !entry.probes.contains(&kind) && self.in_function() {
+            let problem = self.unknown_in_function(&name.text, name.span);
+            return self.fail(problem);
+        }
         if !entry.probes.contains(&kind) {
             let names: Vec<&str> = entry.probes.iter().map(|k| k.name()).collect();
             let problem = Problem::error(
@@ -74,8 +81,11 @@ impl Checker<'_> {
             let problem = Problem::error(name.span, format!("gotrace has no `{}()`", name.text));
             return self.fail(problem.note(refused.why).help(refused.instead));
         }
+        // A vector of its own, because the builtins' names would make the others live as long.
+        let known: Vec<String> =
+            self.subprograms.names().chain(builtin::names().map(|n| n as &str)).map(str::to_owned).collect();
         let problem = Problem::error(name.span, format!("unknown function `{}`", name.text))
-            .did_you_mean(&name.text, builtin::names());
+            .did_you_mean(&name.text, known.iter().map(String::as_str));
         self.fail(problem)
     }
 

@@ -261,7 +261,7 @@ impl Checker<'_> {
         self.scopes.enter();
         let out = match block.stmts.split_last() {
             Some((ast::Stmt { kind: StmtKind::Expr(last), .. }, before))
-                if block.open && !super::stmt::is_effect(last) =>
+                if block.open && !self.is_effect(last) =>
             {
                 let mut out = self.stmts(before);
                 if let Ok(value) = self.expr(last) {

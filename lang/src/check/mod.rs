@@ -27,6 +27,9 @@ mod place;
 mod probe;
 mod scope;
 mod stmt;
+mod subprogram;
+#[cfg(test)]
+mod subprogram_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 mod types;
@@ -46,8 +49,9 @@ use crate::hir::{self, Program};
 use crate::span::Span;
 use crate::types::AddrSpace;
 use maps::Maps;
-use probe::Target;
+use probe::{Code, Target};
 use scope::{Scopes, VarTypes};
+use subprogram::Subprograms;
 use types::Types;
 
 /// Why an expression or statement has no translation.
@@ -72,7 +76,10 @@ const MAX_PASSES: usize = 64;
 pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program, Problems), Problems> {
     let mut problems = Problems::new();
     let types = Types::new(&script.types, &mut problems);
-    let (targets, functions) = probe::resolve(script, env, config, &mut problems);
+    let (mut targets, functions) = probe::resolve(script, env, config, &mut problems);
+    let programs = targets.len();
+    targets.extend(script.fns.iter().map(Target::function));
+    subprogram::check_names(&script.fns, &mut problems);
     let incomplete = problems.has_errors();
     if script.probes.is_empty() {
         problems.push(
@@ -98,6 +105,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         expansions: Vec::new(),
         loops: 0,
         targets: &targets,
+        subprograms: Subprograms::new(programs, &script.fns),
     };
     for _ in 0..MAX_PASSES {
         checker.pass();
@@ -106,11 +114,12 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         }
     }
     checker.last = true;
-    let probes = checker.pass();
+    let (probes, subprograms) = checker.pass();
+    checker.recursion();
     problems.extend(std::mem::take(&mut checker.problems));
     let declared = declared::Declared::new(&script.maps, &mut problems);
     declared.compare(&checker.maps, &mut problems);
-    if targets.is_empty() && !script.probes.is_empty() && !problems.has_errors() {
+    if programs == 0 && !script.probes.is_empty() && !problems.has_errors() {
         problems.push(Problem::general("no probe of the script matches anything"));
     }
     problems.sort();
@@ -124,6 +133,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         source_name: script.source_name.clone(),
         source: script.source.clone(),
         probes,
+        subprograms,
         maps,
         functions,
         go_program,
@@ -150,7 +160,10 @@ pub(crate) struct Checker<'a> {
     pub problems: Problems,
     /// What is unknown now stays so, and is an error.
     pub last: bool,
+    /// The programs, and behind them the functions.
     pub targets: &'a [Target<'a>],
+    /// What is known about the functions; lives through all passes.
+    subprograms: Subprograms,
     /// The target that is being translated.
     pub index: usize,
     /// Statements translated for this target.
@@ -166,19 +179,28 @@ pub(crate) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     /// Translates all targets.
-    fn pass(&mut self) -> Vec<hir::Probe> {
+    fn pass(&mut self) -> (Vec<hir::Probe>, Vec<hir::Subprogram>) {
         self.problems = Problems::new();
         self.maps.changed = false;
         let targets = self.targets;
-        let mut probes = Vec::new();
+        let (mut probes, mut functions) = (Vec::new(), Vec::new());
+        self.signatures();
         for (index, target) in targets.iter().enumerate() {
-            self.index = index;
-            self.scopes = Scopes::default();
-            self.work = 0;
-            self.exhausted = false;
-            probes.push(self.probe(target));
+            self.begin(index);
+            match target.code {
+                Code::Probe(clause) => probes.push(self.probe(target, clause)),
+                Code::Function(decl) => functions.push(self.function(decl)),
+            }
         }
-        probes
+        (probes, functions)
+    }
+
+    /// Begins with a target.
+    fn begin(&mut self, index: usize) {
+        self.index = index;
+        self.scopes = Scopes::default();
+        self.work = 0;
+        self.exhausted = false;
     }
 
     /// The program that is being translated.

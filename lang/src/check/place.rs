@@ -263,6 +263,10 @@ impl Checker<'_> {
     /// `args` where there are none.
     pub(crate) fn no_args<T>(&mut self, span: Span, member: Span) -> Checked<T> {
         let span = span.to(member);
+        if self.in_function() {
+            let problem = self.unknown_in_function("args", span);
+            return self.fail(problem);
+        }
         let problem = match &self.target().attach {
             Attach::Uprobe { class, .. } if class.usdt.is_some() => {
                 Problem::error(span, "the arguments of USDT probes have no names")

@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// A BPF program to be: a block and where it is attached.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
-    /// The probe of the script.
-    pub clause: &'a ast::Probe,
+    pub code: Code<'a>,
+    /// Where it is attached. A function is in no place: it is checked as `begin` is, which knows least.
     pub attach: Attach,
     /// The attach point as written.
     pub name: String,
@@ -24,6 +24,15 @@ pub(crate) struct Target<'a> {
     pub span: Span,
     /// The binaries of a uprobe, as the script names them.
     pub binaries: Vec<String>,
+}
+
+/// What of the script a program is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Code<'a> {
+    /// A probe.
+    Probe(&'a ast::Probe),
+    /// A function, which is no program of its own.
+    Function(&'a ast::FnDecl),
 }
 
 /// Kinds of program, as far as builtins differ.
@@ -65,6 +74,8 @@ pub enum ProbeKind {
     Software,
     /// `hardware`
     Hardware,
+    /// `fn`: a function, which any probe may call.
+    Function,
 }
 
 impl ProbeKind {
@@ -90,12 +101,27 @@ impl ProbeKind {
             ProbeKind::Iter => "iter",
             ProbeKind::Software => "software",
             ProbeKind::Hardware => "hardware",
+            ProbeKind::Function => "fn",
         }
     }
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// A function of the script.
+    pub fn function(decl: &'a ast::FnDecl) -> Target<'a> {
+        Target {
+            code: Code::Function(decl),
+            attach: Attach::Begin,
+            name: format!("fn {}", decl.name.text),
+            span: decl.name.span,
+            binaries: Vec::new(),
+        }
+    }
+
     pub fn kind(&self) -> ProbeKind {
+        if let Code::Function(_) = self.code {
+            return ProbeKind::Function;
+        }
         match &self.attach {
             Attach::Begin => ProbeKind::Begin,
             Attach::End => ProbeKind::End,
@@ -286,7 +312,7 @@ impl<'a> Resolver<'a, '_> {
             return;
         }
         self.targets.push(Target {
-            clause,
+            code: Code::Probe(clause),
             attach,
             name: point.text.clone(),
             span: point.span,
@@ -328,7 +354,13 @@ impl<'a> Resolver<'a, '_> {
                     let name = format!("tracepoint:{}:{}", t.category, t.name);
                     if !self.targets.iter().skip(first).any(same) && self.wants(&name) {
                         let attach = Attach::Tracepoint(Arc::new(t));
-                        let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
+                        let target = Target {
+                            code: Code::Probe(clause),
+                            attach,
+                            name,
+                            span: point.span,
+                            binaries: Vec::new(),
+                        };
                         self.targets.push(target);
                     }
                 }
@@ -365,7 +397,8 @@ impl<'a> Resolver<'a, '_> {
         first: usize,
     ) {
         if !self.targets.iter().skip(first).any(|t| t.name == name) && self.wants(&name) {
-            let target = Target { clause, attach, name, span: point.span, binaries: Vec::new() };
+            let target =
+                Target { code: Code::Probe(clause), attach, name, span: point.span, binaries: Vec::new() };
             self.targets.push(target);
         }
     }
@@ -402,7 +435,13 @@ impl<'a> Resolver<'a, '_> {
         let places = places.into_iter().map(|p| index(p, &mut self.functions)).collect();
         let name = point.text.clone();
         let attach = Attach::Kprobe { ret, places };
-        self.targets.push(Target { clause, attach, name, span: point.span, binaries: Vec::new() });
+        self.targets.push(Target {
+            code: Code::Probe(clause),
+            attach,
+            name,
+            span: point.span,
+            binaries: Vec::new(),
+        });
     }
 
     /// Adds sites to the program of their class, a new one if need be.
@@ -433,7 +472,7 @@ impl<'a> Resolver<'a, '_> {
             Some(target) => target,
             None => {
                 self.targets.push(Target {
-                    clause,
+                    code: Code::Probe(clause),
                     attach: Attach::Uprobe { class: m.class, ret: is_return, targets: Vec::new() },
                     name: point.text.clone(),
                     span: point.span,
@@ -460,10 +499,10 @@ impl<'a> Resolver<'a, '_> {
 
 impl Checker<'_> {
     /// Translates the block of a target.
-    pub(super) fn probe(&mut self, target: &Target<'_>) -> hir::Probe {
+    pub(super) fn probe(&mut self, target: &Target<'_>, clause: &ast::Probe) -> hir::Probe {
         self.scopes.enter();
-        let predicate = target.clause.predicate.as_ref().and_then(|p| self.condition(p).ok());
-        let body = self.stmts(&target.clause.body.stmts);
+        let predicate = clause.predicate.as_ref().and_then(|p| self.condition(p).ok());
+        let body = self.stmts(&clause.body.stmts);
         self.scopes.leave();
         if !self.problems.has_errors() {
             self.unused_variables();

@@ -64,6 +64,7 @@ impl Checker<'_> {
                 Target::Map(name, keys) => self.assign_map(name, keys, target.span, *op, value)?,
             },
             StmtKind::Let { name, ty, value } => self.let_stmt(name, ty.as_ref(), value.as_ref())?,
+            StmtKind::Return(value) if self.in_function() => self.return_from(value.as_ref(), stmt.span)?,
             StmtKind::Return(value) => {
                 if let Some(value) = value {
                     let problem = Problem::warning(value.span, "the value of `return` is not used")
@@ -145,7 +146,7 @@ impl Checker<'_> {
     }
 
     /// `let $x : string`: as large as the longest of its values.
-    fn declared_any(&mut self, id: VarId, least: Type, span: Span) {
+    pub(super) fn declared_any(&mut self, id: VarId, least: Type, span: Span) {
         let inferred = Inferred { ty: least, weak: false };
         if let Ok((_, changed)) = self.vars().assign(id, &inferred, span) {
             self.maps.changed |= changed;
@@ -172,7 +173,7 @@ impl Checker<'_> {
     }
 
     /// The right side of an assignment to a variable.
-    fn assigned_value(&mut self, value: &Expr) -> Checked<hir::Expr> {
+    pub(super) fn assigned_value(&mut self, value: &Expr) -> Checked<hir::Expr> {
         if let ExprKind::Call { name, .. } = &value.kind
             && crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::MapValue)
         {
@@ -187,28 +188,39 @@ impl Checker<'_> {
 
     /// Notes the type of an assigned value and brings the value to the variable's type.
     pub(crate) fn join_var(&mut self, id: VarId, value: hir::Expr) -> Checked<hir::Expr> {
+        let name = format!("`${}`", self.scopes.vars[id.0 as usize].name);
+        self.join_var_of(self.index, id, &name, value)
+    }
+
+    /// The same for a variable of any target; `name` is what messages call it.
+    pub(super) fn join_var_of(
+        &mut self,
+        index: usize,
+        id: VarId,
+        name: &str,
+        value: hir::Expr,
+    ) -> Checked<hir::Expr> {
         let inferred = Inferred::of(&value);
-        let (span, fixed) = (value.span, self.vars().is_fixed(id));
-        let joined = self.vars().assign(id, &inferred, span);
+        let (span, fixed) = (value.span, self.var_types[index].is_fixed(id));
+        let joined = self.var_types[index].assign(id, &inferred, span);
         match joined {
             Ok((ty, changed)) => {
                 self.maps.changed |= changed;
                 match infer::coerce(value, &ty) {
                     Some(value) => Ok(value),
-                    None => self.var_conflict(id, &inferred.ty, &ty, span, span),
+                    None => self.var_conflict(name, &inferred.ty, &ty, span, span),
                 }
             }
             Err((ty, _)) if fixed && fits(&value, &ty) => Ok(build::cast(value, &ty)),
             Err((ty, at)) if fixed && ty.is_int() && value.literal().is_some() && value.ty.is_int() => {
-                self.too_large(&value, id, &ty, at)
+                self.too_large(&value, name, &ty, at)
             }
-            Err((ty, at)) => self.var_conflict(id, &inferred.ty, &ty, span, at),
+            Err((ty, at)) => self.var_conflict(name, &inferred.ty, &ty, span, at),
         }
     }
 
     /// A literal that is no value of a declared integer type.
-    fn too_large<T>(&mut self, value: &hir::Expr, id: VarId, ty: &Type, at: Span) -> Checked<T> {
-        let name = &self.scopes.vars[id.0 as usize].name;
+    fn too_large<T>(&mut self, value: &hir::Expr, name: &str, ty: &Type, at: Span) -> Checked<T> {
         let raw = value.literal().unwrap_or_default();
         let (bits, signed) = ty.integer().unwrap_or((64, true));
         let top = u64::MAX >> (64 - u32::from(bits) + u32::from(signed));
@@ -216,22 +228,21 @@ impl Checker<'_> {
         let number = if value.ty.is_signed() { i128::from(raw as i64) } else { i128::from(raw) };
         let what = if number < least { "small" } else { "large" };
         let problem = Problem::error(value.span, format!("{number} is too {what} for {}", with_article(ty)))
-            .label(at, format!("`${name}` got its type here"))
+            .label(at, format!("{name} got its type here"))
             .note(format!("the values of {} go from {least} to {top}", with_article(ty)));
         self.fail(problem)
     }
 
-    fn var_conflict<T>(&mut self, id: VarId, value: &Type, var: &Type, span: Span, at: Span) -> Checked<T> {
-        let name = &self.scopes.vars[id.0 as usize].name;
+    fn var_conflict<T>(&mut self, name: &str, value: &Type, var: &Type, span: Span, at: Span) -> Checked<T> {
         let message = match (value, var) {
             (Type::Str(n), Type::Str(room)) => format!(
-                "this string may have {} bytes, but `${name}` has room for {}",
+                "this string may have {} bytes, but {name} has room for {}",
                 n - 1,
                 room.saturating_sub(1)
             ),
-            _ => format!("this is {}, but `${name}` is {}", with_article(value), with_article(var)),
+            _ => format!("this is {}, but {name} is {}", with_article(value), with_article(var)),
         };
-        let problem = Problem::error(span, message).label(at, format!("`${name}` got its type here"));
+        let problem = Problem::error(span, message).label(at, format!("{name} got its type here"));
         self.fail(match (value, var) {
             (Type::Buf(_), Type::Buf(_)) | (Type::Stack { .. }, Type::Stack { .. }) => {
                 problem.note(FIXED_SIZE)
@@ -414,7 +425,7 @@ impl Checker<'_> {
                 Outcome::Aggregate { .. } => self.not_in_map(name, e.span),
             },
             // `c ? print(1) : print(2);` is an `if`.
-            ExprKind::Ternary(cond, Some(a), b) if is_effect(a) || is_effect(b) => {
+            ExprKind::Ternary(cond, Some(a), b) if self.is_effect(a) || self.is_effect(b) => {
                 let cond = self.condition(cond);
                 let mut branch = |e: &Expr| Ok(with_span(self.expr_stmt(e)?, e.span));
                 let (then, els) = (branch(a), branch(b));
@@ -506,6 +517,19 @@ impl Checker<'_> {
         Ok(out)
     }
 
+    /// Whether an expression is a call for its effect, or a choice of such.
+    pub(super) fn is_effect(&self, e: &Expr) -> bool {
+        match &e.kind {
+            ExprKind::Call { name, .. } => {
+                self.gives_nothing(&name.text)
+                    || crate::builtin::find(&name.text)
+                        .is_some_and(|b| b.form == crate::builtin::Form::Statement)
+            }
+            ExprKind::Ternary(_, Some(a), b) => self.is_effect(a) || self.is_effect(b),
+            _ => false,
+        }
+    }
+
     /// A written type.
     pub(crate) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
         let resolved = match &ty.kind {
@@ -559,17 +583,6 @@ fn with_span(kinds: Vec<hir::StmtKind>, span: Span) -> Vec<Stmt> {
 /// `_`
 fn is_discard(target: &Expr) -> bool {
     matches!(&target.kind, ExprKind::Ident(name) if name == "_")
-}
-
-/// Whether an expression is a call for its effect, or a choice of such.
-pub(super) fn is_effect(e: &Expr) -> bool {
-    match &e.kind {
-        ExprKind::Call { name, .. } => {
-            crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::Statement)
-        }
-        ExprKind::Ternary(_, Some(a), b) => is_effect(a) || is_effect(b),
-        _ => false,
-    }
 }
 
 /// Whether a literal is a value of the type.
