@@ -4,15 +4,30 @@ use crate::{Expected, How, Lab, Language, Need, Program};
 
 /// A Go program of `docs/workshop/programs`, with what all of them share.
 macro_rules! go_program {
-    ($name:literal) => {
+    ($name:literal $(, $more:literal)*) => {
         Program {
             name: $name,
             language: Language::Go,
             files: &[
                 ("go.mod", include_str!("../../docs/workshop/programs/go.mod")),
                 ("main.go", include_str!(concat!("../../docs/workshop/programs/", $name, "/main.go"))),
+                $(($more, include_str!(concat!("../../docs/workshop/programs/", $name, "/", $more))),)*
                 ("facts/facts.go", include_str!("../../docs/workshop/programs/facts/facts.go")),
             ],
+        }
+    };
+}
+
+/// A C program of `docs/workshop/programs`.
+macro_rules! c_program {
+    ($name:literal) => {
+        Program {
+            name: $name,
+            language: Language::C,
+            files: &[(
+                concat!($name, ".c"),
+                include_str!(concat!("../../docs/workshop/programs/", $name, "/", $name, ".c")),
+            )],
         }
     };
 }
@@ -109,6 +124,56 @@ labs! {
         Need {
             what: "a map with the microseconds that Report held the lock",
             hint: "nsecs at line 34 under goid, the difference at the return of Report",
+            how: How::Entry { fact: "held", by: &[0], value: Expected::About(1) },
+        },
+    ];
+    8 "08-allocations", 15 minutes, "An allocation storm", go_program!("receipts"), [
+        Need {
+            what: "the bytes that main.render has allocated, by stack",
+            hint: "sum(sarg0) under ustack(8) in a uprobe of runtime.mallocgc",
+            how: How::Entry { fact: "copied", by: &[0], value: Expected::About(1) },
+        },
+    ];
+    9 "09-names", 15 minutes, "A slow name", go_program!("suppliers", "server.go"), [
+        Need {
+            what: "a map with the number of look-ups of each name",
+            hint: "args.host of LookupHost, kept under callid with the time; stats() has the number",
+            how: How::Entry { fact: "lookup", by: &[0], value: Expected::Count },
+        },
+        Need {
+            what: "the microseconds that the slow name took",
+            hint: "stats() of microseconds: nsecs / 1000",
+            how: How::Entry { fact: "slow", by: &[0], value: Expected::About(1) },
+        },
+    ];
+    10 "10-short-reads", 15 minutes, "A short read", go_program!("scale"), [
+        Need {
+            what: "a line with both numbers for each short read",
+            hint: "len(args.b) at the entry under callid, retval at the return",
+            how: How::LineEach("short"),
+        },
+    ];
+    11 "11-files", 15 minutes, "Files and system calls of a C program", c_program!("archive"), [
+        Need {
+            what: "a map with the number of failed opens by path",
+            hint: "keep str(args.filename) under tid at sys_enter_openat, count at sys_exit_openat where args.ret < 0",
+            how: How::Entry { fact: "missed", by: &[0], value: Expected::Count },
+        },
+        Need {
+            what: "a map with the number of read calls by size",
+            hint: "args.count of sys_enter_read as the key of count()",
+            how: How::Entry { fact: "read", by: &[0], value: Expected::Count },
+        },
+    ];
+    12 "12-endpoint", 20 minutes, "Why is this endpoint slow?", go_program!("shop"), [
+        Need {
+            what: "a histogram of the times of requests by path",
+            hint: "args.req.URL.Path of net/http.serverHandler.ServeHTTP, kept with the time",
+            how: How::Entry { fact: "request", by: &[0], value: Expected::Samples },
+        },
+        Need {
+            what: "the microseconds that Refresh holds the lock",
+            hint: "sum() of the times of main.(*Prices).Refresh, func as the key",
             how: How::Entry { fact: "held", by: &[0], value: Expected::About(1) },
         },
     ];
