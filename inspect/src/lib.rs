@@ -20,13 +20,16 @@
 
 pub mod btf;
 mod bytes;
+pub mod demangle;
 pub mod elf;
 mod error;
 pub mod glob;
 pub mod go;
 pub mod image;
 pub mod kallsyms;
+pub mod ldcache;
 mod mmap;
+pub mod perfmap;
 pub mod proc;
 pub mod process;
 mod symbols;

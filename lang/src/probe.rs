@@ -155,6 +155,8 @@ impl Watch {
 pub enum UprobeSpec {
     /// A function, or a pattern with `*`.
     Function(String),
+    /// A function of C++ or Rust, or a pattern with `*`, by the name in its source: `cpp:"ns::f(int)"`.
+    Demangled(String),
     /// An instruction at a byte offset in a function.
     Offset(String, u64),
     /// A virtual address.
@@ -467,6 +469,13 @@ mod tests {
         assert_eq!(parsed("u:./a@b/db.go:7"), uprobe("./a", line("b/db.go", 7), false));
         assert_eq!(parsed("u:./you@home:f"), uprobe("./you@home", function("f"), false));
         assert_eq!(parsed("uprobe:./a:ns::f"), uprobe("./a", function("ns::f"), false));
+        let source = |name: &str| UprobeSpec::Demangled(name.into());
+        assert_eq!(
+            parsed("uprobe:./a:cpp:\"ns::operator+(int)\""),
+            uprobe("./a", source("ns::operator+(int)"), false)
+        );
+        assert_eq!(parsed("ur:./a:rust:k::f"), uprobe("./a", source("k::f"), true));
+        assert_eq!(parsed("uprobe:./a:cpp"), uprobe("./a", function("cpp"), false));
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! mappings are read and its binaries opened then, symbols are looked up only when something is printed.
 
 use crate::value::{GoTypeAddress, Side};
+use inspect::demangle::demangle;
 use inspect::elf::Binary;
 use inspect::kallsyms::Kallsyms;
+use inspect::perfmap::PerfMap;
 use inspect::proc::{Mapping, Process};
 use inspect::process::AddressSpace;
 use std::cell::{OnceCell, RefCell};
@@ -111,6 +113,15 @@ struct Known {
     identity: Option<Identity>,
     /// When it was last made sure that it still is the same.
     checked: Instant,
+    /// Names of the code that it made itself, once they were asked for.
+    made: Option<MadeCode>,
+}
+
+/// What a process says of the code that it made itself.
+#[derive(Debug)]
+struct MadeCode {
+    names: Option<PerfMap>,
+    read: Instant,
 }
 
 /// A binary, with the frames that have been looked up in it by address (vaddr) and whether it is that of a caller.
@@ -182,7 +193,7 @@ impl Symbolizer {
             self.module(process, mapping);
         }
         let now = Instant::now();
-        Some(Known { space: AddressSpace::new(mappings), read: now, identity, checked: now })
+        Some(Known { space: AddressSpace::new(mappings), read: now, identity, checked: now, made: None })
     }
 
     /// The binary of a mapping, opened through the process as long as that is there: it may see other files under the
@@ -233,6 +244,9 @@ impl Symbolizer {
         let known = processes.get_mut(&pid)?;
         if known.space.mapping(address).is_none() {
             self.refresh(known, &process);
+        }
+        if known.space.mapping(address).is_none_or(|mapping| mapping.inode == 0) {
+            return known.made_code(&process, address, caller);
         }
         let place = known.space.locate(address)?;
         let unknown = |name: &str| Frame { module: Some(name.into()), ..Frame::default() };
@@ -315,6 +329,26 @@ impl Resolve for Symbolizer {
     }
 }
 
+impl Known {
+    /// Code that the process made itself: it writes names down as it goes on, so the file is read again when one is missing.
+    fn made_code(&mut self, process: &Process, address: u64, caller: bool) -> Option<Frames> {
+        let known =
+            |made: &MadeCode| made.names.as_ref().is_some_and(|names| names.lookup(address).is_some());
+        let stale = |made: &MadeCode| !known(made) && made.read.elapsed() >= FRESH;
+        if self.made.as_ref().is_none_or(stale) {
+            let owner = std::fs::metadata(process.exe().with_file_name("status")).map(|meta| meta.uid()).ok();
+            let names = PerfMap::open(&PerfMap::path(process), owner).ok();
+            self.made = Some(MadeCode { names, read: Instant::now() });
+        }
+        let function = self.made.as_ref()?.names.as_ref()?.lookup(address)?;
+        Some(Rc::new([Frame {
+            function: Some(function.name.as_str().into()),
+            offset: address.wrapping_add(caller.into()).wrapping_sub(function.start),
+            ..Frame::default()
+        }]))
+    }
+}
+
 /// What a process is and runs; ids of processes are used again, and a process may start another program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Identity {
@@ -392,7 +426,7 @@ impl Module {
         }
         let symbol = self.binary.symbolize(looked_up);
         Rc::new([Frame {
-            function: symbol.map(|s| s.name.into()),
+            function: symbol.map(|s| demangle(s.name).map_or_else(|| s.name.into(), Arc::from)),
             offset: symbol.map_or(0, |s| vaddr.wrapping_sub(s.addr)),
             module: Some(self.name.clone()),
             ..Frame::default()

@@ -66,11 +66,11 @@ fn builds(case: &Case) -> Vec<(String, &'static Release, Mode)> {
     let Some(Target { program, .. }) = &case.target else {
         return newest.map(|release| (String::new(), release, Mode::Plain)).into_iter().collect();
     };
-    let is_c = matches!(program, crate::programs::Program::C { .. });
+    let is_native = matches!(program, crate::programs::Program::Native { .. });
     let suite = suite_releases();
     let mut builds = Vec::new();
     for &mode in &case.modes {
-        if is_c {
+        if is_native {
             builds.extend(newest.into_iter().map(|release| (mode.name().to_owned(), release, mode)));
             continue;
         }

@@ -66,11 +66,11 @@ impl Env for Table {
         let stop = match (ret, abi, target) {
             (true, Abi::C, _) => Stop::KernelReturn,
             (true, ..) => Stop::ReturnInsn,
-            (false, _, UprobeSpec::Function(_)) => entry,
+            (false, _, UprobeSpec::Function(_) | UprobeSpec::Demangled(_)) => entry,
             (false, ..) => Stop::Inside,
         };
         let pattern = match target {
-            UprobeSpec::Function(f) | UprobeSpec::Offset(f, _) => f.as_str(),
+            UprobeSpec::Function(f) | UprobeSpec::Demangled(f) | UprobeSpec::Offset(f, _) => f.as_str(),
             UprobeSpec::Address(_) | UprobeSpec::Line { .. } => "*",
         };
         let matches = |name: &str| match pattern.strip_suffix('*') {

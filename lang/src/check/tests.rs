@@ -251,7 +251,7 @@ impl Env for TestEnv {
                     }
                 };
                 let (pattern, stop) = match target {
-                    UprobeSpec::Function(f) => (f.as_str(), Stop::Entry),
+                    UprobeSpec::Function(f) | UprobeSpec::Demangled(f) => (f.as_str(), Stop::Entry),
                     UprobeSpec::Offset(f, _) => (f.as_str(), Stop::Inside),
                     UprobeSpec::Address(_) | UprobeSpec::Line { .. } => ("*", Stop::Inside),
                 };

@@ -3,8 +3,26 @@
 use super::{AttachKind, Part, UprobeSpec};
 use crate::literal;
 
+/// What stands before a name of the source, so that it is not taken for a symbol.
+const LANGUAGES: [&str; 2] = ["cpp", "rust"];
+
 /// The binary and what in it; `ret` for `uretprobe`.
 pub(super) fn uprobe(binary: &Part, target: &[Part], ret: bool) -> Result<AttachKind, String> {
+    if let [language, rest @ ..] = target
+        && LANGUAGES.contains(&language.text.as_str())
+        && !language.quoted
+        && !rest.is_empty()
+    {
+        let name = rest.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(":");
+        if name.is_empty() {
+            return Err("the function is missing".into());
+        }
+        return Ok(AttachKind::Uprobe {
+            binary: binary.text.clone(),
+            target: UprobeSpec::Demangled(name),
+            ret,
+        });
+    }
     let quoted = target.iter().any(|t| t.quoted);
     let target = target.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(":");
     let target = uprobe_target(&target, quoted)?;

@@ -10,6 +10,7 @@ use lang::diag::Problem;
 use lang::env::{Env, EnvError, KernelFunction, Match, NamedSite, Tracepoint};
 use lang::probe::{AttachKind, AttachPoint, KINDS, UprobeSpec};
 use lang::span::Span;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{Read, Write as _};
@@ -205,13 +206,15 @@ impl Listing {
                         lines.extend(details::of(kind, &binary, uprobe));
                         continue;
                     }
-                    let line = |site: &NamedSite| format!("{kind}:{}:{}", uprobe.binary, site.function);
+                    let line =
+                        |site: &NamedSite| format!("{kind}:{}:{}", uprobe.binary, quoted(&site.function));
                     lines.extend(uprobe.sites.iter().map(line));
                 }
             }
         }
         if let (true, AttachKind::Uprobe { binary, target: UprobeSpec::Function(pattern), .. }) =
             (self.verbose, &point.kind)
+            && !binary.contains('*')
         {
             lines.extend(details::inlined_only(&*host.binary(binary)?, pattern));
         }
@@ -240,6 +243,12 @@ impl Listing {
         self.lines.push(String::new());
         answer::print(&self.lines.join("\n"))
     }
+}
+
+/// A name as an attach point takes it: in quotes when it has characters that mean something there.
+fn quoted(name: &str) -> Cow<'_, str> {
+    let plain = name.starts_with("main.") || name.contains('/') || !name.contains(['{', '+', '"']);
+    if plain { name.into() } else { format!("\"{name}\"").into() }
 }
 
 fn tracepoint_lines(tracepoint: &Tracepoint, verbose: bool) -> String {

@@ -49,6 +49,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let host = Host::new(pid, params.positional)
         .with_options(params.options)
         .running(running)
+        .seen_by(args.pid)
         .allowing_unsafe(args.allow_unsafe)
         .filtered(filter);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };

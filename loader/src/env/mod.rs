@@ -32,6 +32,8 @@ const SUGGESTIONS: usize = 3;
 #[derive(Default)]
 pub struct Host {
     child: Option<u32>,
+    /// The process of `-p`, whose file system names are looked up in.
+    process: Option<u32>,
     /// What the process of `-c` will run or that of `-p` runs.
     program: Option<PathBuf>,
     params: Vec<String>,
@@ -75,6 +77,12 @@ impl Host {
         Host { program, ..self }
     }
 
+    /// The same, with the process of `-p`: binaries are those that it sees.
+    #[must_use]
+    pub fn seen_by(self, process: Option<u32>) -> Host {
+        Host { process, ..self }
+    }
+
     /// The same, with the options of the script.
     #[must_use]
     pub fn with_options(self, options: BTreeMap<String, String>) -> Host {
@@ -92,10 +100,58 @@ impl Host {
         if let Some(known) = self.binaries.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let path = library::locate(name)?;
+        let path = library::locate_all(name, self.process)?.into_iter().next().unwrap_or_default();
         let binary = Rc::new(Binary::open(&path).map_err(|e| open_error(&path, &e))?);
         self.binaries.borrow_mut().insert(name.to_owned(), Rc::clone(&binary));
         Ok(binary)
+    }
+
+    /// The binaries that a name in an attach point stands for, with what they are called: one, or those that a pattern matches.
+    fn binaries(&self, name: &str) -> Result<Vec<(String, Rc<Binary>)>, EnvError> {
+        if !name.contains('*') {
+            let file = self.binary(name)?;
+            return Ok(vec![(shown(name, &file).into_owned(), file)]);
+        }
+        let mut found = Vec::new();
+        for path in library::locate_all(name, self.process)? {
+            let called = path.to_string_lossy().into_owned();
+            let known = self.binaries.borrow().get(&called).map(Rc::clone);
+            // Not everything that a pattern matches is a program.
+            let opened = known.or_else(|| Binary::open(&path).ok().map(Rc::new));
+            if let Some(binary) = opened {
+                self.binaries.borrow_mut().insert(called.clone(), Rc::clone(&binary));
+                found.push((called, binary));
+            }
+        }
+        match found.is_empty() {
+            true => Err(EnvError {
+                message: format!("no program or library matches \"{name}\""),
+                ..EnvError::default()
+            }),
+            false => Ok(found),
+        }
+    }
+
+    /// What `look` finds in the binaries of a name; with a pattern those that have nothing do not count, unless none has.
+    fn in_binaries(
+        &self,
+        name: &str,
+        mut look: impl FnMut(&str, &Binary) -> Result<Vec<Match>, EnvError>,
+    ) -> Result<Vec<Match>, EnvError> {
+        let binaries = self.binaries(name)?;
+        if let [(called, file)] = binaries.as_slice() {
+            return look(called, file);
+        }
+        let found: Vec<Match> =
+            binaries.iter().filter_map(|(called, file)| look(called, file).ok()).flatten().collect();
+        if found.is_empty() {
+            return Err(EnvError {
+                message: format!("none of the {} files that \"{name}\" stands for has it", binaries.len()),
+                notes: vec![format!("the first is {}", binaries[0].0)],
+                ..EnvError::default()
+            });
+        }
+        Ok(found)
     }
 
     /// The program of the process that `-c` or `-p` names.
@@ -157,14 +213,11 @@ impl Env for Host {
     fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError> {
         match &point.kind {
             AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
-            AttachKind::Uprobe { binary, target, ret } => {
-                let file = self.binary(binary)?;
-                uprobe::resolve(&shown(binary, &file), &file, target, *ret, point.wants, &self.structures)
-            }
-            AttachKind::Usdt { binary, provider, name } => {
-                let file = self.binary(binary)?;
-                usdt::resolve(&shown(binary, &file), &file, provider.as_deref(), name)
-            }
+            AttachKind::Uprobe { binary, target, ret } => self.in_binaries(binary, |called, file| {
+                uprobe::resolve(called, file, target, *ret, point.wants, &self.structures)
+            }),
+            AttachKind::Usdt { binary, provider, name } => self
+                .in_binaries(binary, |called, file| usdt::resolve(called, file, provider.as_deref(), name)),
             AttachKind::RawTracepoint { module, event } => {
                 function::raw_tracepoints(&self.kernel, module.as_deref(), event)
             }
@@ -275,6 +328,10 @@ pub fn host_arch() -> Arch {
 
 /// An absolute path without symbolic links, as the kernel will see it.
 fn absolute(path: &Path) -> PathBuf {
+    // The root of another process (/proc/PID/root) is no link that a path could be made of.
+    if path.starts_with("/proc") && path.components().nth(3).is_some_and(|part| part.as_os_str() == "root") {
+        return path.to_owned();
+    }
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 

@@ -5,9 +5,11 @@
 //! kernel's uretprobe. Source lines are in [`line`].
 
 mod line;
+mod name;
 
 use super::go::{Structures, Types};
-use inspect::elf::{Arch, Binary, SymbolKind};
+use inspect::demangle;
+use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
 use inspect::go::prologue::NoSite;
 use inspect::go::{GoBinary, GoFunc, abi};
@@ -18,6 +20,7 @@ use lang::env::{
 };
 use lang::probe::{UprobeSpec, Wants};
 use lang::types::Type;
+use name::Names;
 use std::collections::HashSet;
 
 /// Names spelled out in a warning about many functions.
@@ -36,6 +39,7 @@ pub(super) fn resolve(
     let mut sites = Sites::new(name, file, go, wants, structures);
     match spec {
         UprobeSpec::Function(pattern) => sites.functions(pattern, ret)?,
+        UprobeSpec::Demangled(pattern) => sites.demangled(pattern, ret)?,
         UprobeSpec::Offset(function, offset) => sites.inside(function, *offset)?,
         UprobeSpec::Address(vaddr) => sites.address(*vaddr)?,
         UprobeSpec::Line { file, line } => sites.line(file, *line)?,
@@ -101,12 +105,17 @@ impl<'a> Sites<'a> {
             if ret { self.go_returns(function) } else { self.go_entry(function) }
         }
         if in_go.is_empty() || glob.literal().is_none() {
-            self.native(&glob, ret);
+            self.native(&Names::new(pattern, false), ret);
         }
         if self.groups.is_empty() {
             return Err(self.nothing(pattern, ret));
         }
         Ok(())
+    }
+
+    fn demangled(&mut self, pattern: &str, ret: bool) -> Result<(), EnvError> {
+        self.native(&Names::new(pattern, true), ret);
+        if self.groups.is_empty() { Err(self.nothing(pattern, ret)) } else { Ok(()) }
     }
 
     fn go_entry(&mut self, function: &GoFunc<'_>) {
@@ -222,18 +231,26 @@ impl<'a> Sites<'a> {
     }
 
     /// Functions that are not Go's: of the symbol tables, and of C code that Go's own table names too.
-    fn native(&mut self, glob: &Glob, ret: bool) {
+    fn native(&mut self, names: &Names, ret: bool) {
         let (file, go) = (self.file, self.go);
         let symbols = file.functions().filter(|s| s.kind == SymbolKind::Function).map(|s| (s.name, s.addr));
         let linked_in = go.into_iter().flat_map(GoBinary::foreign_functions).map(|f| (f.name(), f.entry()));
+        let all: Vec<(&str, u64)> = symbols.chain(linked_in).collect();
         let mut seen = HashSet::new();
-        for (name, addr) in symbols.chain(linked_in).filter(|(name, _)| glob.matches(name)) {
+        for (name, addr) in names.select(all.iter().copied()) {
             let in_go = go.and_then(|go| go.function_at(addr)).is_some_and(|f| !f.is_foreign());
             // Aliases name one function: it is counted once.
             if !in_go && seen.insert(addr) {
-                self.native_site(name, addr, ret);
+                self.native_site(&name, addr, ret);
             }
         }
+    }
+
+    /// The symbol of a function, by either name.
+    fn native_symbol(&self, name: &str) -> Option<Symbol<'a>> {
+        let functions = || self.file.functions().filter(|s| s.kind == SymbolKind::Function);
+        let named = functions().find(|s| s.name == name);
+        named.or_else(|| functions().find(|s| demangle::names(s.name).iter().any(|n| n == name)))
     }
 
     fn native_site(&mut self, name: &str, vaddr: u64, ret: bool) {
@@ -265,8 +282,7 @@ impl<'a> Sites<'a> {
                 (f.entry(), f.code(), self.go_class(&f, if offset == 0 { Stop::Entry } else { Stop::Inside }))
             }
             None => {
-                let symbol = self.file.functions().find(|s| s.name == name);
-                let symbol = symbol.ok_or_else(|| self.nothing(name, false))?;
+                let symbol = self.native_symbol(name).ok_or_else(|| self.nothing(name, false))?;
                 let stop = if offset == 0 { Stop::Entry } else { Stop::Inside };
                 let code = self.file.read(symbol.addr, symbol.size as usize).unwrap_or_default();
                 (symbol.addr, code, self.native_class(stop))
@@ -293,7 +309,7 @@ impl<'a> Sites<'a> {
                 ..EnvError::default()
             });
         }
-        self.add(class, name, vaddr);
+        self.add(class, &name::shown(name), vaddr);
         Ok(())
     }
 
@@ -349,7 +365,12 @@ impl<'a> Sites<'a> {
             error.notes.push("the file has no symbols and no Go function table".into());
             error.help = None;
         } else if plain {
-            error.similar = super::similar(pattern, known.into_iter());
+            let readable: Vec<String> = match pattern.contains("::") {
+                true => known.iter().flat_map(|name| demangle::names(name)).collect(),
+                false => Vec::new(),
+            };
+            error.similar =
+                super::similar(pattern, known.into_iter().chain(readable.iter().map(String::as_str)));
         }
         error
     }
