@@ -30,6 +30,12 @@ impl GoCopy {
         })
     }
 
+    /// Whether the value itself is an interface.
+    #[must_use]
+    pub fn is_interface(&self) -> bool {
+        matches!(self.nodes.first(), Some(Node { kind: Kind::Interface { .. }, .. }))
+    }
+
     /// Whether there are addresses in it that are printed as names: of functions and types.
     #[must_use]
     pub fn has_names(&self) -> bool {

@@ -181,7 +181,11 @@ impl Checker<'_> {
                     return self.fail(problem.note(refused.why).help(refused.instead));
                 }
                 let problem = Problem::error(span, format!("unknown name `{name}`"));
-                let problem = if self.scopes.find(name).is_some() {
+                let problem = if name == "nil" {
+                    problem
+                        .note("an empty interface has no type, and other values that are nil are 0")
+                        .help("for an error and any other interface write `gotype(x) == \"<nil>\"`, for a pointer `x == 0`")
+                } else if self.scopes.find(name).is_some() {
                     problem.help(format!("a variable is written with a dollar sign: `${name}`"))
                 } else if self.maps.list.iter().any(|m| m.name.trim_start_matches('@') == name) {
                     problem.help(format!("a map is written with an at sign: `@{name}`"))
@@ -288,10 +292,16 @@ impl Checker<'_> {
         if let Some(copy) = key.as_ref().and_then(|key| copy_with_addresses(&key.ty)) {
             let message = format!("{} cannot be a key", with_article(&copy));
             let problem = Problem::error(key.as_ref().map_or(span, |key| key.span), message);
+            let instead = match &copy {
+                Type::GoCopy(value) if value.is_interface() => {
+                    "what is in it can be one: `@[gotype(x)]`, and of an error `@[goerr(x)]`"
+                }
+                _ => "name its members: `@[x.a, x.b]`",
+            };
             return self.fail(
                 problem
                     .note("two equal values lie at different addresses, which are part of them")
-                    .help("name its members: `@[x.a, x.b]`"),
+                    .help(instead),
             );
         }
         let what = match &key {

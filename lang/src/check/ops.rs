@@ -240,6 +240,9 @@ impl Checker<'_> {
             }
             (Type::Str(_), Type::Str(_)) => problem.note("strings are equal or not, they have no order"),
             (Type::Struct(_), Type::Struct(_)) => problem.help("compare their members"),
+            (Type::GoError, _) | (_, Type::GoError) => problem
+                .note("the message is put together when it is printed")
+                .help("whether there is an error tells its type: `gotype(x) != \"<nil>\"`"),
             _ => problem,
         };
         self.fail(problem)

@@ -274,9 +274,13 @@ impl Checker<'_> {
             }
             Attach::Uprobe { ret: false, .. } => Problem::error(span, "`args` has members")
                 .help("write `args.NAME`, or `args.0` for the first parameter"),
-            Attach::Uprobe { ret: true, .. } => {
+            Attach::Uprobe { ret: true, class, .. } => {
+                let keep = match class.goroutine {
+                    Some(_) => "`@arg[callid] = args.NAME;`",
+                    None => "`@arg[tid] = arg0;`",
+                };
                 Problem::error(span, "the arguments are gone when a function returns")
-                    .help("keep them at the entry, in a map: `@arg[callid] = sarg0;`")
+                    .help(format!("keep them at the entry, in a map: {keep}"))
             }
             Attach::Tracepoint(_) | Attach::RawTracepoint(_) | Attach::Fentry { .. } => {
                 Problem::error(span, "`args` has members").help("write `args.name`")

@@ -5,7 +5,7 @@
 mod check;
 mod folder;
 
-use super::{CliError, Color, answer};
+use super::{CliError, Color, answer, page};
 use std::fmt::Write;
 use std::path::Path;
 use workshop::{LABS, Lab};
@@ -28,7 +28,7 @@ pub(super) fn set_up(number: usize, folder: Option<&Path>) -> Result<u8, CliErro
     let lab = find(number)?;
     let place = folder.map_or_else(|| folder::usual(lab), Path::to_path_buf);
     let built = folder::fill(lab, &place)?;
-    let code = answer::print(&shown(lab.text))?;
+    let code = answer::print(&page::plain(lab.text))?;
     built.map(|()| {
         eprintln!("Lab {} is in {}: `cd {}`", lab.number, place.display(), place.display());
         code
@@ -59,9 +59,4 @@ fn find(number: usize) -> Result<&'static Lab, CliError> {
             format!("there are labs 1 to {}; `gotrace workshop` lists them", LABS.len()),
         )
     })
-}
-
-/// A page without the comments that are for its tests.
-fn shown(text: &str) -> String {
-    text.lines().filter(|line| !line.starts_with("<!--")).map(|line| format!("{line}\n")).collect()
 }

@@ -338,7 +338,8 @@ impl<'a> Sites<'a> {
                 ..EnvError::default()
             };
         }
-        let plain = !pattern.contains('*');
+        // The star of a receiver, as in `sync.(*Mutex).Lock`, is no wildcard.
+        let plain = Glob::new(pattern).literal().is_some();
         if let Some(callers) = plain.then(|| self.go?.is_inlined_only(pattern)).flatten() {
             let shown: Vec<&str> = callers.iter().take(NAMED_IN_WARNING).map(|c| &**c).collect();
             return EnvError {

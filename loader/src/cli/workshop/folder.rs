@@ -7,7 +7,6 @@
 //! ```
 
 use super::super::CliError;
-use super::shown;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -40,7 +39,7 @@ pub(super) fn existing(lab: &Lab, named: Option<&Path>) -> Result<PathBuf, CliEr
 /// Writes text and source, and builds the program. The inner result is that of building: the text is of use without the program.
 pub(super) fn fill(lab: &Lab, folder: &Path) -> Result<Result<(), CliError>, CliError> {
     let source = folder.join(SOURCE);
-    write(&folder.join("README.md"), &shown(lab.text), Overwrite::Yes)?;
+    write(&folder.join("README.md"), &without_comments(lab.text), Overwrite::Yes)?;
     for (name, text) in lab.program.files {
         write(&source.join(name), text, Overwrite::No)?;
     }
@@ -121,6 +120,11 @@ fn build(lab: &Lab, folder: &Path, source: &Path) -> Result<(), CliError> {
         format!("the program of the lab could not be built:\n{messages}"),
         format!("in {}: `{by_hand}`; Go 1.19 and later can build it", source.display()),
     ))
+}
+
+/// A page without the comments that are for its tests.
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("<!--")).map(|line| format!("{line}\n")).collect()
 }
 
 /// A program of `PATH`.
