@@ -137,10 +137,17 @@ impl Writer<'_> {
         let int = self.btf.int("long", 8);
         let context = self.btf.pointer(TypeId(0));
         let prototype = self.btf.prototype(int, &[("ctx", context)]);
-        let file = self.btf.string(&self.source.source_name);
-        let lines: Vec<u32> = self.source.source.lines().map(|l| self.btf.string(l)).collect();
-        let starts = LineStarts::new(&self.source.source);
-        let script = Script { file, lines, starts };
+        let Object { source_name, source, imported, .. } = self.source;
+        let script: Vec<File> = imported
+            .parts(source_name, source)
+            .into_iter()
+            .map(|part| File {
+                start: part.start,
+                name: self.btf.string(part.name),
+                lines: part.text.lines().map(|l| self.btf.string(l)).collect(),
+                starts: LineStarts::new(part.text),
+            })
+            .collect();
         let text = self.subprograms(&script, int)?;
         // Programs of one kind share a section: libbpf wants the bare name for some kinds.
         let mut sections: HashMap<&str, (SectionId, u32)> = HashMap::new();
@@ -173,7 +180,7 @@ impl Writer<'_> {
     /// The functions that programs call and helpers call back, in the section that linkers look for them in. Gives their offsets, by program.
     fn subprograms(
         &mut self,
-        script: &Script,
+        script: &[File],
         word: TypeId,
     ) -> Result<Vec<Vec<(SectionId, u64)>>, write::Error> {
         const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -213,12 +220,13 @@ impl Writer<'_> {
     }
 
     /// Line information of the instructions at an offset of a section.
-    fn lines(&mut self, section: u32, base: u64, lines: &[(usize, Span)], script: &Script) {
+    fn lines(&mut self, section: u32, base: u64, lines: &[(usize, Span)], script: &[File]) {
         for (insn, span) in lines {
-            let (line, column) = script.starts.position(span.start);
-            let Some(text) = script.lines.get(line as usize - 1) else { continue };
+            let Some(file) = script.get(self.source.imported.index(span.start)) else { continue };
+            let (line, column) = file.starts.position(span.start - file.start);
+            let Some(text) = file.lines.get(line as usize - 1) else { continue };
             let offset = base as u32 + 8 * *insn as u32;
-            self.ext.line(section, LineInfo { offset, file: script.file, text: *text, line, column });
+            self.ext.line(section, LineInfo { offset, file: file.name, text: *text, line, column });
         }
     }
 
@@ -266,9 +274,11 @@ impl Writer<'_> {
     }
 }
 
-/// The script for line information: string offsets of its name and its lines.
-struct Script {
-    file: u32,
+/// A file of the script for line information: string offsets of its name and its lines.
+struct File {
+    /// Offset of its text in that of the script.
+    start: u32,
+    name: u32,
     lines: Vec<u32>,
     starts: LineStarts,
 }

@@ -105,6 +105,7 @@ fn compile_with<'a>(
     Ok(Ok(Object {
         source_name: program.source_name.clone(),
         source: program.source.clone(),
+        imported: program.imported.clone(),
         programs,
         maps: unit.maps,
         user_maps: unit.user_maps,

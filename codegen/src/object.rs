@@ -15,6 +15,8 @@ pub struct Object {
     pub source_name: String,
     /// Its text, for the line information.
     pub source: String,
+    /// The files that it imports.
+    pub imported: lang::Imported,
     /// One program per [`lang::hir::Probe`], same order.
     pub programs: Vec<Program>,
     /// BPF maps; programs refer to them by index.

@@ -1,5 +1,6 @@
 //! The syntax tree: the script as it is written, without types. [`crate::parse`] makes it, [`crate::check`] reads it.
 
+use crate::source::Imported;
 use crate::span::Span;
 use crate::types::StructKind;
 
@@ -8,8 +9,10 @@ use crate::types::StructKind;
 pub struct Script {
     /// Name for diagnostics: the file, or `-e`.
     pub source_name: String,
-    /// The text.
+    /// The text, of imported files too.
     pub source: String,
+    /// The files that it imports.
+    pub imported: Imported,
     /// `struct`, `union` and `enum` declarations.
     pub types: Vec<TypeDecl>,
     /// `config = { … }` blocks; more than one is an error of the checker.
@@ -35,6 +38,8 @@ pub enum Item {
     Macro(MacroDecl),
     /// A function.
     Fn(FnDecl),
+    /// `import "file";`, at its place; [`crate::source::imports`] tells the file.
+    Import(Span),
     /// The declaration of a map.
     Map(MapDecl),
     /// A probe.

@@ -4,9 +4,10 @@
 //! driver renders them; the loader builds its own from the [`Span`]s it finds in the program (a verifier rejection, an
 //! attach point that the kernel refused).
 
+use crate::source::Imported;
 use crate::span::Span;
 use codespan_reporting::diagnostic::{Diagnostic, Label as CodeLabel, Severity as CodeSeverity};
-use codespan_reporting::files::SimpleFile;
+use codespan_reporting::files::SimpleFiles;
 use codespan_reporting::term::termcolor::{Ansi, NoColor, WriteColor};
 use codespan_reporting::term::{self, Chars};
 use std::fmt;
@@ -108,15 +109,27 @@ impl Problem {
     ///
     /// # Errors
     /// The writer's.
-    pub fn write(&self, out: &mut dyn WriteColor, source_name: &str, source: &str) -> io::Result<()> {
+    pub fn write(
+        &self,
+        out: &mut dyn WriteColor,
+        source_name: &str,
+        source: &str,
+        imported: &Imported,
+    ) -> io::Result<()> {
+        let mut files = SimpleFiles::new();
+        for part in imported.parts(source_name, source) {
+            files.add(part.name, part.text);
+        }
         let severity = match self.severity {
             Severity::Error => CodeSeverity::Error,
             Severity::Warning => CodeSeverity::Warning,
         };
         let labels = self.labels.iter().map(|l| {
-            let range = clamp(l.span, source);
+            let part = imported.part(source_name, source, l.span.start);
+            let range = clamp(part.span(l.span), part.text);
+            let file = imported.index(l.span.start);
             let label =
-                if l.primary { CodeLabel::primary((), range) } else { CodeLabel::secondary((), range) };
+                if l.primary { CodeLabel::primary(file, range) } else { CodeLabel::secondary(file, range) };
             label.with_message(&l.text)
         });
         let notes = self.notes.iter().map(|n| format!("note: {n}"));
@@ -126,8 +139,7 @@ impl Problem {
             .with_labels(labels.collect())
             .with_notes(notes.chain(help).collect());
         let config = term::Config { chars: Chars::ascii(), ..term::Config::default() };
-        term::emit_to_write_style(out, &config, &SimpleFile::new(source_name, source), &diagnostic)
-            .map_err(io::Error::other)
+        term::emit_to_write_style(out, &config, &files, &diagnostic).map_err(io::Error::other)
     }
 }
 
@@ -149,6 +161,8 @@ fn clamp(span: Span, source: &str) -> std::ops::Range<usize> {
 #[must_use = "the problems must be shown"]
 pub struct Problems {
     list: Vec<Problem>,
+    /// The files that the script imports.
+    imported: Imported,
 }
 
 impl Problems {
@@ -169,6 +183,18 @@ impl Problems {
     pub fn extend(&mut self, other: Problems) {
         for problem in other.list {
             self.push(problem);
+        }
+    }
+
+    /// The same, of a script that imports these files.
+    pub fn with_files(self, imported: Imported) -> Problems {
+        Problems { imported, ..self }
+    }
+
+    /// Moves all places: the script is part of a longer text.
+    pub(crate) fn shift(&mut self, by: u32) {
+        for label in self.list.iter_mut().flat_map(|problem| &mut problem.labels) {
+            label.span = label.span.shifted(by);
         }
     }
 
@@ -205,9 +231,9 @@ impl Problems {
         let mut bytes = Vec::new();
         for problem in &self.list {
             let written = if color {
-                problem.write(&mut Ansi::new(&mut bytes), source_name, source)
+                problem.write(&mut Ansi::new(&mut bytes), source_name, source, &self.imported)
             } else {
-                problem.write(&mut NoColor::new(&mut bytes), source_name, source)
+                problem.write(&mut NoColor::new(&mut bytes), source_name, source, &self.imported)
             };
             debug_assert!(written.is_ok(), "writing to memory does not fail and ranges are clamped");
         }
@@ -217,7 +243,7 @@ impl Problems {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Problems {
-        Problems { list: vec![problem] }
+        Problems { list: vec![problem], ..Problems::default() }
     }
 }
 

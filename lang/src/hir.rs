@@ -27,8 +27,10 @@ use std::sync::Arc;
 pub struct Program {
     /// Name of the script for diagnostics and debug information.
     pub source_name: String,
-    /// Text of the script.
+    /// Text of the script, of imported files too.
     pub source: String,
+    /// The files that it imports.
+    pub imported: crate::source::Imported,
     /// One entry per BPF program, in script order. A clause of the script becomes several when its attach points need
     /// different code (other calling convention, other tracepoint).
     pub probes: Vec<Probe>,

@@ -135,8 +135,11 @@ impl<'i> Lexer<'i> {
                     self.tokens(Until::Block);
                     self.end_item();
                 }
-                (_, "macro") if !after_word.starts_with([':', '{', '/']) => self.headed(Tok::Macro),
-                (_, "fn") if !after_word.starts_with([':', '{', '/']) => self.headed(Tok::Fn),
+                (_, "macro") if !after_word.starts_with([':', '{', '/']) => {
+                    self.headed(Tok::Macro, Until::Block)
+                }
+                (_, "fn") if !after_word.starts_with([':', '{', '/']) => self.headed(Tok::Fn, Until::Block),
+                (_, "import") if after_word.starts_with('"') => self.headed(Tok::Import, Until::Declaration),
                 (_, "let") if !after_word.starts_with([':', '{', '/']) => {
                     self.tokens(Until::Declaration);
                     self.end_item();
@@ -194,9 +197,9 @@ impl<'i> Lexer<'i> {
         }
     }
 
-    /// An item that a word of its own begins, which is a name elsewhere, and a block ends.
-    fn headed(&mut self, word: Tok<'i>) {
-        self.tokens(Until::Block);
+    /// An item that a word of its own begins, which is a name elsewhere.
+    fn headed(&mut self, word: Tok<'i>, until: Until) {
+        self.tokens(until);
         if let Some(first) = self.item.tokens.first_mut() {
             first.tok = word;
         }
@@ -205,12 +208,12 @@ impl<'i> Lexer<'i> {
 
     fn unknown_item(&mut self, word: &str) {
         let message = match word {
-            "import" => "gotrace has no imports yet",
+            "import" => "`import` wants the name of a file",
             _ => "gotrace has no `typedef`",
         };
         let help = match word {
-            "typedef" => "use the type itself: `struct T *`",
-            _ => "write it out where it is used",
+            "import" => "write it in quotes: `import \"file.bt\";`",
+            _ => "use the type itself: `struct T *`",
         };
         let span = Span::new(self.at, self.at + word.len());
         self.out.problems.push(Problem::error(span, message).help(help));

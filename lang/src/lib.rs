@@ -63,11 +63,13 @@ mod parse_tests;
 mod pretty;
 pub mod probe;
 mod reformat;
+pub mod source;
 pub mod span;
 pub mod token;
 pub mod types;
 
 pub use check::{ProbeKind, check};
 pub use config::Config;
-pub use parse::parse;
+pub use parse::{parse, parse_files};
 pub use reformat::reformat;
+pub use source::{Imported, imports};

@@ -8,6 +8,7 @@ use crate::ast::{
 use crate::diag::{Problem, Problems};
 use crate::lexer::{self, Token};
 use crate::literal;
+use crate::source::{Imported, Part};
 use crate::span::Span;
 use crate::token::Tok;
 use lalrpop_util::{ErrorRecovery, ParseError, lalrpop_mod};
@@ -37,9 +38,41 @@ const MAX_TYPE_HEIGHT: usize = 16;
 /// Parses a script. The tree holds everything that could be understood; it is fit for [`crate::check`] only when the
 /// problems hold no error.
 pub fn parse(source_name: &str, source: &str) -> (Script, Problems) {
-    let lexed = lexer::lex(source);
-    let mut script = Script { source_name: source_name.into(), source: source.into(), ..Script::default() };
-    let mut problems = lexed.problems;
+    parse_files(source_name, source, &Imported::default())
+}
+
+/// Parses a script whose text is followed by those of the files that it imports.
+pub fn parse_files(source_name: &str, source: &str, imported: &Imported) -> (Script, Problems) {
+    let mut script = Script {
+        source_name: source_name.into(),
+        source: source.into(),
+        imported: imported.clone(),
+        ..Script::default()
+    };
+    let mut problems = Problems::new();
+    let mut nothing = true;
+    let parts = imported.parts(source_name, source);
+    for part in imported.order().filter_map(|index| parts.get(index)) {
+        nothing &= items(&mut script, *part, &mut problems);
+    }
+    crate::expand::run(&mut script, &mut problems);
+    if nothing && problems.is_empty() {
+        let problem = Problem::general("the script has no probes")
+            .help("for example: `begin { printf(\"hello\\n\"); }`");
+        problems.push(problem);
+    }
+    problems.sort();
+    (script, problems)
+}
+
+/// Adds the items of a file to a script; gives whether there are none.
+fn items(script: &mut Script, part: Part<'_>, problems: &mut Problems) -> bool {
+    let mut lexed = lexer::lex(part.text);
+    lexed.problems.shift(part.start);
+    problems.extend(lexed.problems);
+    for item in &mut lexed.items {
+        item.tokens.iter_mut().for_each(|token| token.span = token.span.shifted(part.start));
+    }
     for item in &lexed.items {
         let mut builder = Builder {
             tokens: &item.tokens,
@@ -50,7 +83,12 @@ pub fn parse(source_name: &str, source: &str) -> (Script, Problems) {
         let tokens = item.tokens.iter().map(|t| (t.span.start as usize, t.tok, t.span.end as usize));
         match grammar::ItemParser::new().parse(&mut builder, tokens) {
             Ok(Item::Type(t)) => script.types.push(t),
+            Ok(Item::Config(c)) if part.start > 0 => {
+                let problem = Problem::error(c.span, "an imported file has no settings");
+                problems.push(problem.help("write them in the script that imports it"));
+            }
             Ok(Item::Config(c)) => script.configs.push(c),
+            Ok(Item::Import(_)) => {}
             Ok(Item::Macro(m)) => script.macros.push(m),
             Ok(Item::Fn(f)) => script.fns.push(f),
             Ok(Item::Map(m)) => script.maps.push(m),
@@ -59,14 +97,7 @@ pub fn parse(source_name: &str, source: &str) -> (Script, Problems) {
         }
         problems.extend(builder.problems);
     }
-    crate::expand::run(&mut script, &mut problems);
-    if script.probes.is_empty() && lexed.items.is_empty() && problems.is_empty() {
-        let problem = Problem::general("the script has no probes")
-            .help("for example: `begin { printf(\"hello\\n\"); }`");
-        problems.push(problem);
-    }
-    problems.sort();
-    (script, problems)
+    lexed.items.is_empty()
 }
 
 /// A declared member before its type is put together.

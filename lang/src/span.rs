@@ -10,6 +10,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// The place so many bytes further.
+    #[must_use]
+    pub fn shifted(self, by: u32) -> Span {
+        Span { start: self.start.saturating_add(by), end: self.end.saturating_add(by) }
+    }
+
     /// The range `start..end`. Scripts are limited to 4 GiB by [`crate::parse`], so the casts never lose bits.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Span {

@@ -194,6 +194,8 @@ pub enum Tok<'i> {
     Macro,
     /// `fn` at the start of an item; made by the lexer, elsewhere it is a name.
     Fn,
+    /// `import` at the start of an item; made by the lexer, elsewhere it is a name.
+    Import,
     /// The raw text of an attach point; made by the lexer's probe mode only.
     Attach(&'i str),
     /// The `/` before a predicate; made by the lexer's probe mode only.
@@ -290,6 +292,7 @@ impl fmt::Display for Tok<'_> {
             Tok::Comptime => "comptime",
             Tok::Macro => "macro",
             Tok::Fn => "fn",
+            Tok::Import => "import",
             Tok::Struct => "struct",
             Tok::Union => "union",
             Tok::Enum => "enum",

@@ -132,6 +132,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     let program = Program {
         source_name: script.source_name.clone(),
         source: script.source.clone(),
+        imported: script.imported.clone(),
         probes,
         subprograms,
         maps,

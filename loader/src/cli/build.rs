@@ -1,15 +1,21 @@
 //! `gotrace build`: a script as a standard BPF object file.
 
 use super::script::{Messages, Source};
-use super::{CliError, Color, error};
+use super::{CliError, Color, error, import};
 use crate::env::Host;
 use crate::target;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Compiles `script` to `output`. The object is for the kernel that it is built on, or a newer one: offsets of kernel structures
 /// are those of this machine.
-pub(super) fn build(script: &str, output: &Path, args: Vec<String>, color: Color) -> Result<u8, CliError> {
-    let source = Source::open(script)?;
+pub(super) fn build(
+    script: &str,
+    output: &Path,
+    import_dirs: &[PathBuf],
+    args: Vec<String>,
+    color: Color,
+) -> Result<u8, CliError> {
+    let source = import::resolve(Source::open(script)?, import_dirs)?;
     let parsed = source.parse()?;
     let program = source.check(
         &parsed,

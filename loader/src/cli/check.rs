@@ -1,14 +1,16 @@
 //! `gotrace check`: parses and type-checks scripts.
 
 use super::script::{Messages, Source};
-use super::{CliError, Color};
+use super::{CliError, Color, import};
 use crate::env::Host;
+use std::path::PathBuf;
 
 /// Checks all scripts; problems of each are shown.
-pub(super) fn check(scripts: &[String], color: Color) -> Result<u8, CliError> {
+pub(super) fn check(scripts: &[String], import_dirs: &[PathBuf], color: Color) -> Result<u8, CliError> {
     let mut failed = false;
     for script in scripts {
-        let result = Source::open(script).and_then(|source| {
+        let source = Source::open(script).and_then(|source| import::resolve(source, import_dirs));
+        let result = source.and_then(|source| {
             let parsed = source.parse()?;
             source.check(
                 &parsed,

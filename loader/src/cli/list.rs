@@ -3,7 +3,7 @@
 mod details;
 
 use super::script::Source;
-use super::{CliError, RunArgs, answer};
+use super::{CliError, RunArgs, answer, import};
 use crate::env::Host;
 use inspect::glob::Glob;
 use lang::diag::Problem;
@@ -25,7 +25,7 @@ pub(super) fn list(what: &str, args: Vec<String>, verbose: bool) -> Result<u8, C
     if what.is_empty() {
         listing.kinds();
     } else if is_script(what) {
-        listing.script(&Source::open(what)?, args)?;
+        listing.script(&import::resolve(Source::open(what)?, &[])?, args)?;
     } else {
         listing.pattern(what)?;
     }

@@ -8,6 +8,7 @@ mod dump;
 mod error;
 mod fmt;
 mod help;
+mod import;
 mod info;
 mod list;
 mod man;
@@ -82,6 +83,11 @@ pub(crate) struct RunArgs {
     /// Example: gotrace -B none execsnoop | grep curl
     #[arg(short = 'B', value_name = "MODE", default_value = "line")]
     buffering: Buffering,
+    /// Looks in DIR too for what the script imports
+    ///
+    /// Example: gotrace -I ./lib mine.gt
+    #[arg(short = 'I', value_name = "DIR")]
+    import_dirs: Vec<PathBuf>,
     /// Tells about memory that could not be read and stacks that could not be taken
     ///
     /// Example: gotrace -k -e 'uprobe:./web:main.f { print(str(sarg0)); }' -c ./web
@@ -204,12 +210,18 @@ enum Command {
         /// The object file
         #[arg(short = 'o', value_name = "FILE")]
         output: PathBuf,
+        /// Looks in DIR too for what the script imports
+        #[arg(short = 'I', value_name = "DIR")]
+        import_dirs: Vec<PathBuf>,
         /// The script's $1, $2, …
         args: Vec<String>,
     },
     /// Parses and type-checks scripts; needs no root for programs that it may read
     #[command(after_help = help::CHECK)]
     Check {
+        /// Looks in DIR too for what the scripts import
+        #[arg(short = 'I', value_name = "DIR")]
+        import_dirs: Vec<PathBuf>,
         /// The scripts
         #[arg(required = true)]
         scripts: Vec<String>,
@@ -336,8 +348,10 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
             workshop::check(number, &script, dir.as_deref(), color)
         }
         Some(Command::Workshop { number: Some(number), dir, .. }) => workshop::set_up(number, dir.as_deref()),
-        Some(Command::Build { script, output, args }) => build::build(&script, &output, args, color),
-        Some(Command::Check { scripts }) => check::check(&scripts, color),
+        Some(Command::Build { script, output, import_dirs, args }) => {
+            build::build(&script, &output, &import_dirs, args, color)
+        }
+        Some(Command::Check { import_dirs, scripts }) => check::check(&scripts, &import_dirs, color),
         Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
         Some(Command::Completions { shell }) => completions::completions(shell),
         Some(Command::Man) => man::man(),

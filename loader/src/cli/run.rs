@@ -1,7 +1,7 @@
 //! Running a script or one-liner: from the command line's words to the end of the run.
 
 use super::script::{Messages, Source};
-use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error, params};
+use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error, import, params};
 use crate::attach::{self, Scope};
 use crate::env::Host;
 use crate::output::writer::{self, Output};
@@ -24,6 +24,7 @@ use std::time::Duration;
 /// Runs what the command line asks for.
 pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let (source, words) = source(args)?;
+    let source = import::resolve(source, &args.import_dirs)?;
     let script = source.parse()?;
     if params::wants_help(&script, &words, &args.options) {
         return answer::print(&params::help(&script));

@@ -1,6 +1,7 @@
 //! Reads a script and takes it through the front end: where it comes from, its settings, its problems.
 
 use super::{CliError, Color};
+use lang::Imported;
 use lang::diag::Problems;
 use lang::env::Env;
 use lang::{ast, hir};
@@ -10,13 +11,28 @@ use std::path::Path;
 /// The text of a script.
 pub(super) struct Source {
     pub name: String,
+    /// Behind its own text those of the files that it imports.
     pub text: String,
+    pub imported: Imported,
 }
 
 impl Source {
     /// A program given with `-e`.
     pub fn one_liner(text: &str) -> Source {
-        Source { name: "-e".into(), text: text.into() }
+        Source::new("-e", text)
+    }
+
+    fn new(name: &str, text: impl Into<String>) -> Source {
+        Source { name: name.into(), text: text.into(), imported: Imported::default() }
+    }
+
+    /// Adds the text of an imported file. Gives its index among the files of the script and where its text begins.
+    pub fn append(&mut self, name: String, text: &str) -> (usize, u32) {
+        // A comment without its end ends with its file.
+        self.text.push('\n');
+        let start = self.text.len();
+        self.text.push_str(text);
+        (self.imported.push(start, name), start as u32)
     }
 
     /// A script file, standard input for `-`, or a shipped tool where there is no file of that name.
@@ -26,14 +42,14 @@ impl Source {
             std::io::stdin()
                 .read_to_string(&mut text)
                 .map_err(|source| CliError::File { path: "standard input".into(), source })?;
-            return Ok(Source { name: "stdin".into(), text });
+            return Ok(Source::new("stdin", text));
         }
         if name.is_empty() {
             return Err(CliError::with_help("the name of the script is empty", "write a program behind -e"));
         }
         let tool = scripts::find(name).filter(|_| !Path::new(name).exists());
         if let Some(tool) = tool {
-            return Ok(Source { name: format!("{}.gt", tool.name), text: tool.source.into() });
+            return Ok(Source::new(&format!("{}.gt", tool.name), tool.source));
         }
         match std::fs::read(name) {
             Ok(bytes) => match String::from_utf8(bytes) {
@@ -42,7 +58,7 @@ impl Source {
                     if text.starts_with('\u{feff}') {
                         text.drain(..'\u{feff}'.len_utf8());
                     }
-                    Ok(Source { name: name.into(), text })
+                    Ok(Source::new(name, text))
                 }
                 Err(_) => Err(CliError::with_help(
                     format!("{name} is not a script: it is not text"),
@@ -72,6 +88,7 @@ impl Source {
 
     /// Problems as an error.
     pub fn errors(&self, problems: Problems) -> CliError {
+        let problems = problems.with_files(self.imported.clone());
         CliError::Script { name: self.name.clone(), source_text: self.text.clone(), problems }
     }
 
@@ -84,7 +101,7 @@ impl Source {
 
     /// Parses the script.
     pub fn parse(&self) -> Result<ast::Script, CliError> {
-        let (script, problems) = lang::parse(&self.name, &self.text);
+        let (script, problems) = lang::parse_files(&self.name, &self.text, &self.imported);
         if problems.has_errors() { Err(self.errors(problems)) } else { Ok(script) }
     }
 
@@ -110,7 +127,11 @@ impl Source {
             warnings.drop_warnings();
         }
         if !warnings.is_empty() {
-            let shown = warnings.render(&self.name, &self.text, messages.color.enabled());
+            let shown = warnings.with_files(self.imported.clone()).render(
+                &self.name,
+                &self.text,
+                messages.color.enabled(),
+            );
             // Nothing can be done if that fails.
             let _ = std::io::stderr().write_all(shown.as_bytes());
         }

@@ -411,12 +411,14 @@ impl Run<'_> {
             let shown = counter.kind != CounterKind::LostEvents
                 && (self.options.all_errors || !counter.kind.verbose_only());
             if count > 0 && shown {
+                let Object { source_name, source, imported, .. } = self.object;
+                let part = imported.part(source_name, source, counter.span.start);
                 self.sink.runtime_error(&RuntimeError {
                     kind: counter.kind,
                     count,
-                    file: &self.object.source_name,
-                    source: &self.object.source,
-                    span: counter.span,
+                    file: part.name,
+                    source: part.text,
+                    span: part.span(counter.span),
                 })?;
             }
         }

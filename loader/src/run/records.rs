@@ -6,7 +6,7 @@ use crate::output::report::ScriptMessage;
 use crate::output::strftime;
 use crate::sys::clock;
 use crate::value::{Side, Value};
-use codegen::object::Record;
+use codegen::object::{Object, Record};
 use lang::hir::Action;
 use std::ops::ControlFlow;
 
@@ -40,12 +40,10 @@ impl Run<'_> {
                 _ => self.print_entry(map.0 as usize, record, bytes)?,
             },
             Action::Report(severity, format) => {
-                let message = ScriptMessage {
-                    severity: *severity,
-                    file: &self.object.source_name,
-                    source: &self.object.source,
-                    span: record.span,
-                };
+                let Object { source_name, source, imported, .. } = self.object;
+                let part = imported.part(source_name, source, record.span.start);
+                let (severity, span) = (*severity, part.span(record.span));
+                let message = ScriptMessage { severity, file: part.name, source: part.text, span };
                 self.sink.report(&message, format, &args)?;
             }
             Action::Cat(format) => {
