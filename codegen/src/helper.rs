@@ -74,6 +74,8 @@ helpers! {
     SeqPrintf = 126 "seq_printf",
     /// `CLOCK_BOOTTIME`
     KtimeBootNs = 125 "ktime_get_boot_ns",
+    /// The current `task_struct`, as an address that members can be loaded from (Linux 5.11).
+    CurrentTaskTyped = 158 "get_current_task_btf",
     /// Room for a record.
     RingReserve = 131 "ringbuf_reserve",
     /// Hands a record to the reader.
@@ -133,7 +135,7 @@ impl Helper {
     #[must_use]
     pub fn is_invariant(self) -> bool {
         use Helper::*;
-        matches!(self, CpuId | PidTgid | UidGid | CurrentTask | AttachCookie | NumaNode | CgroupId)
+        matches!(self, CpuId | PidTgid | UidGid | CurrentTask | CurrentTaskTyped | AttachCookie | NumaNode | CgroupId)
     }
 
     /// Whether a call has no effect but its result.

@@ -28,6 +28,8 @@ pub struct Target {
     pub tls_base: Option<u32>,
     /// How the kernel's structures lead from a thread to the file that its process runs; `None` where there is no BTF.
     pub executable: Option<ExecutableOf>,
+    /// What programs must know to do the return instruction that they are attached to; `None` where the kernel does not let them.
+    pub returning: Option<Returning>,
     /// How loops are made that the verifier need not follow to their end.
     pub loops: Loops,
     /// Offsets of the members of other kernel structures that the script needs; those that this kernel does not describe are missing.
@@ -61,6 +63,18 @@ pub struct ExecutableOf {
     pub device: u32,
 }
 
+/// What a uprobe program must know of a kernel that lets it write registers (x86-64), to do the return instruction it is attached to.
+/// Offsets in bytes, from the kernel's BTF.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Returning {
+    /// `task_struct.mm`
+    pub mm: u32,
+    /// `mm_struct.start_code`
+    pub start_code: u32,
+    /// `task_struct.thread.features`, whose lowest bit tells that the thread has a shadow stack; `None` for a kernel without them.
+    pub thread_features: Option<u32>,
+}
+
 /// How the loops of a script are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Loops {
@@ -85,6 +99,7 @@ impl Target {
             strstr: None,
             tls_base: None,
             executable: None,
+            returning: None,
             loops: Loops::MayGoto,
             fields: Fields::new(),
             pid: None,

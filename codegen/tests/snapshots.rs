@@ -6,6 +6,7 @@ mod common;
 use codegen::ir::Func;
 use codegen::object::{Object, Record};
 use codegen::opt::PASSES;
+use codegen::target::Returning;
 use codegen::{Target, disasm};
 use common::{SCRIPTS, program};
 use lang::arch::Arch;
@@ -16,6 +17,7 @@ fn target() -> Target {
         tls_base: Some(5000),
         map_count: Some(4711),
         count_read_errors: false,
+        returning: Some(Returning { mm: 0x900, start_code: 0x150, thread_features: Some(0x1a0) }),
         ..Target::recent(Arch::X86_64, 4)
     }
 }

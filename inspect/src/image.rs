@@ -97,6 +97,7 @@ pub struct Image {
     data: Data,
     arch: Arch,
     position_independent: bool,
+    has_interpreter: bool,
     entry: u64,
     segments: Vec<Segment>,
     tls: Option<TlsSegment>,
@@ -132,8 +133,10 @@ impl Image {
 
         let mut segments = Vec::new();
         let mut tls = None;
+        let mut has_interpreter = false;
         for p in program {
             match p.p_type(Le) {
+                elf::PT_INTERP => has_interpreter = true,
                 elf::PT_LOAD => segments.push(Segment {
                     vaddr: p.p_vaddr(Le),
                     mem_size: p.p_memsz(Le),
@@ -160,6 +163,7 @@ impl Image {
         Ok(Image {
             arch,
             position_independent: header.e_type(Le) == elf::ET_DYN,
+            has_interpreter,
             entry: header.e_entry(Le),
             segments,
             tls,
@@ -240,6 +244,21 @@ impl Image {
             .find(hit)
             .or_else(|| self.segments.iter().find(hit))?;
         segment.vaddr.checked_add(offset - segment.offset)
+    }
+
+    /// The file offset that the kernel's `mm_struct.start_code` stands for in processes that run this file: what is added to it to come
+    /// to an address of the segment of `vaddr` is added to this to come to the file offset. `None` for what is no program, and for
+    /// position-independent programs without an interpreter, which cannot be told from shared objects.
+    ///
+    /// The kernel takes the lowest address of the executable segments (`load_elf_binary` in fs/binfmt_elf.c).
+    pub fn code_start(&self, vaddr: u64) -> Option<u64> {
+        if self.position_independent && !self.has_interpreter {
+            return None;
+        }
+        let code = || self.segments.iter().filter(|s| s.executable);
+        let start = code().map(|s| s.vaddr).min()?;
+        let segment = code().find(|s| vaddr.checked_sub(s.vaddr).is_some_and(|d| d < s.file_size))?;
+        segment.offset.checked_sub(segment.vaddr - start)
     }
 
     /// `len` bytes at `vaddr`, as they stand in the file.

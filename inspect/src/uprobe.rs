@@ -50,6 +50,12 @@ pub fn treatment(arch: Arch, code: &[u8]) -> Treatment {
     }
 }
 
+/// Whether the first instruction of `code` is a plain return: on x86-64 one that takes the return address off the stack and
+/// nothing else. Never on AArch64, where the kernel emulates returns.
+pub fn is_stack_return(arch: Arch, code: &[u8]) -> bool {
+    arch == Arch::X86_64 && instructions(arch, code, 0).next().is_some_and(|insn| insn.flow == Flow::Return)
+}
+
 /// Whether `vaddr` starts an instruction of the function whose `code` starts at `entry`: code is decoded from
 /// the entry, and `None` is the answer when bytes before `vaddr` are no instructions.
 pub fn is_boundary(arch: Arch, code: &[u8], entry: u64, vaddr: u64) -> Option<bool> {
@@ -215,6 +221,17 @@ mod tests {
         assert_eq!(of(0xd420_0000), Treatment::Refused(Refusal::Interrupt)); // brk
         assert_eq!(of(0x0000_0000), Treatment::Refused(Refusal::Invalid)); // udf
         assert_eq!(of(0xc85f_7c20), Treatment::Refused(Refusal::Privileged)); // ldxr
+    }
+
+    #[test]
+    fn returns() {
+        let of = |code: &[u8]| is_stack_return(Arch::X86_64, code);
+        assert!(of(&[0xc3]) && of(&[0xc3, 0xcc]));
+        // With a stack adjustment, far, from an interrupt, none at all.
+        for code in [&[0xc2, 8, 0][..], &[0xcb], &[0xcf], &[0x48, 0xcf], &[0x55], &[]] {
+            assert!(!of(code), "{code:x?}");
+        }
+        assert!(!is_stack_return(Arch::Aarch64, &0xd65f_03c0u32.to_le_bytes()));
     }
 
     #[test]

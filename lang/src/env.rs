@@ -294,7 +294,14 @@ pub struct UprobeClass {
     pub result_offset: Option<u32>,
     /// The arguments of the sites of a USDT probe; `None` for functions.
     pub usdt: Option<Arc<[UsdtArg]>>,
+    /// The probed instructions are plain returns, and the program is to do them itself instead of leaving them to the kernel, which
+    /// would single-step them. `None` for other instructions, and where the kernel does not allow it.
+    pub own_return: Option<CodeStart>,
 }
+
+/// File offset of the byte at `mm_struct.start_code` in processes that run a binary: where a site is in memory follows from it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CodeStart(pub u64);
 
 /// An argument of a USDT probe.
 #[derive(Clone, PartialEq, Eq, Debug)]

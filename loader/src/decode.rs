@@ -324,6 +324,7 @@ mod tests {
             signature: lang::env::SignatureOf::NotAsked,
             result_offset: None,
             usdt: None,
+            own_return: None,
         };
         program.probes = vec![
             probe("BEGIN", Attach::Begin),

@@ -5,7 +5,7 @@ use crate::sys::clock;
 use crate::sys::probe::Feature;
 use codegen::Target;
 use codegen::kernel::{Fields, KernelField};
-use codegen::target::{ExecutableOf, Loops};
+use codegen::target::{ExecutableOf, Loops, Returning};
 use inspect::btf::Btf;
 use lang::arch::Arch;
 use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, Stmt, StmtKind, visit_all};
@@ -32,6 +32,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.task_registers =
         program.go_program.is_some() && walks_go_stacks(program) && Feature::TaskRegisters.check().is_ok();
+    target.returning = does_returns(program).then(|| returning().ok()).flatten();
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
     target.strstr = searches_texts(program).then(strstr).flatten();
@@ -83,6 +84,27 @@ fn executable() -> Option<ExecutableOf> {
         file_system: offset("inode", "i_sb")?,
         device: offset("super_block", "s_dev")?,
     })
+}
+
+/// What programs must know to do a return instruction themselves.
+///
+/// # Errors
+/// Why the kernel does not let them, or why it is not told.
+pub fn returning() -> std::io::Result<Returning> {
+    Feature::UprobeRegisters.check()?;
+    let btf = kernel_types();
+    let offset = |structure, path| {
+        let btf = btf.as_ref()?;
+        btf.member(btf.find_struct(structure)?, path)?.byte_offset()
+    };
+    let (Some(mm), Some(start_code)) = (offset("task_struct", "mm"), offset("mm_struct", "start_code")) else {
+        return Err(std::io::Error::other("the kernel does not describe its structures"));
+    };
+    Ok(Returning { mm, start_code, thread_features: offset("task_struct", "thread.features") })
+}
+
+fn does_returns(program: &Program) -> bool {
+    program.probes.iter().any(|p| matches!(&p.attach, Attach::Uprobe { class, .. } if class.own_return.is_some()))
 }
 
 /// The kernel's function that counts the entries of a map.

@@ -137,6 +137,11 @@ pub const NEEDS: &[Need] = &[
         missing: "no uprobe_multi links (Linux 6.6)",
         present: || kernel_release() >= (6, 6),
     },
+    Need {
+        name: "uprobe_registers",
+        missing: "uprobe programs cannot set registers (Linux 6.19)",
+        present: || kernel_release() >= (6, 19) && cfg!(target_arch = "x86_64"),
+    },
 ];
 
 /// A fault in a case file.

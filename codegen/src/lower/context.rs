@@ -189,17 +189,24 @@ impl Lower<'_, '_> {
 
     /// See [`Builtin::CodeBase`].
     fn code_base(&mut self, e: &Expr) -> Value {
-        let Attach::Uprobe { targets, .. } = &self.probe.attach else { return self.unavailable(e, "uaddr") };
-        let mut offsets = targets.iter().flat_map(|t| &t.sites).map(|s| s.offset);
-        let first = offsets.next().unwrap_or(0);
-        let offset = if offsets.all(|o| o == first) {
-            self.f.operand(first)
-        } else {
-            let cookie = self.f.call(Helper::AttachCookie, &[Arg::Val(Func::CTX)]);
-            Operand::Val(self.f.alu(AluOp::Rsh, cookie, Operand::Imm(32)))
-        };
+        if !matches!(self.probe.attach, Attach::Uprobe { .. }) {
+            return self.unavailable(e, "uaddr");
+        }
+        let offset = self.site_offset();
         let ip = self.register(if self.unit.target.arch == Arch::X86_64 { "ip" } else { "pc" });
         self.f.alu(AluOp::Sub, ip, offset).into()
+    }
+
+    /// File offset of the site; constant where the program has only one. 0 for what is no uprobe.
+    pub(super) fn site_offset(&mut self) -> Operand {
+        let Attach::Uprobe { targets, .. } = &self.probe.attach else { return Operand::Imm(0) };
+        let mut offsets = targets.iter().flat_map(|t| &t.sites).map(|s| s.offset);
+        let first = offsets.next().unwrap_or(0);
+        if offsets.all(|o| o == first) {
+            return self.f.operand(first);
+        }
+        let cookie = self.f.call(Helper::AttachCookie, &[Arg::Val(Func::CTX)]);
+        Operand::Val(self.f.alu(AluOp::Rsh, cookie, Operand::Imm(32)))
     }
 
     pub(super) fn uprobe_class(&self) -> Option<&UprobeClass> {

@@ -6,7 +6,8 @@
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
 //! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `subprogram` (functions of the script), `record` (messages to user
-//! space), `fun` (functions of values), `task` (threads), `walk` (iterators).
+//! space), `fun` (functions of values), `task` (threads), `walk` (iterators), `returning` (programs that do
+//! the return they are attached to).
 
 mod agg;
 mod callback;
@@ -23,6 +24,7 @@ mod map;
 mod memory;
 mod reads;
 mod record;
+mod returning;
 mod snapshot;
 mod stack;
 mod stmt;
@@ -346,6 +348,7 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
 impl<'a> Lower<'_, 'a> {
     fn program(&mut self) {
         self.f.push(Op::Line(self.probe.span));
+        let returning = self.begin_return();
         self.guards();
         let probe = self.probe;
         self.homes(&[]);
@@ -372,6 +375,9 @@ impl<'a> Lower<'_, 'a> {
         self.f.push(Op::Label(self.quit));
         if !rejected_holds_scratch {
             self.f.push(Op::Label(rejected));
+        }
+        if let Some(returning) = returning {
+            self.end_return(&returning);
         }
         // A tracepoint program that returns 0 hides the event from other users of the tracepoint.
         let result = i32::from(matches!(probe.attach, Attach::Tracepoint(_)));

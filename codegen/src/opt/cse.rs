@@ -22,7 +22,7 @@ enum Key {
     Neg(Val),
     Extend(Val, u8, bool),
     Swap(Val, u8),
-    /// A load from the context, which never changes while the program runs.
+    /// A load from the context, which changes only by stores of the program itself.
     Context(Width, i32),
 }
 
@@ -42,6 +42,12 @@ impl Available {
         for pending in self.pending.values_mut() {
             *pending = (*pending).min(len);
         }
+    }
+
+    /// The context has been written to: what was loaded from it may not be what is there now, here and wherever control goes from
+    /// here, which is always forward.
+    fn forget_context(&mut self) {
+        self.by_key.retain(|key, _| !matches!(key, Key::Context(..)));
     }
 
     fn jump_to(&mut self, label: Label) {
@@ -114,6 +120,7 @@ pub fn run(f: &mut Func) {
                 available.shrink(len);
                 reachable = true;
             }
+            Op::Store { to, .. } if to.base == Base::Val(Func::CTX) => available.forget_context(),
             Op::Branch { to, .. } | Op::MayGoto(to) => available.jump_to(*to),
             Op::Jump(to) => {
                 available.jump_to(*to);

@@ -3,7 +3,7 @@
 
 use lang::arch::Arch;
 use lang::env::{
-    Abi, Env, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, SymbolAddress, Tracepoint,
+    Abi, CodeStart, Env, EnvError, Goroutine, Match, NamedSite, SignatureOf, Stop, SymbolAddress, Tracepoint,
     UprobeClass, UprobeMatch,
 };
 use lang::hir::Program;
@@ -52,7 +52,7 @@ impl Env for Table {
             return Ok(vec![Match::Tracepoint(tracepoint())]);
         };
         let (abi, goroutine, entry, names): (_, _, _, &[&str]) = match binary.as_str() {
-            "./go" => {
+            "./go" | "./returning" => {
                 (Abi::GoRegisters, Some(GOROUTINE), Stop::EntryAtStackCheck, &["main.f", "main.g", "main.h"])
             }
             "./go115" => (
@@ -93,6 +93,7 @@ impl Env for Table {
                 signature: SignatureOf::NotAsked,
                 result_offset: (abi == Abi::GoStack).then_some(24),
                 usdt: None,
+                own_return: (binary == "./returning").then_some(CodeStart(0x800)),
             },
             sites: sites.map(site).collect(),
             warnings: Vec::new(),
@@ -138,6 +139,8 @@ uretprobe:./go:main.f /@start[callid]/ { @us = hist((nsecs - @start[callid]) / 1
     ("go_stack_check", "uprobe:./go:main.f { @[goid] = sum(sarg0); }"),
     ("go_on_the_stack", "uprobe:./go115:main.f { @a = sarg1; @g = goid; } uretprobe:./go115:main.f { @r = retval; }"),
     ("many_functions", "uprobe:./go:main.* { @[func] = count(); } uretprobe:./go:main.* { @r[func, probe] = max(retval); }"),
+    // Programs at return instructions that do them.
+    ("own_return", "uretprobe:./returning:main.* /retval > 4/ { if (retval < 9) { return; } @[ustack] = count(); }"),
     // Common subexpressions: one call of get_current_pid_tgid before a branch serves both sides.
     ("common_calls", "uprobe:libc:malloc { if (pid > 1) { @[tid] = arg0 + arg1; } else { @[tid] = arg0 - (arg0 + arg1); } @n[pid, tid] = 1; }"),
     // Nothing of this but the store is left.

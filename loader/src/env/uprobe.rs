@@ -8,19 +8,21 @@ mod line;
 mod name;
 
 use super::go::{Structures, Types};
+use crate::target;
 use inspect::demangle;
 use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
 use inspect::go::prologue::NoSite;
 use inspect::go::{GoBinary, GoFunc, abi};
-use inspect::uprobe::{Treatment, is_boundary, treatment};
+use inspect::uprobe::{Treatment, is_boundary, is_stack_return, treatment};
 use lang::env::{
-    Abi, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, SignatureOf, Stop, UprobeClass,
+    Abi, CodeStart, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, SignatureOf, Stop, UprobeClass,
     UprobeMatch,
 };
 use lang::probe::{UprobeSpec, Wants};
 use lang::types::Type;
 use name::Names;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 /// Names spelled out in a warning about many functions.
@@ -62,6 +64,8 @@ struct Sites<'a> {
     goroutine: Option<Goroutine>,
     wants: Wants,
     structures: &'a Structures,
+    /// Whether the kernel lets programs do returns, once that was asked.
+    returns: OnceCell<bool>,
     groups: Vec<(UprobeClass, Vec<NamedSite>)>,
     left_out: Vec<LeftOut>,
 }
@@ -75,18 +79,40 @@ impl<'a> Sites<'a> {
         structures: &'a Structures,
     ) -> Sites<'a> {
         let goroutine = go.map(goroutine);
-        Sites { name, file, go, goroutine, wants, structures, groups: Vec::new(), left_out: Vec::new() }
+        Sites {
+            name,
+            file,
+            go,
+            goroutine,
+            wants,
+            structures,
+            returns: OnceCell::new(),
+            groups: Vec::new(),
+            left_out: Vec::new(),
+        }
     }
 
     fn add(&mut self, class: UprobeClass, function: &str, vaddr: u64) {
         let Some(offset) = self.file.file_offset(vaddr) else {
             return self.leave_out("it has no code in the file", function);
         };
+        let class = UprobeClass { own_return: self.own_return(class.stop, vaddr), ..class };
         let site = NamedSite { function: function.to_owned(), offset, semaphore: 0 };
         match self.groups.iter_mut().find(|(c, _)| *c == class) {
             Some((_, sites)) => sites.push(site),
             None => self.groups.push((class, vec![site])),
         }
+    }
+
+    /// Whether a program at this place is to do a return itself. At the entry and inside of functions too: another program may be
+    /// at the same place.
+    fn own_return(&self, stop: Stop, vaddr: u64) -> Option<CodeStart> {
+        let code = self.file.read(vaddr, 1)?;
+        let may = || *self.returns.get_or_init(|| target::returning().is_ok());
+        if stop == Stop::KernelReturn || !is_stack_return(self.file.arch(), code) || !may() {
+            return None;
+        }
+        self.file.image().code_start(vaddr).map(CodeStart)
     }
 
     fn leave_out(&mut self, reason: &str, function: &str) {
@@ -227,6 +253,7 @@ impl<'a> Sites<'a> {
             signature: self.signature(function, stop),
             result_offset: None,
             usdt: None,
+            own_return: None,
         }
     }
 
@@ -272,6 +299,7 @@ impl<'a> Sites<'a> {
             signature: SignatureOf::NotAsked,
             result_offset: None,
             usdt: None,
+            own_return: None,
         }
     }
 

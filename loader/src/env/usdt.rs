@@ -89,6 +89,7 @@ fn class(file: &Binary, probe: &Probe<'_>) -> Result<UprobeClass, EnvError> {
         signature: SignatureOf::NotAsked,
         result_offset: None,
         usdt: Some(probe.arguments.iter().map(|a| argument(file, probe.vaddr, a)).collect()),
+        own_return: None,
     })
 }
 

@@ -16,6 +16,14 @@ const LOOP: [u8; 32] = [
     0, 0, 0,
 ];
 
+/// `r0 = 0; ctx->ip = r0; exit`: `ip` is at 128 in the `pt_regs` of x86-64.
+#[cfg(target_arch = "x86_64")]
+const SET_IP: [u8; 24] =
+    [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x01, 0x80, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+/// `r0 = 0; ctx->pc = r0; exit`: `pc` is at 256 in the `user_pt_regs` of AArch64.
+#[cfg(not(target_arch = "x86_64"))]
+const SET_IP: [u8; 24] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x01, 0, 1, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+
 /// Something that a kernel may or may not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Feature {
@@ -47,6 +55,8 @@ pub enum Feature {
     Fentry,
     /// Links of many kprobes.
     KprobeMulti,
+    /// Uprobe programs that set the registers of the thread; an instruction that they jump away from is left out.
+    UprobeRegisters,
 }
 
 /// A row of the table of features.
@@ -77,6 +87,7 @@ const TABLE: [Info; 14] = [
     Info { feature: Feature::PerCpuLookup, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19" },
     Info { feature: Feature::UprobeMulti, name: "uprobe_multi", what: "uprobe_multi links", since: "6.6" },
     Info { feature: Feature::MayGoto, name: "may_goto", what: "loops whose rounds the kernel counts (may_goto)", since: "6.9" },
+    Info { feature: Feature::UprobeRegisters, name: "uprobe_registers", what: "uprobe programs that set registers", since: "6.19" },
 ];
 
 /// Environment variable that takes features away, so that what is done without them can be tried on any kernel: names of
@@ -160,6 +171,9 @@ impl Feature {
             Feature::PerCpuLookup => helper(ProgType::Kprobe, BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM),
             Feature::UprobeMulti => uprobe_multi(),
             Feature::MayGoto => load(ProgType::Kprobe, AttachType::Unspecified, &LOOP).map(|_| ()),
+            Feature::UprobeRegisters => {
+                load(ProgType::Kprobe, AttachType::Unspecified, &SET_IP).map(|_| ())
+            }
             Feature::Kprobe => std::fs::metadata("/sys/bus/event_source/devices/kprobe/type").map(|_| ()),
             Feature::Fentry => fentry(),
             Feature::KprobeMulti => {

@@ -227,6 +227,11 @@ func pair(n int) (int, string) {
 	return n * 2, fmt.Sprint("pair ", n)
 }
 
+// empty is nothing but a return instruction: it is entered and left at one place.
+//
+//go:noinline
+func empty() {}
+
 func main() {
 	for _, f := range []struct {
 		returns int
@@ -247,6 +252,9 @@ func main() {
 		}()
 	}
 	napping.Wait()
+	for i := 0; i < 7; i++ {
+		empty()
+	}
 	n, s := pair(21)
 	fmt.Println(n, s)
 }

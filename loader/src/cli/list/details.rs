@@ -2,12 +2,13 @@
 //! and which functions a pattern matches that exist only inlined. Parts of arguments that belong together stand in braces: `{8 8} 4`.
 
 use crate::env::usdt;
+use crate::sys::probe::Feature;
 use inspect::elf::Binary;
 use inspect::glob::Glob;
 use inspect::go::signature::TypeSource;
 use inspect::go::{GoBinary, GoFunc};
 use inspect::uprobe::{Treatment, treatment};
-use lang::env::{NamedSite, Stop, UprobeMatch};
+use lang::env::{NamedSite, Stop, UprobeClass, UprobeMatch};
 
 /// Callers that are named of a function that is inlined into many.
 const CALLERS: usize = 4;
@@ -25,7 +26,7 @@ pub(super) fn of(kind: &str, file: &Binary, found: &UprobeMatch) -> Vec<String> 
         let vaddr = file.vaddr_of_offset(site.offset);
         let function = vaddr.and_then(|vaddr| go?.function_at(vaddr));
         let entry = function.map(|f| f.entry());
-        let line = place(file, site, found.class.stop, function.as_ref());
+        let line = place(file, site, &found.class, function.as_ref());
         // Sites of a function stand together.
         match shown.last_mut().filter(|(name, of, _)| *name == site.function && *of == entry && of.is_some())
         {
@@ -95,8 +96,8 @@ fn types(go: &GoBinary, function: &GoFunc<'_>) -> Vec<String> {
 }
 
 /// A place and why it was chosen.
-fn place(file: &Binary, site: &NamedSite, stop: Stop, function: Option<&GoFunc<'_>>) -> String {
-    let what = match (stop, function.map(GoFunc::entry_site)) {
+fn place(file: &Binary, site: &NamedSite, class: &UprobeClass, function: Option<&GoFunc<'_>>) -> String {
+    let what = match (class.stop, function.map(GoFunc::entry_site)) {
         (Stop::Entry | Stop::EntryAtStackCheck, Some(Ok(entry))) => entry.reason,
         (Stop::Entry, _) => "entry, once per call",
         (Stop::EntryAtStackCheck, _) => "branch of the stack check, not counted when it is taken",
@@ -108,6 +109,17 @@ fn place(file: &Binary, site: &NamedSite, stop: Stop, function: Option<&GoFunc<'
     let how = match code.map(|code| treatment(file.arch(), code)) {
         Some(Treatment::Emulated) if what.starts_with("emulated") => "",
         Some(Treatment::Emulated) => ", emulated by the kernel",
+        Some(Treatment::SingleStepped) if class.own_return.is_some() => {
+            ", done by the program instead of the kernel, which lets it set registers"
+        }
+        // Where a return is not the program's, the kernel says why.
+        Some(Treatment::SingleStepped) if class.stop == Stop::ReturnInsn => {
+            if Feature::UprobeRegisters.check().is_ok() {
+                ", single-stepped by the kernel: where the program is in memory is not told"
+            } else {
+                ", single-stepped by the kernel, which lets no program set registers"
+            }
+        }
         Some(Treatment::SingleStepped) => ", single-stepped by the kernel",
         Some(Treatment::Refused(_)) | None => "",
     };
