@@ -1,6 +1,6 @@
 //! Instruction selection: allocated IR to instructions.
 
-use crate::helper::Callee;
+use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, AtomicOp, Cond, Insn, R0, R1, R2, R3, R4, R10, Reg, Width};
 use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Val};
 use crate::object::{FuncRef, MapRef};
@@ -37,6 +37,10 @@ struct Emit<'a> {
     oldest: VecDeque<(usize, Label)>,
 }
 
+/// The largest stack for which the kernel never sees a need for one of its own: it rounds to multiples of 16 and has a limit of 64
+/// (`BPF_PRIV_STACK_MIN_SIZE`). The rounds that `may_goto` counts are added afterwards.
+const SMALL_STACK: u32 = 48;
+
 /// Emits a program. The stack use of the allocation must be within the kernel's limit.
 #[must_use]
 pub fn emit(f: &Func, allocation: &Allocation) -> Code {
@@ -50,6 +54,10 @@ pub fn emit(f: &Func, allocation: &Allocation) -> Code {
     // The kernel wants to know the line of every program's first instruction, which may be the move below.
     if let Some(Op::Line(span)) = f.ops.iter().find(|op| matches!(op, Op::Line(_))) {
         e.code.lines.push((0, *span));
+    }
+    let others = !f.subs.is_empty() || !f.functions.is_empty();
+    if f.preemptible && (allocation.stack > SMALL_STACK || others) {
+        e.stay_on_stack_of_thread();
     }
     if let Some(slot) = f.entry {
         let at = allocation.slots[slot.0 as usize];
@@ -75,6 +83,16 @@ pub fn emit(f: &Func, allocation: &Allocation) -> Code {
 }
 
 impl Emit<'_> {
+    /// Keeps the kernel from giving the program a stack for each CPU (`bpf_enable_priv_stack` in kernel/bpf/verifier.c, Linux 6.13). It
+    /// takes programs of the type for ones that never interrupt themselves, which does not hold for uprobes: a thread that is preempted
+    /// in the program would find on its stack what the next thread has put there. Programs with a tail call are excepted; this one has
+    /// one behind a condition that never holds, so that the verifier removes it.
+    fn stay_on_stack_of_thread(&mut self) {
+        self.push(Insn::mov_imm(R0, 0));
+        self.push(Insn::jump_if_imm(Cond::Eq, R0, 0, 1));
+        self.push(Insn::call(Helper::TailCall as i32));
+    }
+
     fn push(&mut self, insn: Insn) {
         self.code.insns.push(insn);
     }

@@ -36,6 +36,8 @@ helpers! {
     TracePrint = 6 "trace_printk",
     /// A pseudo-random number.
     Random = 7 "get_prandom_u32",
+    /// Goes on in another program.
+    TailCall = 12 "tail_call",
     /// Number of the CPU.
     CpuId = 8 "get_smp_processor_id",
     /// Process id in the high, thread id in the low 32 bits.
@@ -74,8 +76,6 @@ helpers! {
     SeqPrintf = 126 "seq_printf",
     /// `CLOCK_BOOTTIME`
     KtimeBootNs = 125 "ktime_get_boot_ns",
-    /// The current `task_struct`, as an address that members can be loaded from (Linux 5.11).
-    CurrentTaskTyped = 158 "get_current_task_btf",
     /// Room for a record.
     RingReserve = 131 "ringbuf_reserve",
     /// Hands a record to the reader.
@@ -135,7 +135,10 @@ impl Helper {
     #[must_use]
     pub fn is_invariant(self) -> bool {
         use Helper::*;
-        matches!(self, CpuId | PidTgid | UidGid | CurrentTask | CurrentTaskTyped | AttachCookie | NumaNode | CgroupId)
+        matches!(
+            self,
+            CpuId | PidTgid | UidGid | CurrentTask | CurrentTaskBtf | AttachCookie | NumaNode | CgroupId
+        )
     }
 
     /// Whether a call has no effect but its result.

@@ -97,14 +97,18 @@ pub fn returning() -> std::io::Result<Returning> {
         let btf = btf.as_ref()?;
         btf.member(btf.find_struct(structure)?, path)?.byte_offset()
     };
-    let (Some(mm), Some(start_code)) = (offset("task_struct", "mm"), offset("mm_struct", "start_code")) else {
+    let (Some(mm), Some(start_code)) = (offset("task_struct", "mm"), offset("mm_struct", "start_code"))
+    else {
         return Err(std::io::Error::other("the kernel does not describe its structures"));
     };
     Ok(Returning { mm, start_code, thread_features: offset("task_struct", "thread.features") })
 }
 
 fn does_returns(program: &Program) -> bool {
-    program.probes.iter().any(|p| matches!(&p.attach, Attach::Uprobe { class, .. } if class.own_return.is_some()))
+    program
+        .probes
+        .iter()
+        .any(|p| matches!(&p.attach, Attach::Uprobe { class, .. } if class.own_return.is_some()))
 }
 
 /// The kernel's function that counts the entries of a map.

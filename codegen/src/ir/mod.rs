@@ -325,6 +325,8 @@ pub struct Func {
     pub name: String,
     /// Of a program, the functions of the script that it and they call ([`Callee::Function`]), each behind those that it calls.
     pub functions: Vec<Func>,
+    /// The program may be interrupted by itself, in another thread on the same CPU: uprobe programs run preemptible.
+    pub preemptible: bool,
 }
 
 impl Default for Func {
@@ -340,6 +342,7 @@ impl Default for Func {
             params: vec![Func::CTX],
             name: String::new(),
             functions: Vec::new(),
+            preemptible: false,
         }
     }
 }

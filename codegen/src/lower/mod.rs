@@ -347,6 +347,7 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
 
 impl<'a> Lower<'_, 'a> {
     fn program(&mut self) {
+        self.f.preemptible = matches!(self.probe.attach, Attach::Uprobe { .. });
         self.f.push(Op::Line(self.probe.span));
         let returning = self.begin_return();
         self.guards();

@@ -98,7 +98,7 @@ impl Lower<'_, '_> {
         let ip = self.register("ip");
         self.f.branch(Cond::Eq, back, Operand::Val(ip), out);
         if let Some(features) = self.unit.target.returning.and_then(|kernel| kernel.thread_features) {
-            let task = self.f.call(Helper::CurrentTaskTyped, &[]);
+            let task = self.f.call(Helper::CurrentTaskBtf, &[]);
             let features = self.f.load(Width::D, Place::from(task).at(features));
             self.f.branch(Cond::Set, features, Operand::Imm(SHADOW_STACK), out);
         }

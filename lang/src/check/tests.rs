@@ -286,7 +286,15 @@ impl Env for TestEnv {
                 Ok(vec![Match::Uprobe(UprobeMatch {
                     binary: binary.clone(),
                     path: format!("/srv/{}", binary.trim_start_matches("./")),
-                    class: UprobeClass { abi, stop, goroutine, signature, result_offset: None, usdt: None, own_return: None },
+                    class: UprobeClass {
+                        abi,
+                        stop,
+                        goroutine,
+                        signature,
+                        result_offset: None,
+                        usdt: None,
+                        own_return: None,
+                    },
                     sites,
                     warnings: Vec::new(),
                 })])

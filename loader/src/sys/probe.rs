@@ -72,7 +72,7 @@ struct Info {
 
 /// The features, oldest first.
 #[rustfmt::skip]
-const TABLE: [Info; 14] = [
+const TABLE: [Info; 15] = [
     Info { feature: Feature::Bpf, name: "bpf", what: "bpf(2) allowed", since: "4.4" },
     Info { feature: Feature::Kprobe, name: "kprobe", what: "kprobes (CONFIG_KPROBES)", since: "4.17" },
     Info { feature: Feature::Btf, name: "btf", what: "type information of the kernel (BTF)", since: "5.2" },
@@ -171,9 +171,7 @@ impl Feature {
             Feature::PerCpuLookup => helper(ProgType::Kprobe, BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM),
             Feature::UprobeMulti => uprobe_multi(),
             Feature::MayGoto => load(ProgType::Kprobe, AttachType::Unspecified, &LOOP).map(|_| ()),
-            Feature::UprobeRegisters => {
-                load(ProgType::Kprobe, AttachType::Unspecified, &SET_IP).map(|_| ())
-            }
+            Feature::UprobeRegisters => load(ProgType::Kprobe, AttachType::Unspecified, &SET_IP).map(|_| ()),
             Feature::Kprobe => std::fs::metadata("/sys/bus/event_source/devices/kprobe/type").map(|_| ()),
             Feature::Fentry => fentry(),
             Feature::KprobeMulti => {
