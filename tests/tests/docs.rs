@@ -187,7 +187,8 @@ impl Folder {
             if name.ends_with(".h") {
                 continue;
             }
-            let program = Program::named(name.trim_end_matches(".c")).map_err(|e| e.to_string())?;
+            let program =
+                Program::named(name.split('.').next().unwrap_or(&name)).map_err(|e| e.to_string())?;
             let built = program.build(newest, Mode::Plain).map_err(|e| e.to_string())?;
             symlink(built, self.path.join(program.name())).map_err(text)?;
         }

@@ -26,11 +26,14 @@ pub(super) fn list() -> Result<u8, CliError> {
 /// Sets up a lab in a folder and shows its text.
 pub(super) fn set_up(number: usize, folder: Option<&Path>) -> Result<u8, CliError> {
     let lab = find(number)?;
-    let place = folder.map_or_else(|| folder::usual(lab), Path::to_path_buf);
+    let place = folder.map_or_else(|| folder::for_set_up(lab), Path::to_path_buf);
     let built = folder::fill(lab, &place)?;
     let code = answer::print(&page::plain(lab.text))?;
     built.map(|()| {
-        eprintln!("Lab {} is in {}: `cd {}`", lab.number, place.display(), place.display());
+        match place.to_str() {
+            Some(".") => eprintln!("Lab {} is in this folder", lab.number),
+            _ => eprintln!("Lab {} is in {}: `cd {}`", lab.number, place.display(), place.display()),
+        }
         code
     })
 }

@@ -16,8 +16,16 @@ use workshop::{Lab, Language};
 const SOURCE: &str = "program";
 
 /// The folder of a lab unless another one is named.
-pub(super) fn usual(lab: &Lab) -> PathBuf {
+fn usual(lab: &Lab) -> PathBuf {
     PathBuf::from(format!("lab{:02}", lab.number))
+}
+
+/// Where a lab is set up unless another folder is named: in the current folder if the same lab is there already, as for a learner who
+/// has changed the program and wants it built.
+pub(super) fn for_set_up(lab: &Lab) -> PathBuf {
+    let title = lab.text.lines().next().unwrap_or_default();
+    let here = fs::read_to_string("README.md").is_ok_and(|text| text.lines().next() == Some(title));
+    if here && Path::new(SOURCE).is_dir() { PathBuf::from(".") } else { usual(lab) }
 }
 
 /// The folder of a lab that has been set up: the named one, the current one, or the usual one in the current one or beside it.
