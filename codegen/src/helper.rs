@@ -90,6 +90,14 @@ helpers! {
     AttachCookie = 174 "get_attach_cookie",
     /// Value of another CPU (Linux 5.19).
     MapLookupPercpu = 195 "map_lookup_percpu_elem",
+    /// Makes the probed function return at once, with this value.
+    OverrideReturn = 58 "override_return",
+    /// Writes into user memory.
+    WriteUser = 36 "probe_write_user",
+    /// The number of a socket (of a `struct sock` since Linux 5.12).
+    SocketCookie = 46 "get_socket_cookie",
+    /// The whole name of a file (Linux 5.10).
+    KernelPath = 147 "d_path",
     /// Calls a function for each entry of a map (Linux 5.13).
     ForEachMapElem = 164 "for_each_map_elem",
     /// `CLOCK_TAI` (Linux 6.1).

@@ -235,6 +235,8 @@ pub struct UserMap {
     /// What a value holds: a plain value in its type's layout (size rounded up to 8), or an aggregation as
     /// [`crate::layout`] says. A plain scalar is followed by a `u64` that is 1 once it has been set.
     pub value: MapValue,
+    /// The script declares how many entries there is room for.
+    pub declared: bool,
 }
 
 /// Layout of a kind of ring-buffer record: `u64` index of the layout, then the fields.
@@ -279,6 +281,8 @@ pub enum CounterKind {
     ReadFailed,
     /// A map was full.
     MapFull,
+    /// A map whose number of entries the script declares was full.
+    DeclaredMapFull,
     /// No stack could be taken.
     StackFailed,
     /// All scratch memory was in use; the event was dropped.

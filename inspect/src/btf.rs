@@ -388,19 +388,41 @@ impl Btf {
         self.find(name, &[kind::FUNC])
     }
 
+    /// The enumeration called `name`.
+    pub fn find_enum(&self, name: &str) -> Option<TypeId> {
+        self.find(name, &[kind::ENUM, kind::ENUM64])
+    }
+
     /// The value of an enumerator called `name`, in any enumeration.
     pub fn enumerator(&self, name: &str) -> Option<i64> {
-        self.walk().filter(|(_, raw)| matches!(raw.kind, kind::ENUM | kind::ENUM64)).find_map(|(_, raw)| {
+        Some(self.find_enumerator(name)?.1)
+    }
+
+    /// The enumeration that has an enumerator called `name`, and its value.
+    pub fn find_enumerator(&self, name: &str) -> Option<(TypeId, i64)> {
+        self.walk().filter(|(_, raw)| matches!(raw.kind, kind::ENUM | kind::ENUM64)).find_map(|(id, raw)| {
             let step = if raw.kind == kind::ENUM { 8 } else { 12 };
             let items = (0..raw.items).map(|i| raw.rest + i * step);
             let item =
                 items.into_iter().find(|at| self.word(*at).is_some_and(|n| self.string_is(n, name)))?;
             let low = self.word(item + 4)?;
-            Some(match (raw.kind, raw.flag) {
+            let value = match (raw.kind, raw.flag) {
                 (kind::ENUM, true) => i64::from(low.cast_signed()),
                 (kind::ENUM, false) => i64::from(low),
                 _ => (u64::from(self.word(item + 8)?) << 32 | u64::from(low)).cast_signed(),
-            })
+            };
+            Some((id, value))
+        })
+    }
+
+    /// Where a variable stands in the section of those that each CPU has its own of, in bytes from its start.
+    pub fn percpu_variable(&self, name: &str) -> Option<u32> {
+        const SECTION: &str = ".data..percpu";
+        let (_, section) =
+            self.walk().find(|(_, raw)| raw.kind == kind::DATASEC && self.string_is(raw.name, SECTION))?;
+        (0..section.items).map(|i| section.rest + 12 * i).find_map(|at| {
+            let variable = self.raw(TypeId(self.word(at)?))?;
+            if self.string_is(variable.name, name) { self.word(at + 4) } else { None }
         })
     }
 

@@ -226,6 +226,7 @@ impl Dump<'_> {
             Action::Zero(id) => format!("zero {}", map(id)),
             Action::Exit => "exit".into(),
             Action::Time(format) => format!("time {format:?}"),
+            Action::Packet(file) => format!("packet to {file:?}"),
             Action::Join(separator) => format!("join {separator:?}"),
         }
     }

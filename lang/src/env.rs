@@ -3,7 +3,7 @@
 
 use crate::goerror::ErrorType;
 use crate::probe::AttachPoint;
-use crate::types::{Struct, Type};
+use crate::types::{Enum, Struct, Type};
 use std::sync::Arc;
 
 /// Answers questions about the host and the traced binaries.
@@ -65,6 +65,14 @@ pub trait Env {
         Err(EnvError { message: format!("no symbol `{name}` in the kernel"), ..EnvError::default() })
     }
 
+    /// Where a variable of the kernel is that each CPU has its own of (`percpu_kaddr("runqueues")`).
+    ///
+    /// # Errors
+    /// No such variable, or the kernel does not tell.
+    fn percpu_variable(&self, name: &str) -> Result<PerCpu, EnvError> {
+        Err(EnvError { message: format!("no CPU has a variable `{name}`"), ..EnvError::default() })
+    }
+
     /// Id of the control group of a directory in the unified hierarchy (`cgroupid("/sys/fs/cgroup/x")`).
     ///
     /// # Errors
@@ -76,6 +84,24 @@ pub trait Env {
     /// A structure or union of the running kernel with its members, by its tag. Structures in it that have a name come without
     /// their members.
     fn kernel_struct(&self, name: &str) -> Option<Struct> {
+        let _ = name;
+        None
+    }
+
+    /// The enumeration of the running kernel that has an enumerator of this name, and its value.
+    fn kernel_enumerator(&self, name: &str) -> Option<(Enum, i64)> {
+        let _ = name;
+        None
+    }
+
+    /// An enumeration of the running kernel by its tag.
+    fn kernel_enum(&self, name: &str) -> Option<Enum> {
+        let _ = name;
+        None
+    }
+
+    /// What the running kernel calls `name` (a `typedef`): `pid_t`, `gfp_t`.
+    fn kernel_typedef(&self, name: &str) -> Option<Type> {
         let _ = name;
         None
     }
@@ -103,6 +129,20 @@ pub trait Env {
         let _ = name;
         None
     }
+}
+
+/// Where a CPU's own variable of the kernel is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PerCpu {
+    /// At the symbol's address plus the CPU's number in the array `__per_cpu_offset`.
+    Offset {
+        /// Address of the symbol.
+        symbol: u64,
+        /// Address of the array.
+        offsets: u64,
+    },
+    /// So many bytes, perhaps negative, behind the CPU's `runqueues`.
+    FromRunQueue(i64),
 }
 
 /// How a program is named to [`Env::go_program`].

@@ -418,6 +418,8 @@ pub enum Action {
     Exit,
     /// `time(format)`: prints the time of day when the record is read.
     Time(Arc<str>),
+    /// `skboutput`: writes a packet to a file; arguments are the time (`nsecs`), the length of the packet, and its bytes.
+    Packet(Arc<str>),
     /// `join(argv, separator)`: prints the strings; arguments are up to 16 strings.
     Join(Arc<str>),
 }
@@ -633,6 +635,18 @@ pub enum Fun {
         /// To the thread alone.
         thread: bool,
     },
+    /// `override(n)`: makes the probed function of the kernel return that at once; gives 0 (`int64`).
+    Override,
+    /// `write_user`: writes into the memory of the traced process, at an address (`uint64`), so many bytes of a value, or of what a pointer
+    /// points to. Gives whether it could (`bool`).
+    WriteUser {
+        /// How many.
+        bytes: u32,
+    },
+    /// `socket_cookie`: the number of a socket (`uint64`). The operand is an argument of the program or reached from one by additions and loads.
+    SocketCookie,
+    /// `path`: the name of a `struct path`, an operand as that of [`Fun::SocketCookie`]; a text.
+    KernelPath,
     /// `debugf`: writes a line to the kernel's trace pipe by a format of the kernel (vsprintf.c), without its NUL. Up to three numbers and
     /// texts. Gives the number of bytes or a negative error number (`int64`).
     TracePrint(Arc<[u8]>),
@@ -646,7 +660,7 @@ impl Fun {
     /// Whether it does something besides giving its value.
     #[must_use]
     pub fn acts(&self) -> bool {
-        matches!(self, Fun::Signal { .. } | Fun::TracePrint(_))
+        matches!(self, Fun::Signal { .. } | Fun::TracePrint(_) | Fun::Override | Fun::WriteUser { .. })
     }
 }
 

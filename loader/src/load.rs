@@ -73,6 +73,11 @@ impl LoadError {
     /// What the user is told, with the place in the script if there is one. `whole_log` shows all that the verifier said.
     pub fn problem(&self, whole_log: bool) -> Problem {
         match self {
+            LoadError::Rejected { span, log, .. } if refused_helper(log).is_some() && !whole_log => {
+                let (what, why) = refused_helper(log).unwrap_or_default();
+                let problem = Problem::error(*span, format!("this kernel does not let programs of this kind {what}"));
+                problem.note(why).help("`-v` shows the whole log of the verifier")
+            }
             LoadError::Rejected { span, tail, log, .. } => {
                 let shown = if whole_log { log.trim_end().to_owned() } else { tail.join("\n") };
                 let problem = Problem::error(*span, self.to_string()).at("the verifier was here").note(shown);
@@ -95,15 +100,43 @@ impl LoadError {
             }
             LoadError::Map { source, .. } if source.raw_os_error() == Some(libc::ENOMEM) => {
                 Problem::general(self.to_string())
-                    .help("it is too large for the memory: lower max_map_keys or perf_rb_pages")
+                    .help("it is too large for the memory: declare fewer entries, or lower max_map_keys or perf_rb_pages")
             }
             LoadError::Map { source, .. } if source.raw_os_error() == Some(libc::E2BIG) => {
                 Problem::general(self.to_string())
-                    .help("it has too many entries: lower max_map_keys or perf_rb_pages")
+                    .help("it has too many entries: declare fewer, or lower max_map_keys or perf_rb_pages")
             }
             LoadError::Object(_) | LoadError::Map { .. } => Problem::general(self.to_string()),
         }
     }
+}
+
+/// What a program may not do that the verifier rejected for calling a helper, and why that can be.
+fn refused_helper(log: &str) -> Option<(&'static str, &'static str)> {
+    /// Helpers that a kernel may have and refuse.
+    const REFUSED: [(&str, &str, &str); 4] = [
+        (
+            "bpf_probe_write_user",
+            "write into the memory of a process",
+            "it is locked down (/sys/kernel/security/lockdown), or was built without that",
+        ),
+        ("bpf_override_return", "make a function return", "it was built without CONFIG_BPF_KPROBE_OVERRIDE"),
+        (
+            "bpf_d_path",
+            "ask for the name of a file",
+            "it allows that since Linux 5.10, and in some of its functions only",
+        ),
+        ("bpf_get_socket_cookie", "ask for the number of a socket", "it allows that since Linux 5.12"),
+    ];
+    let says = |sign: &str, name: &str| log.contains(&format!("{sign}{name}#"));
+    // The sentence alone does not name the helper, the instruction before it does.
+    let last_call = log.lines().rev().find_map(|line| line.split_once(" call ")).map(|(_, call)| call);
+    let not_here = log.contains("helper call is not allowed in probe");
+    let called = |name: &str| last_call.is_some_and(|call| call.starts_with(&format!("{name}#")));
+    let refused = |name: &str| {
+        says("cannot use helper ", name) || says("unknown func ", name) || (not_here && called(name))
+    };
+    REFUSED.iter().find(|(name, ..)| refused(name)).map(|(_, what, why)| (*what, *why))
 }
 
 /// What to do when the verifier gave up on a loop.

@@ -412,7 +412,13 @@ mod tests {
     #[test]
     fn a_map_is_read_cleared_and_zeroed() {
         let value = MapValue::Agg(Agg::Count);
-        let user = UserMap { name: "@x".into(), map: 0, key: Some(Type::I32), value: value.clone() };
+        let user = UserMap {
+            name: "@x".into(),
+            map: 0,
+            key: Some(Type::I32),
+            value: value.clone(),
+            declared: false,
+        };
         let def = def(MapKind::PerCpuHash, Some(&Type::I32), &value);
         let Some(fd) = kernel_map("a_map_is_read_cleared_and_zeroed", &def) else { return };
         let raw = bpf::Map::new(fd.as_fd()).unwrap();
@@ -444,7 +450,7 @@ mod tests {
     #[test]
     fn a_scalar_is_set_until_it_is_cleared() {
         let value = MapValue::Plain(Type::Str(16));
-        let user = UserMap { name: "@x".into(), map: 0, key: None, value };
+        let user = UserMap { name: "@x".into(), map: 0, key: None, value, declared: false };
         let def = MapDef {
             name: ".data.AT_x".into(),
             kind: MapKind::Array,
@@ -477,7 +483,7 @@ mod tests {
     #[test]
     fn a_ring_buffer_is_not_read() {
         let value = MapValue::Plain(Type::I64);
-        let user = UserMap { name: "@r".into(), map: 0, key: None, value };
+        let user = UserMap { name: "@r".into(), map: 0, key: None, value, declared: false };
         let def = MapDef {
             name: "r".into(),
             kind: MapKind::RingBuf,

@@ -4,8 +4,8 @@ use super::string::Pad;
 use super::{Lower, Value};
 use crate::Error;
 use crate::helper::Helper;
-use crate::insn::Width;
-use crate::ir::{Arg, Op, Operand, Place};
+use crate::insn::{Cond, Width};
+use crate::ir::{Arg, Func, Op, Operand, Place};
 use lang::hir::{Expr, ExprKind, Fun};
 use lang::types::Type;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ impl Lower<'_, '_> {
             (Fun::SwapBytes(bits), [of]) => self.swap_bytes(of, *bits),
             (Fun::Named, [of]) => self.scalar(of),
             (Fun::Signal { thread }, [number]) => self.send_signal(number, *thread),
+            (Fun::Override, [value]) => self.override_return(value),
+            (Fun::WriteUser { bytes }, [to, from]) => self.write_user(to, from, *bytes),
+            (Fun::SocketCookie, [socket]) => self.socket_cookie(socket),
             (Fun::TracePrint(format), values) => self.trace_print(format, values),
             (Fun::Length, [text]) => self.text_length(text),
             (Fun::Differ { bytes }, [a, b]) => self.differ(a, b, *bytes),
@@ -31,6 +34,7 @@ impl Lower<'_, '_> {
     pub(super) fn store_text_of(&mut self, fun: &Fun, args: &[Expr], to: Place, cap: u32, pad: Pad) {
         match (fun, args) {
             (Fun::Task(field), task) => self.store_task_comm(*field, task.first(), to, cap, pad),
+            (Fun::KernelPath, [path]) => self.store_path(path, to, cap, pad),
             (Fun::Concat, [a, b]) => self.store_concatenated(a, b, to, cap, pad),
             _ => {
                 let error = Error::new(self.span, "this function gives no text");
@@ -55,11 +59,43 @@ impl Lower<'_, '_> {
 
     fn send_signal(&mut self, number: &Expr, thread: bool) -> Value {
         let helper = if thread { Helper::SendSignalThread } else { Helper::SendSignal };
-        let number = match self.scalar(number) {
+        let number = self.number_arg(number);
+        self.f.call(helper, &[number]).into()
+    }
+
+    /// A number as the argument of a helper.
+    fn number_arg(&mut self, number: &Expr) -> Arg {
+        match self.scalar(number) {
             Value::Imm(number) => Arg::Imm(number as i64),
             Value::Val(number) => Arg::Val(number),
+        }
+    }
+
+    fn override_return(&mut self, value: &Expr) -> Value {
+        let value = self.number_arg(value);
+        self.f.call(Helper::OverrideReturn, &[Arg::Val(Func::CTX), value]).into()
+    }
+
+    /// The bytes are read to memory of the program first: the kernel takes them from nowhere else. Gives whether they were written.
+    fn write_user(&mut self, to: &Expr, from: &Expr, bytes: u32) -> Value {
+        let to = self.number_arg(to);
+        let source = match &from.ty {
+            Type::Ptr { space, .. } => {
+                let address = self.scalar(from);
+                let copy = self.memory(bytes);
+                self.read(copy, bytes, address, *space);
+                copy
+            }
+            _ => self.place(from),
         };
-        self.f.call(helper, &[number]).into()
+        let failed = self.f.call(Helper::WriteUser, &[to, Arg::Addr(source), Arg::Imm(bytes.into())]);
+        let result = self.f.var();
+        let end = self.f.label();
+        self.f.push(Op::Const { dst: result, value: 0 });
+        self.f.branch(Cond::Ne, failed, Operand::Imm(0), end);
+        self.f.push(Op::Const { dst: result, value: 1 });
+        self.f.push(Op::Label(end));
+        self.copy_of(result).into()
     }
 
     /// The format lies in memory with its NUL, as texts among the values do.
@@ -73,10 +109,7 @@ impl Lower<'_, '_> {
         for value in values {
             args.push(match value.ty {
                 Type::Str(_) => Arg::Addr(self.place(value)),
-                _ => match self.scalar(value) {
-                    Value::Imm(number) => Arg::Imm(number as i64),
-                    Value::Val(number) => Arg::Val(number),
-                },
+                _ => self.number_arg(value),
             });
         }
         self.f.call(Helper::TracePrint, &args).into()

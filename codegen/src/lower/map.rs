@@ -215,7 +215,7 @@ impl Lower<'_, '_> {
         let status = self
             .f
             .call(Helper::MapUpdate, &[Arg::Map(map_ref), Arg::Addr(key), Arg::Addr(from), Arg::Imm(0)]);
-        self.check_update(status);
+        self.check_update(map, status);
         self.forget_reads_of(map);
     }
 
@@ -240,10 +240,16 @@ impl Lower<'_, '_> {
         self.mark_set(map, to);
     }
 
-    fn check_update(&mut self, status: Val) {
+    /// Counts an entry that there was no room for.
+    fn count_full(&mut self, map: MapId) {
+        let declared = self.unit.user_maps[map.0 as usize].declared;
+        self.count_error(if declared { CounterKind::DeclaredMapFull } else { CounterKind::MapFull });
+    }
+
+    fn check_update(&mut self, map: MapId, status: Val) {
         let ok = self.f.label();
         self.f.branch(Cond::Eq, status, Operand::Imm(0), ok);
-        self.count_error(CounterKind::MapFull);
+        self.count_full(map);
         self.f.push(Op::Label(ok));
     }
 
@@ -299,7 +305,7 @@ impl Lower<'_, '_> {
         self.f.push(Op::Copy { dst: entry, src: found });
         self.f.branch(Cond::Ne, entry, Operand::Imm(0), have);
         self.f.push(Op::Label(full));
-        self.count_error(CounterKind::MapFull);
+        self.count_full(map);
         self.f.push(Op::Jump(failed));
         self.f.push(Op::Label(have));
         entry.into()

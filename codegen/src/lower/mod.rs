@@ -19,6 +19,7 @@ mod go;
 mod go_program;
 mod goerror;
 mod goroutine;
+mod kernel_object;
 mod loops;
 mod map;
 mod memory;
@@ -205,6 +206,7 @@ impl<'a> Unit<'a> {
                 map: index,
                 key: map.key.clone(),
                 value: map.value.clone(),
+                declared: map.entries.is_some(),
             });
         }
         unit

@@ -2,8 +2,10 @@
 
 use super::{Builtin, EVERYWHERE, Form};
 use crate::check::{Call, Checked, Checker, Outcome};
-use crate::hir::{Builtin as Node, Expr, ExprKind};
-use crate::types::Type;
+use crate::diag::Problem;
+use crate::env::PerCpu;
+use crate::hir::{BinOp, Builtin as Node, Expr, ExprKind, Stmt};
+use crate::types::{AddrSpace, Type};
 
 pub(super) const ENTRIES: &[Builtin] = &[
     Builtin {
@@ -73,6 +75,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         check: kaddr,
     },
     Builtin {
+        name: "percpu_kaddr",
+        form: Form::Function,
+        args: (1, 2),
+        signature: "percpu_kaddr(NAME [, CPU])",
+        doc: "The address of a variable of the kernel that each CPU has its own of, of this CPU or of CPU, as `uint64 *`; null for a CPU that \
+              the machine cannot have.",
+        example: "interval:s:1 { printf(\"%d\\n\", ((struct rq *)percpu_kaddr(\"runqueues\", 0)).nr_running); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: percpu_kaddr,
+    },
+    Builtin {
         name: "kfunc_exist",
         form: Form::Function,
         args: (1, 1),
@@ -107,6 +121,68 @@ fn kaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         Ok(address) => Ok(Outcome::Value(checker.number(address, call.span))),
         Err(error) => checker.no_answer(error, arg.span),
     }
+}
+
+fn percpu_kaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [name, number @ ..] = call.args else { return checker.no_arguments(call) };
+    let span = call.span;
+    let text = checker.text_arg(name, "the name of a variable")?;
+    let own = number.is_empty();
+    let hidden = checker.hidden_var(span);
+    let number = match number.first() {
+        Some(number) => checker.number_arg(number)?,
+        None => Expr::new(ExprKind::Builtin(Node::Cpu), Type::U32, span),
+    };
+    let number = checker.cast_to(number, &Type::U64);
+    let place = match checker.env.percpu_variable(&text) {
+        Ok(place) => place,
+        Err(error) => return checker.no_answer(error, name.span),
+    };
+    let (set, number) = checker.set_hidden(hidden, number);
+    let op =
+        |op, a: Expr, b: Expr, ty: Type| Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty, span);
+    let load = |addr: Expr| {
+        let space = AddrSpace::Kernel;
+        Expr::new(ExprKind::Load { addr: Box::new(addr), space }, Type::U64, span)
+    };
+    let word = |n: u64| Expr::new(ExprKind::Int(n), Type::U64, span);
+    let index = op(BinOp::Mul, number.clone(), word(8), Type::U64);
+    let address = match place {
+        PerCpu::Offset { symbol, offsets } => {
+            let offset = load(op(BinOp::Add, word(offsets), index, Type::U64));
+            op(BinOp::Add, word(symbol), offset, Type::U64)
+        }
+        // The task's group has a queue for each CPU, and each of these knows the run queue that it is part of.
+        PerCpu::FromRunQueue(distance) => {
+            let member = |checker: &mut Checker<'_>, structure: &str, field: &str| {
+                let offset = checker.env.kernel_struct(structure).and_then(|s| Some(s.field(field)?.offset));
+                offset.ok_or(()).or_else(|()| {
+                    let problem = Problem::error(span, format!("the kernel does not tell where `{text}` is"));
+                    checker.fail(problem.note(format!("its `struct {structure}` has no member `{field}`")))
+                })
+            };
+            let group = member(checker, "task_struct", "sched_task_group")?;
+            let queues = member(checker, "task_group", "cfs_rq")?;
+            let queue = member(checker, "cfs_rq", "rq")?;
+            let task = Expr::new(ExprKind::Builtin(Node::CurTask), Type::U64, span);
+            let group = load(checker.offset(task, group.into()));
+            let queues = load(checker.offset(group, queues.into()));
+            let queue_of_cpu = load(op(BinOp::Add, queues, index, Type::U64));
+            let queue = load(checker.offset(queue_of_cpu, queue.into()));
+            op(BinOp::Add, queue, word(distance.cast_unsigned()), Type::U64)
+        }
+    };
+    let address = if own {
+        address
+    } else {
+        let cpus = Expr::new(ExprKind::Builtin(Node::Cpus), Type::U64, span);
+        let exists = op(BinOp::Lt, number, cpus, Type::Bool);
+        Expr::new(ExprKind::Ternary(Box::new(exists), Box::new(address), Box::new(word(0))), Type::U64, span)
+    };
+    let ty = Type::Ptr { to: Box::new(Type::U64), space: AddrSpace::Kernel };
+    let address = checker.cast_to(address, &ty);
+    let set = Stmt { kind: set, span };
+    Ok(Outcome::Value(Expr::new(ExprKind::Block(vec![set], Box::new(address)), ty, span)))
 }
 
 fn kernel_function(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {

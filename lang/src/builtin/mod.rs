@@ -15,7 +15,9 @@ mod map;
 mod memory;
 mod name;
 mod network;
+mod object;
 mod output;
+mod packet;
 mod process;
 mod refused;
 mod script;
@@ -182,7 +184,9 @@ pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Control groups", cgroup::ENTRIES),
     ("Types", types::ENTRIES),
     ("Acting on the machine", act::ENTRIES),
+    ("Objects of the kernel", object::ENTRIES),
     ("Output", output::ENTRIES),
+    ("Packets", packet::ENTRIES),
     ("The script itself", script::ENTRIES),
     ("Maps", map::ENTRIES),
     ("Aggregation", aggregation::ENTRIES),

@@ -20,36 +20,6 @@ const REFUSED: &[Refused] = &[
         instead: "write `ustack`; Go programs have frame pointers, C programs with `-fno-omit-frame-pointer`",
     },
     Refused {
-        name: "percpu_kaddr",
-        why: "most kernels do not list the names of variables that each CPU has its own of",
-        instead: "read what hangs on the current thread, `curtask`",
-    },
-    Refused {
-        name: "path",
-        why: "the kernel makes whole paths in some of its own functions only",
-        instead: "write `str(args.filename)` where a name is handed over, or the last part: `path.dentry.d_name.name`",
-    },
-    Refused {
-        name: "override",
-        why: "gotrace watches the kernel and does not change what its functions return",
-        instead: "the kernel's own fault injection (`/sys/kernel/debug/fail_function`) does that",
-    },
-    Refused {
-        name: "write_user",
-        why: "gotrace does not write into the memory of other programs",
-        instead: "a debugger does that",
-    },
-    Refused {
-        name: "skboutput",
-        why: "gotrace does not write packets to files",
-        instead: "`tcpdump -w FILE` does that",
-    },
-    Refused {
-        name: "socket_cookie",
-        why: "the kernel gives the number of a socket to programs of other kinds only",
-        instead: "the address of the socket is as good a key",
-    },
-    Refused {
         name: "tseries",
         why: "there is no chart over time yet",
         instead: "make the time a part of the key: `@[elapsed / 1s] = avg(…)`",

@@ -176,6 +176,9 @@ impl Checker<'_> {
                     .help(format!("call it: `{}`", b.signature)),
             ),
             None => {
+                if let Some((of, value)) = self.env.kernel_enumerator(name) {
+                    return Ok(build::int(value as u64, Type::Enum(Arc::new(of)), span));
+                }
                 if let Some(refused) = builtin::refused(name) {
                     let problem = Problem::error(span, format!("gotrace has no `{name}`"));
                     return self.fail(problem.note(refused.why).help(refused.instead));

@@ -39,6 +39,7 @@ pub(crate) use call::{Call, Outcome};
 pub(crate) use expr::parse_number;
 pub(crate) use infer::is_weak;
 pub(crate) use maps::{Conflict, Value, agg_name, with_article};
+pub(crate) use place::{Base, Place};
 pub use probe::ProbeKind;
 
 use crate::ast::Script;

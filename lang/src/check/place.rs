@@ -54,7 +54,7 @@ impl Checker<'_> {
     }
 
     /// The place that an expression names; `None` for one that computes a value.
-    pub(super) fn place(&mut self, e: &Expr) -> Checked<Option<Place>> {
+    pub(crate) fn place(&mut self, e: &Expr) -> Checked<Option<Place>> {
         if let Some(place) = self.go_place(e)? {
             return Ok(Some(place));
         }

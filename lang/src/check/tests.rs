@@ -4,8 +4,8 @@ use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
     Abi, Env, EnvError, FileIdentity, GoProgram, Goroutine, KernelFunction, KernelParam, KernelPlace, Match,
-    NamedSite, Param, ParamPlace, Piece, ProgramOf, Signature, SignatureOf, Stop, SymbolAddress, Tracepoint,
-    TypesFrom, UprobeClass, UprobeMatch,
+    NamedSite, Param, ParamPlace, PerCpu, Piece, ProgramOf, Signature, SignatureOf, Stop, SymbolAddress,
+    Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
 };
 use crate::probe::{AttachKind, AttachPoint, KprobeSpec, UprobeSpec};
 use crate::types::{AddrSpace, Enum, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
@@ -167,6 +167,16 @@ impl Env for TestEnv {
             "pt_regs" => {
                 vec![field("di", 112, Type::U64), field("ip", 128, Type::U64), field("sp", 152, Type::U64)]
             }
+            "rq" => vec![field("nr_running", 4, Type::U32)],
+            "sk_buff" => {
+                vec![
+                    field("len", 112, Type::U32),
+                    field("data_len", 116, Type::U32),
+                    field("data", 200, Type::U64),
+                ]
+            }
+            "path" => vec![field("mnt", 0, pointer("vfsmount"))],
+            "file" => vec![field("f_path", 64, named("path", 16))],
             "bpf_perf_event_data" => {
                 vec![field("regs", 0, named("pt_regs", 168)), field("sample_period", 168, Type::U64)]
             }
@@ -956,7 +966,7 @@ fn every_example_of_the_manual_is_accepted() {
                     .into_iter()
                     .map(|mut t| {
                         t.args.fields = tracepoints().into_iter().flat_map(|t| t.args.fields).collect();
-                        let more = ["function", "ret", "id", "sig"];
+                        let more = ["function", "ret", "id", "sig", "skbaddr"];
                         t.args.fields.extend(more.map(|name| Field::new(name, 8, Type::I64)));
                         Match::Tracepoint(t)
                     })
@@ -973,7 +983,16 @@ fn every_example_of_the_manual_is_accepted() {
                     };
                     self.0.resolve(&AttachPoint { kind, ..point.clone() })
                 }
-                AttachKind::Iter { .. } => self.0.resolve(point),
+                AttachKind::Iter { .. } | AttachKind::Kprobe { .. } => self.0.resolve(point),
+                AttachKind::Fentry { function, .. } => {
+                    let object = |name: &str, of| KernelParam {
+                        name: name.into(),
+                        ty: Type::Ptr { to: Box::new(named(of, 0)), space: AddrSpace::Kernel },
+                        word: 0,
+                    };
+                    let params = Some(vec![object("filp", "file"), object("sk", "sock")]);
+                    Ok(vec![Match::Fentry(KernelFunction { params, ..kernel_function(function) })])
+                }
                 _ => Ok(Vec::new()),
             }
         }
@@ -988,6 +1007,9 @@ fn every_example_of_the_manual_is_accepted() {
         }
         fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
             self.0.kernel_symbol(name)
+        }
+        fn percpu_variable(&self, _: &str) -> Result<PerCpu, EnvError> {
+            Ok(PerCpu::Offset { symbol: 0x1000, offsets: 0x2000 })
         }
         fn allows_unsafe(&self) -> bool {
             true
@@ -1015,4 +1037,31 @@ fn every_example_of_the_manual_is_accepted() {
             }
         }
     }
+}
+
+#[test]
+fn builtins_of_few_scripts() {
+    assert_text!(outcomes(&[
+        "begin { print(config.max_strlen); print(config.max_strln); }",
+        "begin { if comptime (config.print_maps_on_exit) { print(config.stack_mode); } }",
+        "profile:hz:9 { print(ctx.regs.ip); print(ctx.sample_period); }",
+        "profile:hz:9 { print(ctx); }",
+        "profile:hz:9 { print(ctx.regs); }",
+        "begin { print(ctx.di); }",
+        "u:libc:malloc { print(ctx.di == arg0); $c = ctx; print($c.ip); }",
+        "begin { debugf(\"%5d %s %x%%\", 1, comm, pid); }",
+        "begin { debugf(\"%#x\", 1); }",
+        "begin { debugf(\"%d\", (1, 2)); }",
+        "begin { print(path(0)); }",
+        "rt:wake { print(socket_cookie(args.task)); }",
+        "begin { override(1); }",
+        "k:vfs_read { override(1); }",
+        "begin { write_user(1, 2, 3); }",
+        "begin { skboutput(\"x\", 1, 64, 14); }",
+        "begin { skboutput(comm, 1, 64, 14); }",
+        "begin { print(percpu_kaddr(\"runqueues\")); }",
+        "begin { print(percpu_kaddr(comm)); }",
+        "begin { print(uint8); print(typeinfo(struct Nothing)); }",
+        "begin { printf(\"%gr %gr\", 1, \"x\"); }",
+    ]));
 }

@@ -60,6 +60,24 @@ impl Kernel {
         self.symbols.get_or_init(super::function::kallsyms).as_ref()
     }
 
+    /// The enumeration that has an enumerator of this name, and its value.
+    pub(super) fn enumerator(&self, name: &str) -> Option<(Enum, i64)> {
+        self.all_types(None).find_map(|(_, btf)| {
+            let (id, value) = btf.find_enumerator(name)?;
+            Some((declared_enum(btf, id)?, value))
+        })
+    }
+
+    /// An enumeration by its tag.
+    pub(super) fn enumeration(&self, name: &str) -> Option<Enum> {
+        self.all_types(None).find_map(|(_, btf)| declared_enum(btf, btf.find_enum(name)?))
+    }
+
+    /// What a typedef stands for.
+    pub(super) fn typedef(&self, name: &str) -> Option<Type> {
+        self.all_types(None).find_map(|(_, btf)| convert(btf, btf.find_typedef(name)?, 0))
+    }
+
     /// A structure or union by its tag.
     pub(super) fn structure(&self, name: &str) -> Option<Struct> {
         if let Some(known) = self.structs.borrow().get(name) {
@@ -160,6 +178,14 @@ fn enumeration(btf: &Btf, id: TypeId, name: &str, size: u32, signed: bool) -> Op
     let Some(bits) = bits else { return integer(size, signed) };
     let variants = btf.enumerators(id).map(|(name, value)| (name.to_owned(), value)).collect();
     Some(Type::Enum(Arc::new(Enum { name: name.to_owned(), bits, signed, variants })))
+}
+
+/// An enumeration with its enumerators.
+fn declared_enum(btf: &Btf, id: TypeId) -> Option<Enum> {
+    match convert(btf, id, 0)? {
+        Type::Enum(found) => Some(Arc::unwrap_or_clone(found)),
+        _ => None,
+    }
 }
 
 fn integer(bytes: u32, signed: bool) -> Option<Type> {

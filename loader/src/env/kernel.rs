@@ -3,7 +3,7 @@
 use crate::sys::probe::Feature;
 use inspect::btf::Btf;
 use inspect::kallsyms::Kallsyms;
-use lang::env::EnvError;
+use lang::env::{EnvError, PerCpu};
 use std::os::unix::fs::MetadataExt;
 
 /// Address of a symbol of the kernel or one of its modules.
@@ -21,6 +21,23 @@ pub(super) fn symbol(name: &str) -> Result<u64, EnvError> {
         None => Err(EnvError {
             message: format!("the kernel has no symbol `{name}`"),
             similar: super::similar(name, table.symbols().map(|s| s.name)),
+            ..EnvError::default()
+        }),
+    }
+}
+
+/// Where each CPU has a variable. Kernels that list variables among their symbols tell the address; others describe them in their type
+/// information, with their places among each other.
+pub(super) fn percpu_variable(name: &str, btf: Option<&Btf>) -> Result<PerCpu, EnvError> {
+    if let (Ok(symbol), Ok(offsets)) = (symbol(name), symbol("__per_cpu_offset")) {
+        return Ok(PerCpu::Offset { symbol, offsets });
+    }
+    let place = |name: &str| btf.and_then(|btf| btf.percpu_variable(name)).map(i64::from);
+    match (place(name), place("runqueues")) {
+        (Some(variable), Some(queue)) => Ok(PerCpu::FromRunQueue(variable - queue)),
+        _ => Err(EnvError {
+            message: format!("no CPU of this kernel has a variable `{name}`"),
+            notes: vec!["it is neither among the kernel's symbols nor in its type information".into()],
             ..EnvError::default()
         }),
     }

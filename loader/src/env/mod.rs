@@ -14,10 +14,10 @@ pub mod usdt;
 
 use inspect::elf::Binary;
 use lang::arch::Arch;
-use lang::env::{Env, EnvError, GoProgram, Match, ProgramOf, SymbolAddress};
+use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress};
 use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint};
-use lang::types::Struct;
+use lang::types::{Enum, Struct, Type};
 use regex_lite::Regex;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -289,8 +289,24 @@ impl Env for Host {
         kernel::symbol(name)
     }
 
+    fn percpu_variable(&self, name: &str) -> Result<PerCpu, EnvError> {
+        kernel::percpu_variable(name, self.kernel.btf())
+    }
+
     fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
         kernel::cgroup_id(path)
+    }
+
+    fn kernel_enumerator(&self, name: &str) -> Option<(Enum, i64)> {
+        self.kernel.enumerator(name)
+    }
+
+    fn kernel_enum(&self, name: &str) -> Option<Enum> {
+        self.kernel.enumeration(name)
+    }
+
+    fn kernel_typedef(&self, name: &str) -> Option<Type> {
+        self.kernel.typedef(name)
     }
 
     fn kernel_struct(&self, name: &str) -> Option<Struct> {

@@ -102,6 +102,9 @@ impl RuntimeError<'_> {
             CounterKind::DivideByZero => "Division by 0: 1 is used as the result.",
             CounterKind::ReadFailed => "Memory could not be read: 0 is used as the result.",
             CounterKind::MapFull => "Map full; the entry was not added. Try a larger max_map_keys.",
+            CounterKind::DeclaredMapFull => {
+                "Map full; the entry was not added. Declare the map with more entries."
+            }
             CounterKind::StackFailed => "No stack trace could be taken.",
             CounterKind::NoScratch => "All scratch memory was in use; the event was dropped.",
             CounterKind::LoopLimit => "The kernel ended this loop, which went on for too long.",

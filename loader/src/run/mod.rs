@@ -7,6 +7,7 @@
 
 mod command;
 mod error;
+mod packets;
 mod records;
 mod walk;
 
@@ -23,6 +24,7 @@ use crate::output::sink::Sink;
 use crate::output::writer::OutputError;
 use crate::symbolize::Symbolizer;
 use crate::sys::bpf;
+use crate::sys::clock::WallClock;
 use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
@@ -104,6 +106,8 @@ struct Run<'a> {
     exit: Option<u8>,
     printed: u64,
     lost: u64,
+    packets: packets::Packets,
+    clock: WallClock,
 }
 
 /// Runs a script to its end.
@@ -119,8 +123,20 @@ pub fn run(
 ) -> Result<Ended, RunError> {
     let Script { program, object, loaded, symbols } = script;
     let decoder = Decoder::new(program);
-    let mut run =
-        Run { program, object, loaded, symbols, options, sink, decoder, exit: None, printed: 0, lost: 0 };
+    let mut run = Run {
+        program,
+        object,
+        loaded,
+        symbols,
+        options,
+        sink,
+        decoder,
+        exit: None,
+        printed: 0,
+        lost: 0,
+        packets: packets::Packets::default(),
+        clock: WallClock::now(),
+    };
     let ring = run.ring()?;
     // It holds the signals, so it is there until everything is written.
     let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;

@@ -64,6 +64,15 @@ impl Run<'_> {
                     self.sink.failed(&error)?;
                 }
             }
+            Action::Packet(file) => {
+                if let [Value::Int(at), Value::Int(whole), Value::Buffer(bytes)] = args.as_slice() {
+                    let at = self.clock.unix_nanos(at.value() as u64);
+                    if let Err(error) = self.packets.write(file, at, whole.value() as u64, bytes) {
+                        self.sink.failed(&error)?;
+                    }
+                }
+                return Ok(());
+            }
             Action::PrintMap { map, top, div } => return self.print_map(map.0 as usize, *top, *div),
             Action::Clear(map) => return Ok(self.map(map.0 as usize).clear()?),
             Action::Zero(map) => return Ok(self.map(map.0 as usize).zero()?),
