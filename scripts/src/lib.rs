@@ -74,6 +74,14 @@ tools! {
     "system" "vfsstat" "Calls of the kernel's file functions, each second",
 }
 
+impl Tool {
+    /// The line of the header that tells how it is called.
+    #[must_use]
+    pub fn usage(&self) -> &'static str {
+        self.source.lines().find_map(|line| line.strip_prefix("// Usage:")).unwrap_or(self.name).trim()
+    }
+}
+
 /// The tool of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Tool> {
@@ -95,6 +103,7 @@ mod tests {
         for tool in TOOLS {
             let header = tool.source.lines().find_map(|l| l.strip_prefix("// ")).unwrap_or_default();
             assert!(header.starts_with(tool.name), "{}: {header}", tool.name);
+            assert!(tool.usage().starts_with(&format!("gotrace {}", tool.name)), "{}", tool.usage());
             assert!(tool.page.starts_with(&format!("# {}\n", tool.name)), "{}", tool.name);
         }
     }

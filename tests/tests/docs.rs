@@ -183,7 +183,7 @@ impl Folder {
         let text = |e: std::io::Error| format!("{}: {e}", self.path.display());
         for entry in fs::read_dir(sources()).map_err(text)? {
             let name = entry.map_err(text)?.file_name().to_string_lossy().into_owned();
-            // Headers of C programs.
+            // Headers of C programs; the other programs are named without their ending.
             if name.ends_with(".h") {
                 continue;
             }

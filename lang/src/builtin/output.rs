@@ -57,7 +57,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         signature: "debugf(FORMAT [, VALUE, …])",
         doc: "Writes a line to the kernel's trace pipe (`/sys/kernel/tracing/trace_pipe`), which the whole machine shares: for finding out what \
               a program does when its records do not arrive. Up to three numbers and texts, with the conversions `%d %i %u %x %X %c %p %s` and widths.",
-        example: "uprobe:./web:main.f { debugf(\"%d in %s\", pid, comm); }",
+        example: "uprobe:./web:main.handler { debugf(\"%d in %s\", pid, comm); }",
         probes: EVERYWHERE,
         elsewhere: None,
         check: debugf,

@@ -95,7 +95,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
               `struct bpf_perf_event_data` in timers, events and watchpoints, of which members are read only: `ctx.regs.ip`, \
               `ctx.sample_period`, `ctx.addr`; in iterators what they are at: `ctx.task` of `iter:task`, `ctx.meta.seq_num` of all. \
               `gotrace list -v` shows the names.",
-        example: "uprobe:./web:main.f { printf(\"%p %p\\n\", ctx, ctx.sp); } profile:hz:99 { @[ctx.regs.ip] = count(); }",
+        example: "uprobe:./web:main.handler { printf(\"%p %p\\n\", ctx, ctx.sp); } profile:hz:99 { @[ctx.regs.ip] = count(); }",
         probes: WITH_CONTEXT,
         elsewhere: Some("write `args` or `arg0`, which mean the same on every kernel"),
         check: context,

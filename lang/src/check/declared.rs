@@ -61,10 +61,14 @@ impl<'a> Declared<'a> {
     }
 
     /// Reports uses that a declaration does not go with.
-    pub fn compare(&self, maps: &Maps, problems: &mut Problems) {
+    pub fn compare(&self, maps: &Maps, source: &str, problems: &mut Problems) {
         for (decl, kind) in &self.0 {
             let name = &decl.name.text;
             let Some(info) = maps.list.iter().find(|info| info.name == *name) else {
+                // A map that only a block mentions which `if comptime` leaves out is no mistake.
+                if source.matches(name.as_str()).nth(1).is_some() {
+                    continue;
+                }
                 let message = format!("`{name}` is declared and never used");
                 problems.push(Problem::warning(decl.name.span, message));
                 continue;

@@ -119,7 +119,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
     checker.recursion();
     problems.extend(std::mem::take(&mut checker.problems));
     let declared = declared::Declared::new(&script.maps, &mut problems);
-    declared.compare(&checker.maps, &mut problems);
+    declared.compare(&checker.maps, &script.source, &mut problems);
     if programs == 0 && !script.probes.is_empty() && !problems.has_errors() {
         problems.push(Problem::general("no probe of the script matches anything"));
     }

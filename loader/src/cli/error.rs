@@ -31,6 +31,14 @@ pub enum CliError {
     /// The run itself failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A shipped tool was asked for something that it, or the program, does not have.
+    #[error("{error}")]
+    Tool {
+        /// What is wrong.
+        error: Box<CliError>,
+        /// The tool.
+        tool: &'static scripts::Tool,
+    },
     /// Anything else, in one sentence, with advice.
     #[error("{message}")]
     Other {
@@ -52,6 +60,16 @@ impl CliError {
         CliError::Other { message: message.into(), help: Some(help.into()) }
     }
 
+    /// The same with the usage of the tool, if it is about what the tool was given.
+    pub(crate) fn of_tool(self, tool: &'static scripts::Tool) -> CliError {
+        match self {
+            CliError::Script { .. } | CliError::Other { .. } => {
+                CliError::Tool { error: Box::new(self), tool }
+            }
+            other => other,
+        }
+    }
+
     /// The exit code of the program.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -67,6 +85,16 @@ impl CliError {
         let _ = match self {
             CliError::Script { name, source_text, problems } => {
                 write!(stderr, "{}", problems.render(name, source_text, color.enabled()))
+            }
+            CliError::Tool { error, tool } => {
+                drop(stderr);
+                error.report(color);
+                eprintln!(
+                    "usage: {}\n       `gotrace tools {}` tells what it needs",
+                    tool.usage(),
+                    tool.name
+                );
+                return;
             }
             CliError::Other { help: Some(help), .. } => writeln!(stderr, "error: {self}\n  = help: {help}"),
             _ => writeln!(stderr, "error: {self}"),

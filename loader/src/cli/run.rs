@@ -4,11 +4,13 @@ use super::script::{Messages, Source};
 use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error, import, params};
 use crate::attach::{self, Scope};
 use crate::env::Host;
+use crate::load::LoadError;
 use crate::output::writer::{self, Output};
 use crate::output::{Context, sink};
 use crate::run::{Options, RunError, Script, Traced};
 use crate::symbolize::{Resolve, Symbolizer};
 use crate::sys::clock::WallClock;
+use crate::sys::probe::Feature;
 use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Signals, Watcher};
 use crate::{load, run, target};
@@ -25,12 +27,19 @@ use std::time::Duration;
 pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let (source, words) = source(args)?;
     let source = import::resolve(source, &args.import_dirs)?;
+    run_source(args, &source, &words).map_err(|error| match source.tool {
+        Some(tool) => error.of_tool(tool),
+        None => error,
+    })
+}
+
+fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, CliError> {
     let script = source.parse()?;
-    if params::wants_help(&script, &words, &args.options) {
+    if params::wants_help(&script, words, &args.options) {
         return answer::print(&params::help(&script));
     }
     let filter = args.probe_filter.as_deref().map(probe_filter).transpose()?;
-    let params = params::split(&script, &words, &args.options)?;
+    let params = params::split(&script, words, &args.options)?;
     if let Some(text) = args.dump.and_then(|stage| dump::front(stage, &script, &source.text)) {
         return answer::print(&text);
     }
@@ -55,7 +64,8 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         .filtered(filter);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
     let program = source.check(&script, &host, messages)?;
-    refuse_kernel_threads(&source, &program, args.pid)?;
+    refuse_kernel_threads(source, &program, args.pid)?;
+    may_load(source, args.dump)?;
     let target = target::for_run(&program, pid, args.runtime_errors);
     let compiled = |e: codegen::Error| source.error(error::compile_problem(&e));
     if let Some(stage) = args.dump
@@ -108,6 +118,20 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         message(&format!("the traced program ended with {status}"));
     }
     Ok(ended.code)
+}
+
+/// Whether this user may load programs, unless only a stage before that is shown. Who may not cannot ask what the kernel has either,
+/// and would be told that it lacks everything.
+fn may_load(source: &Source, dump: Option<Stage>) -> Result<(), CliError> {
+    if dump.is_some_and(|stage| stage != Stage::Verifier) {
+        return Ok(());
+    }
+    match Feature::Bpf.check() {
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
+            Err(source.error(LoadError::Permission.problem(false)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The expression of `--probe-filter`.

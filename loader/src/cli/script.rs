@@ -14,6 +14,8 @@ pub(super) struct Source {
     /// Behind its own text those of the files that it imports.
     pub text: String,
     pub imported: Imported,
+    /// The shipped tool that it is.
+    pub tool: Option<&'static scripts::Tool>,
 }
 
 impl Source {
@@ -23,7 +25,7 @@ impl Source {
     }
 
     fn new(name: &str, text: impl Into<String>) -> Source {
-        Source { name: name.into(), text: text.into(), imported: Imported::default() }
+        Source { name: name.into(), text: text.into(), imported: Imported::default(), tool: None }
     }
 
     /// Adds the text of an imported file. Gives its index among the files of the script and where its text begins.
@@ -49,7 +51,7 @@ impl Source {
         }
         let tool = scripts::find(name).filter(|_| !Path::new(name).exists());
         if let Some(tool) = tool {
-            return Ok(Source::new(&format!("{}.gt", tool.name), tool.source));
+            return Ok(Source { tool: Some(tool), ..Source::new(&format!("{}.gt", tool.name), tool.source) });
         }
         match std::fs::read(name) {
             Ok(bytes) => match String::from_utf8(bytes) {

@@ -44,7 +44,10 @@ pub(super) fn resolve(category: &str, event: &str) -> Result<Vec<Match>, EnvErro
 fn unreadable(error: &inspect::Error) -> EnvError {
     EnvError {
         message: error.to_string(),
-        help: Some("tracepoints are described in tracefs, which root can read".into()),
+        help: Some(
+            "tracepoints are described in tracefs: run gotrace as root, or with CAP_DAC_READ_SEARCH beside CAP_BPF and CAP_PERFMON"
+                .into(),
+        ),
         ..EnvError::default()
     }
 }
