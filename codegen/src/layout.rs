@@ -10,6 +10,7 @@
 //! | min | complement of the biased value, 0 = none | maximum |
 //! | avg, stats | count, sum | adding |
 //! | hist, lhist | one count per bucket | adding |
+//! | tseries | for each place of a period: its number, value, and time (last) or count (avg) of the value | see the loader |
 
 use lang::hir::{Agg, MapValue};
 use lang::types::Type;
@@ -37,8 +38,13 @@ pub fn words(agg: Agg) -> u32 {
         Agg::Avg { .. } | Agg::Stats { .. } => 2,
         Agg::Hist { bits } => hist_buckets(bits),
         Agg::Lhist { min, max, step } => lhist_buckets(min, max, step),
+        Agg::Tseries { count, .. } => PERIOD_WORDS * count,
     }
 }
+
+/// Words of a period of a time series. The place of a period is its number modulo the number of periods; the number counts from
+/// 1970, so a place that was never used has 0.
+pub const PERIOD_WORDS: u32 = 3;
 
 /// The form in which minima and maxima are kept: an unsigned number that orders like the value and is (nearly) never 0,
 /// so that a cleared slot means "no value yet". Minima are kept as the complement of this.

@@ -44,6 +44,8 @@ pub struct Target {
     pub start: u64,
     /// Nanoseconds that `CLOCK_TAI` is ahead of `CLOCK_BOOTTIME`.
     pub tai_offset: u64,
+    /// What must be added to the boot clock to get nanoseconds since 1970.
+    pub unix_offset: u64,
 }
 
 /// Offsets in bytes, from the kernel's BTF, along `task->mm->exe_file->f_inode` to `i_ino` and `i_sb->s_dev`.
@@ -107,6 +109,7 @@ impl Target {
             count_read_errors: false,
             start: 0,
             tai_offset: 0,
+            unix_offset: 0,
         }
     }
 }

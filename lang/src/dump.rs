@@ -66,6 +66,9 @@ impl fmt::Display for AggName {
             Agg::Avg { signed } => write!(f, "avg({})", sign(signed)),
             Agg::Stats { signed } => write!(f, "stats({})", sign(signed)),
             Agg::Hist { bits } => write!(f, "hist({bits})"),
+            Agg::Tseries { interval, count, of, signed } => {
+                write!(f, "tseries({}, {interval}, {count}, {})", sign(signed), of.name())
+            }
             Agg::Lhist { min, max, step } => write!(f, "lhist({min}, {max}, {step})"),
         }
     }

@@ -282,6 +282,46 @@ pub enum Agg {
         /// Width of a bucket, greater than 0.
         step: i64,
     },
+    /// What the values of each of the latest periods make.
+    Tseries {
+        /// Length of a period in nanoseconds, greater than 0; periods begin at multiples of it since 1970.
+        interval: u64,
+        /// Number of periods, 1 to 1000.
+        count: u32,
+        /// What is kept of the values of a period.
+        of: Series,
+        /// Values are signed.
+        signed: bool,
+    },
+}
+
+/// What [`Agg::Tseries`] keeps of the values of a period.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Series {
+    /// The latest value.
+    Last,
+    /// The sum.
+    Sum,
+    /// The least value.
+    Min,
+    /// The greatest value.
+    Max,
+    /// The mean.
+    Avg,
+}
+
+impl Series {
+    /// Its name in scripts; [`Series::Last`] has none.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Series::Last => "last",
+            Series::Sum => "sum",
+            Series::Min => "min",
+            Series::Max => "max",
+            Series::Avg => "avg",
+        }
+    }
 }
 
 /// A statement.

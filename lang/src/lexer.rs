@@ -136,7 +136,7 @@ impl<'i> Lexer<'i> {
                     self.end_item();
                 }
                 (_, "macro") if !after_word.starts_with([':', '{', '/']) => {
-                    self.headed(Tok::Macro, Until::Block)
+                    self.headed(Tok::Macro, Until::Block);
                 }
                 (_, "fn") if !after_word.starts_with([':', '{', '/']) => self.headed(Tok::Fn, Until::Block),
                 (_, "import") if after_word.starts_with('"') => self.headed(Tok::Import, Until::Declaration),

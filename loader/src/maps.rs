@@ -9,8 +9,9 @@ use crate::sys::bpf;
 use crate::value::Value;
 use codegen::layout;
 use codegen::object::{MapDef, UserMap};
-use lang::hir::{Agg, MapValue};
+use lang::hir::{Agg, MapValue, Series};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use thiserror::Error;
@@ -53,6 +54,19 @@ pub enum MapResult {
         /// Below, the steps, above.
         counts: Vec<u64>,
     },
+    /// Result of `tseries()`.
+    Tseries(TimeSeries),
+}
+
+/// What the values of periods make.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimeSeries {
+    /// Nanoseconds of a period.
+    pub interval: u64,
+    /// Number of the last period that is shown, of all since 1970: the last that has a value in any series of the map.
+    pub latest: u64,
+    /// The periods with values, in ascending order: number, and result.
+    pub points: Vec<(u64, Int)>,
 }
 
 impl MapResult {
@@ -61,7 +75,7 @@ impl MapResult {
     fn rank(&self) -> Option<i128> {
         match self {
             MapResult::Value(Value::Int(n)) | MapResult::Number(n) => Some(n.value()),
-            MapResult::Value(_) => None,
+            MapResult::Value(_) | MapResult::Tseries(_) => None,
             MapResult::Average(mean) | MapResult::Stats(mean) => Some(mean.average().value()),
             MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => {
                 Some(counts.iter().map(|c| i128::from(*c)).sum())
@@ -75,6 +89,7 @@ impl MapResult {
         match self {
             MapResult::Value(_) => false,
             MapResult::Number(n) => n.value() == 0,
+            MapResult::Tseries(series) => series.points.is_empty(),
             MapResult::Average(mean) | MapResult::Stats(mean) => mean.count == 0,
             MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => {
                 counts.iter().all(|c| *c == 0)
@@ -104,6 +119,28 @@ impl Mean {
             Int::Unsigned { value, bits } => Int::Unsigned { value: value / self.count.max(1), bits },
         }
     }
+}
+
+impl TimeSeries {
+    /// Shows so many periods, up to this one.
+    fn end_at(&mut self, latest: u64, count: u32) {
+        let first = (latest + 1).saturating_sub(u64::from(count));
+        self.points.retain(|(number, _)| *number >= first);
+        self.latest = latest;
+    }
+}
+
+/// Lets all series of a map end with the same period.
+fn align(entries: &mut [Entry], count: u32) {
+    let mut series: Vec<&mut TimeSeries> = entries
+        .iter_mut()
+        .filter_map(|entry| match &mut entry.result {
+            MapResult::Tseries(series) => Some(series),
+            _ => None,
+        })
+        .collect();
+    let latest = series.iter().map(|series| series.latest).max().unwrap_or(0);
+    series.iter_mut().for_each(|series| series.end_at(latest, count));
 }
 
 /// Why a map could not be read or changed.
@@ -168,6 +205,9 @@ impl ScriptMap<'_> {
         let raw = self.open().and_then(|map| self.pairs(&map)).map_err(|e| self.io("read", e))?;
         let entries = raw.iter().map(|(key, value)| self.entry(key, value, decoder));
         let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| self.decode(e))?;
+        if let MapValue::Agg(Agg::Tseries { count, .. }) = self.user.value {
+            align(&mut entries, count);
+        }
         sort(&mut entries);
         Ok(entries)
     }
@@ -265,7 +305,7 @@ impl ScriptMap<'_> {
 /// Reads a map key by key. When a key is removed while the map is read the kernel starts over, so the number of steps is
 /// bounded, and keys that come twice count once.
 fn one_by_one(map: &bpf::Map<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut pairs = std::collections::BTreeMap::new();
+    let mut pairs = BTreeMap::new();
     let mut key = map.next_key(None)?;
     for _ in 0..u64::from(map.max_entries()) * 2 {
         let Some(at) = key else { break };
@@ -280,6 +320,13 @@ fn one_by_one(map: &bpf::Map<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
 
 /// Merges the parts of the CPUs as the table in [`codegen::layout`] says.
 fn aggregate(agg: Agg, bytes: &[u8]) -> MapResult {
+    if let Agg::Tseries { interval, count, of, signed } = agg {
+        let points = periods(bytes, of, signed);
+        let latest = points.last().map_or(0, |(number, _)| *number);
+        let mut series = TimeSeries { interval, latest, points };
+        series.end_at(latest, count);
+        return MapResult::Tseries(series);
+    }
     let words = layout::words(agg) as usize;
     let mut merged = vec![0u64; words];
     let greatest = matches!(agg, Agg::Min { .. } | Agg::Max { .. });
@@ -305,7 +352,37 @@ fn aggregate(agg: Agg, bytes: &[u8]) -> MapResult {
         Agg::Stats { signed } => MapResult::Stats(mean(signed)),
         Agg::Hist { bits } => MapResult::Hist { bits, counts: merged },
         Agg::Lhist { min, max, step } => MapResult::Lhist { min, max, step, counts: merged },
+        Agg::Tseries { .. } => MapResult::Number(Int::of_64(0, false)),
     }
+}
+
+/// The periods of a time series, those of all CPUs put together.
+fn periods(bytes: &[u8], of: Series, signed: bool) -> Vec<(u64, Int)> {
+    let words: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let mut periods: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    for period in words.chunks_exact(layout::PERIOD_WORDS as usize) {
+        let [number, value, beside] = *period else { continue };
+        if number == 0 {
+            continue;
+        }
+        let kept = periods.entry(number).or_insert((value, 0));
+        let less = if signed { value.cast_signed() < kept.0.cast_signed() } else { value < kept.0 };
+        let first = kept.1 == 0;
+        kept.0 = match of {
+            _ if first => value,
+            Series::Last if beside > kept.1 => value,
+            Series::Sum | Series::Avg => kept.0.wrapping_add(value),
+            Series::Min if less => value,
+            Series::Max if !less => value,
+            Series::Last | Series::Min | Series::Max => kept.0,
+        };
+        kept.1 = if of == Series::Last { beside.max(kept.1) } else { kept.1 + beside };
+    }
+    let result = |(value, count): (u64, u64)| match of {
+        Series::Avg => Mean { count, total: Int::of_64(value, signed) }.average(),
+        _ => Int::of_64(value, signed),
+    };
+    periods.into_iter().map(|(number, kept)| (number, result(kept))).collect()
 }
 
 /// Brings entries into the order in which they are printed: numbers, averages and histograms ascending (so that the
@@ -318,10 +395,11 @@ pub fn sort(entries: &mut [Entry]) {
     entries.sort_by(|a, b| by_rank(a, b).then_with(|| a.key.cmp(&b.key)));
 }
 
-/// The part that `print(@m, top)` shows: the last `top` of sorted entries, all for 0.
+/// The part that `print(@m, top)` shows: the last `top` of sorted entries, all for 0. Time series have no greatest.
 #[must_use]
 pub fn top(entries: &[Entry], top: u32) -> &[Entry] {
-    let skip = if top == 0 { 0 } else { entries.len().saturating_sub(top as usize) };
+    let series = entries.iter().any(|entry| matches!(entry.result, MapResult::Tseries(_)));
+    let skip = if top == 0 || series { 0 } else { entries.len().saturating_sub(top as usize) };
     entries.get(skip..).unwrap_or(&[])
 }
 
@@ -366,6 +444,21 @@ mod tests {
             aggregate(Agg::Lhist { min: 0, max: 10, step: 10 }, &words(&[1, 0, 2, 4, 0, 8])),
             MapResult::Lhist { min: 0, max: 10, step: 10, counts: vec![5, 0, 10] }
         );
+    }
+
+    #[test]
+    fn periods_of_several_cpus_are_merged() {
+        let minus = |n: i64| n.cast_unsigned();
+        let parts = words(&[7, 5, 100, 8, minus(-3), 200, 7, 9, 150, 0, 4, 0]);
+        let merged = |of| -> Vec<(u64, i128)> {
+            periods(&parts, of, true).into_iter().map(|(number, value)| (number, value.value())).collect()
+        };
+        assert_eq!(merged(Series::Last), [(7, 9), (8, -3)]);
+        assert_eq!(merged(Series::Min), [(7, 5), (8, -3)]);
+        assert_eq!(merged(Series::Max), [(7, 9), (8, -3)]);
+        assert_eq!(merged(Series::Sum), [(7, 14), (8, -3)]);
+        let parts = words(&[7, 10, 3, 7, 4, 1]);
+        assert_eq!(periods(&parts, Series::Avg, false), [(7, Int::of_64(3, false))]);
     }
 
     #[test]

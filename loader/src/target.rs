@@ -38,6 +38,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.strstr = searches_texts(program).then(strstr).flatten();
     target.fields = kernel_fields(program);
     target.tai_offset = clock::tai_offset();
+    target.unix_offset = clock::unix_offset();
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
     target
 }

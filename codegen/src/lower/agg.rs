@@ -4,12 +4,23 @@ use super::{Lower, Value};
 use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
-use crate::ir::{Arg, Op, Operand, Place, Val};
+use crate::ir::{Arg, Label, Op, Operand, Place, Val};
 use crate::layout;
-use lang::hir::{Agg, Expr, MapId};
+use lang::hir::{Agg, Expr, MapId, Series};
 
 /// Tries of a compare-and-exchange. It fails only when another program interrupts this one in between on the same CPU.
 const TRIES: u32 = 2;
+
+/// A period of a time series.
+struct Period {
+    /// The time, in nanoseconds since 1970.
+    now: Val,
+    /// Its number.
+    number: Val,
+    /// Its place in the value, and the last one.
+    place: Val,
+    last: u32,
+}
 
 impl Lower<'_, '_> {
     /// `@m[k] = count()` and its like. Updates are atomic although the value is the CPU's own: a program may be interrupted
@@ -25,6 +36,10 @@ impl Lower<'_, '_> {
         let bucket = match agg {
             Agg::Hist { bits } => Some(self.hist_bucket(value, bits)),
             Agg::Lhist { min, max, step } => Some(self.lhist_bucket(value, min, max, step)),
+            _ => None,
+        };
+        let period = match agg {
+            Agg::Tseries { interval, count, .. } => Some(self.period(interval, count)),
             _ => None,
         };
         let entry = self.entry_or_insert(map, key, end);
@@ -44,6 +59,7 @@ impl Lower<'_, '_> {
                 let value = self.f.alu(AluOp::Xor, value, Operand::Imm(-1));
                 self.atomic_max(entry, value);
             }
+            Agg::Tseries { .. } => {}
             Agg::Hist { .. } | Agg::Lhist { .. } => {
                 if let Some(bucket) = bucket {
                     let last = layout::words(agg) - 1;
@@ -51,7 +67,59 @@ impl Lower<'_, '_> {
                 }
             }
         }
+        if let (Agg::Tseries { of, signed, .. }, Some(period)) = (agg, period) {
+            self.account(entry, &period, value, of, signed, end);
+        }
         self.f.push(Op::Label(end));
+    }
+
+    /// The period of a time series that it is now.
+    fn period(&mut self, interval: u64, count: u32) -> Period {
+        let boot = self.f.call(Helper::KtimeBootNs, &[]);
+        let offset = self.f.operand(self.unit.target.unix_offset);
+        let now = self.f.alu(AluOp::Add, boot, offset);
+        let interval = self.f.operand(interval);
+        let number = self.f.alu(AluOp::Div, now, interval);
+        let place = self.f.alu(AluOp::Mod, number, Operand::Imm(count as i32));
+        Period { now, number, place, last: count - 1 }
+    }
+
+    /// Adds a value to its period, which may begin with it. Not atomic: a program that interrupts this one on its CPU in between is not
+    /// accounted.
+    fn account(&mut self, entry: Place, period: &Period, value: Val, of: Series, signed: bool, end: Label) {
+        let place = self.clamp(period.place, period.last);
+        let offset = self.f.alu(AluOp::Mul, place, Operand::Imm(8 * layout::PERIOD_WORDS as i32));
+        let start = self.address(entry);
+        let at: Place = self.f.alu(AluOp::Add, start, Operand::Val(offset)).into();
+        let (known, replace) = (self.f.label(), self.f.label());
+        let number = self.f.load(Width::D, at);
+        self.f.branch(Cond::Eq, number, Operand::Val(period.number), known);
+        self.f.store(Width::D, at, Operand::Val(period.number));
+        let beside = if of == Series::Last { Operand::Val(period.now) } else { Operand::Imm(1) };
+        self.f.store(Width::D, at.at(16), beside);
+        self.f.push(Op::Jump(replace));
+        self.f.push(Op::Label(known));
+        match of {
+            Series::Last => self.f.store(Width::D, at.at(16), Operand::Val(period.now)),
+            Series::Sum | Series::Avg => {
+                let one = self.f.constant(1);
+                self.atomic_add(at.at(8), value);
+                self.atomic_add(at.at(16), one);
+                self.f.push(Op::Jump(end));
+            }
+            Series::Min | Series::Max => {
+                let old = self.f.load(Width::D, at.at(8));
+                let stays = match (of, signed) {
+                    (Series::Min, true) => Cond::Sle,
+                    (Series::Min, false) => Cond::Le,
+                    (_, true) => Cond::Sge,
+                    (_, false) => Cond::Ge,
+                };
+                self.f.branch(stays, old, Operand::Val(value), end);
+            }
+        }
+        self.f.push(Op::Label(replace));
+        self.f.store(Width::D, at.at(8), Operand::Val(value));
     }
 
     fn atomic_add(&mut self, on: Place, src: Val) {

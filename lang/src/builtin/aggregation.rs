@@ -3,7 +3,7 @@
 use super::{Builtin, EVERYWHERE, Form};
 use crate::check::{Call, Checked, Checker, Outcome, is_weak};
 use crate::diag::Problem;
-use crate::hir::Agg;
+use crate::hir::{Agg, Series};
 
 /// An entry; all but the texts is alike.
 const fn entry(
@@ -92,7 +92,21 @@ pub(super) const ENTRIES: &[Builtin] = &[
         "uretprobe:libc:read { @bytes = lhist((int64)retval, 0, 4096, 256); }",
         lhist,
     ),
+    entry(
+        "tseries",
+        (3, 4),
+        "tseries(NUMBER, PERIOD, COUNT [, OF])",
+        "What the numbers of each of the latest COUNT periods (1 to 1000) make, drawn as a chart over time: the latest one, or by OF their \
+         \"sum\", \"min\", \"max\" or \"avg\". PERIOD is in nanoseconds: `1s`, `100ms`.",
+        "interval:ms:100 { @ticks[cpu] = tseries(rand % 10, 1s, 20, \"max\"); }",
+        tseries,
+    ),
 ];
+
+/// Most periods of a time series.
+const MAX_PERIODS: i64 = 1000;
+/// What may be kept of the numbers of a period.
+const SERIES: [Series; 4] = [Series::Avg, Series::Max, Series::Min, Series::Sum];
 
 /// Most buckets of a linear histogram.
 const MAX_BUCKETS: i128 = 1000;
@@ -121,6 +135,38 @@ fn hist(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         }
     };
     Ok(Outcome::Aggregate { agg: Agg::Hist { bits }, value: Some(value?) })
+}
+
+fn tseries(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg, interval_arg, count_arg, rest @ ..] = call.args else { return checker.no_arguments(call) };
+    let value = checker.number_arg(arg);
+    let interval = checker.constant(interval_arg, "the length of a period");
+    let count = checker.constant(count_arg, "the number of periods");
+    let of = rest.first().map(|of| checker.text_arg(of, "what is kept of a period")).transpose();
+    let (value, interval, count, of) = (value?, interval?, count?, of?);
+    let Some(interval) = u64::try_from(interval).ok().filter(|interval| *interval > 0) else {
+        let problem = Problem::error(interval_arg.span, "a period must be longer than nothing");
+        return checker.fail(problem.help("it is in nanoseconds: `1s`, `100ms`"));
+    };
+    let Some(count) = u32::try_from(count).ok().filter(|_| (1..=MAX_PERIODS).contains(&count)) else {
+        let message = format!("tseries() keeps 1 to {MAX_PERIODS} periods, not {count}");
+        return checker.fail(Problem::error(count_arg.span, message));
+    };
+    let kept = match &of {
+        None => Some(Series::Last),
+        Some(name) => SERIES.into_iter().find(|series| series.name() == name.as_ref()),
+    };
+    let Some(of) = kept else {
+        let name = of.as_deref().unwrap_or_default();
+        let span = rest.first().map_or(call.span, |of| of.span);
+        let names = SERIES.map(Series::name);
+        let problem = Problem::error(span, format!("tseries() cannot keep the `{name}` of a period"))
+            .note(format!("it can keep {}; the latest number when nothing is said", names.join(", ")))
+            .did_you_mean(name, names);
+        return checker.fail(problem);
+    };
+    let signed = value.ty.is_signed() || is_weak(&value);
+    Ok(Outcome::Aggregate { agg: Agg::Tseries { interval, count, of, signed }, value: Some(value) })
 }
 
 fn lhist(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {

@@ -345,8 +345,13 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
             return checker.fail(Problem::error(surplus.span, "only whole maps have a top and a divisor"));
         }
         let id = checker.maps.id(name);
-        if let Some((Value::Agg { agg: Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }, .. }, _)) =
-            &checker.maps.get(id).value
+        if let Some((
+            Value::Agg {
+                agg: Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. } | Agg::Tseries { .. },
+                ..
+            },
+            _,
+        )) = &checker.maps.get(id).value
         {
             // Too large for a record: it is read when the record arrives.
             let (map, key) = checker.map_entry(name, keys, what.span)?;

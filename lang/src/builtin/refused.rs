@@ -20,11 +20,6 @@ const REFUSED: &[Refused] = &[
         instead: "write `ustack`; Go programs have frame pointers, C programs with `-fno-omit-frame-pointer`",
     },
     Refused {
-        name: "tseries",
-        why: "there is no chart over time yet",
-        instead: "make the time a part of the key: `@[elapsed / 1s] = avg(…)`",
-    },
-    Refused {
         name: "unwatch",
         why: "watchpoints stay until the run ends",
         instead: "let the probe's condition leave it out: `/!@done/`",

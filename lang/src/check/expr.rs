@@ -329,7 +329,11 @@ impl Checker<'_> {
         let ty = match self.maps.get(map).value.as_ref() {
             Some((Value::Plain(inferred), _)) => inferred.ty.clone(),
             Some((
-                Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. },
+                Value::Agg {
+                    agg:
+                        agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. } | Agg::Tseries { .. }),
+                    ..
+                },
                 at,
             )) => {
                 let (agg, at) = (agg_name(*agg), *at);

@@ -106,7 +106,11 @@ impl Checker<'_> {
         let value = match self.maps.get(map).value.as_ref() {
             Some((Value::Plain(inferred), _)) => inferred.ty.clone(),
             Some((
-                Value::Agg { agg: agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. }), .. },
+                Value::Agg {
+                    agg:
+                        agg @ (Agg::Hist { .. } | Agg::Lhist { .. } | Agg::Stats { .. } | Agg::Tseries { .. }),
+                    ..
+                },
                 at,
             )) => {
                 let (agg, at) = (super::agg_name(*agg), *at);

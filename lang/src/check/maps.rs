@@ -263,6 +263,7 @@ pub(crate) fn agg_name(agg: Agg) -> &'static str {
         Agg::Stats { .. } => "stats",
         Agg::Hist { .. } => "hist",
         Agg::Lhist { .. } => "lhist",
+        Agg::Tseries { .. } => "tseries",
     }
 }
 
@@ -273,7 +274,8 @@ pub(crate) fn agg_signed(agg: Agg) -> bool {
         | Agg::Min { signed }
         | Agg::Max { signed }
         | Agg::Avg { signed }
-        | Agg::Stats { signed } => signed,
+        | Agg::Stats { signed }
+        | Agg::Tseries { signed, .. } => signed,
         Agg::Count => false,
         Agg::Hist { .. } | Agg::Lhist { .. } => true,
     }
@@ -286,6 +288,7 @@ fn with_sign(agg: Agg, signed: bool) -> Agg {
         Agg::Max { .. } => Agg::Max { signed },
         Agg::Avg { .. } => Agg::Avg { signed },
         Agg::Stats { .. } => Agg::Stats { signed },
+        Agg::Tseries { interval, count, of, .. } => Agg::Tseries { interval, count, of, signed },
         other => other,
     }
 }
@@ -301,6 +304,9 @@ pub(crate) fn describe(agg: Agg) -> String {
     match agg {
         Agg::Hist { bits: 0 } => "hist()".into(),
         Agg::Hist { bits } => format!("hist() with {bits} bits"),
+        Agg::Tseries { interval, count, of, .. } => {
+            format!("tseries() of {count} times {interval} ns, {}", of.name())
+        }
         Agg::Lhist { min, max, step } => format!("lhist() from {min} to {max} by {step}"),
         other => format!("{}()", agg_name(other)),
     }

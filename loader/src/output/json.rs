@@ -3,7 +3,7 @@
 //! Where bpftrace's own output is damaged the repaired form stands here: spaces inside keys are kept, bytes that are not
 //! UTF-8 become U+FFFD (JSON has no bytes), and the bytes of a buffer are 0 to 255.
 
-use super::{Context, hist, text};
+use super::{Context, hist, text, tseries};
 use crate::maps::{Entry, MapResult, Mean};
 use crate::number::Int;
 use crate::value::Value;
@@ -131,6 +131,13 @@ pub fn result(r: &MapResult, div: u32, cx: &Context) -> Json {
         MapResult::Hist { .. } | MapResult::Lhist { .. } => {
             text::buckets(r).iter().map(|b| bucket(b, div)).collect()
         }
+        MapResult::Tseries(series) => {
+            let point = |(number, value): &(u64, Int)| {
+                let start = tseries::date(series, *number);
+                object([("interval_start", start.into()), ("value", integer(value.value()))])
+            };
+            series.points.iter().map(point).collect()
+        }
     }
 }
 
@@ -152,6 +159,7 @@ fn bucket(b: &hist::Bucket, div: u32) -> Json {
 pub fn map(name: &str, entries: &[Entry], div: u32, cx: &Context) -> Option<Json> {
     let kind = match entries.first()?.result {
         MapResult::Hist { .. } | MapResult::Lhist { .. } => "hist",
+        MapResult::Tseries(_) => "tseries",
         MapResult::Average(_) | MapResult::Stats(_) => "stats",
         MapResult::Value(_) | MapResult::Number(_) => "map",
     };

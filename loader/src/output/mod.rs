@@ -16,6 +16,7 @@ pub mod sink;
 pub mod stream;
 pub mod strftime;
 pub mod text;
+pub mod tseries;
 pub mod writer;
 
 use crate::symbolize::Resolve;

@@ -1,6 +1,6 @@
 //! Values and maps as text, in bpftrace's layout.
 
-use super::{Context, goerror, goform, hist, names, strftime};
+use super::{Context, goerror, goform, hist, names, strftime, tseries};
 use crate::maps::{Entry, MapResult};
 use crate::number::Int;
 use crate::symbolize::Frame;
@@ -98,6 +98,7 @@ pub fn result(out: &mut Vec<u8>, result: &MapResult, div: u32, cx: &Context) {
             push(out, " }");
         }
         MapResult::Hist { .. } | MapResult::Lhist { .. } => hist::write_lines(out, &buckets(result), div),
+        MapResult::Tseries(series) => tseries::write(out, series),
     }
 }
 
@@ -119,8 +120,9 @@ pub fn map(out: &mut Vec<u8>, name: &str, entries: &[Entry], div: u32, cx: &Cont
             key(out, k, cx);
             push(out, "]");
         }
-        let is_hist = matches!(entry.result, MapResult::Hist { .. } | MapResult::Lhist { .. });
-        push(out, if is_hist { ":\n" } else { ": " });
+        let is_block =
+            matches!(entry.result, MapResult::Hist { .. } | MapResult::Lhist { .. } | MapResult::Tseries(_));
+        push(out, if is_block { ":\n" } else { ": " });
         result(out, &entry.result, div, cx);
         push(out, "\n");
     }

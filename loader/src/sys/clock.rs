@@ -16,6 +16,12 @@ pub fn unix_nanos() -> i128 {
     read(libc::CLOCK_REALTIME)
 }
 
+/// Nanoseconds since 1970 when `CLOCK_BOOTTIME` was 0.
+#[must_use]
+pub fn unix_offset() -> u64 {
+    WallClock::now().offset as u64
+}
+
 /// Nanoseconds that `CLOCK_TAI` is ahead of `CLOCK_BOOTTIME`.
 #[must_use]
 pub fn tai_offset() -> u64 {
