@@ -1,14 +1,15 @@
-//! `cargo xtask dist`: the binary that users copy to their machines: release profile, stripped, statically linked.
+//! `cargo xtask dist`: the binary that users copy to their machines (release profile, stripped, statically linked), and a Debian package
+//! of it with the manual page, what completes the command line in shells, the scripts and the licences.
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::run::checked;
 
 use crate::TaskResult;
-use crate::tools::{cargo, root, shown, target_dir};
+use crate::tools::{cargo, installed, root, shown, target_dir};
 
 /// The largest size the binary may have, in bytes.
 pub const LIMIT: u64 = 6_000_000;
@@ -18,6 +19,7 @@ pub fn task(_words: &[String]) -> TaskResult {
     let binary = build()?;
     let size = fs::metadata(&binary)?.len();
     println!("{} {:.2} MB (limit {:.0} MB)", binary.display(), mb(size), mb(LIMIT));
+    println!("{}", package(&binary)?.display());
     Ok(size <= LIMIT)
 }
 
@@ -36,6 +38,37 @@ pub fn build() -> Result<PathBuf, Box<dyn Error>> {
     let binary = dist.join("gotrace");
     fs::copy(target_dir().join(&target).join("release/gotrace"), &binary)?;
     Ok(binary)
+}
+
+/// The release of cargo-deb that the metadata in `loader/Cargo.toml` is written for.
+const CARGO_DEB: (&str, &str) = ("cargo-deb", "3.8.0");
+
+/// What the binary itself writes for the package: its words and the name of the file.
+const MADE: &[(&[&str], &str)] = &[
+    (&["man"], "gotrace.8"),
+    (&["completions", "bash"], "gotrace.bash"),
+    (&["completions", "zsh"], "_gotrace"),
+    (&["completions", "fish"], "gotrace.fish"),
+];
+
+/// Makes the Debian package beside the static binary.
+fn package(binary: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let target = host_target()?;
+    let dist = binary.parent().ok_or("the binary is in no folder")?;
+    // cargo-deb looks for assets of `target/release` in the folder of the target.
+    let assets = target_dir().join(&target).join("release");
+    for (words, name) in MADE {
+        let text = checked(Command::new(binary).args(*words))?;
+        fs::write(dist.join(name), &text)?;
+        fs::write(assets.join(name), &text)?;
+    }
+    let (name, version) = CARGO_DEB;
+    let cargo_deb = installed(name, version, &[])?;
+    let deb = dist.join("gotrace.deb");
+    let mut make = Command::new(cargo_deb);
+    make.current_dir(root()).args(["--no-build", "--no-strip", "--package", "gotrace", "--target", &target]);
+    checked(make.arg("--output").arg(&deb))?;
+    Ok(deb)
 }
 
 /// The target triple of this machine. Naming it keeps RUSTFLAGS away from build scripts and proc macros.

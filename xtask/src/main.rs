@@ -9,6 +9,7 @@ mod dist;
 mod docs;
 mod fuzz;
 mod measure;
+mod picture;
 mod soak;
 mod test;
 mod tools;
@@ -42,7 +43,8 @@ const TASKS: &[Task] = &[
         "fuzz every target of tests/fuzz for [SECONDS] each (nightly toolchain, cargo-fuzz)",
         fuzz::task,
     ),
-    ("dist", "the static release binary, target/dist/gotrace", dist::task),
+    ("dist", "the static release binary target/dist/gotrace, and a Debian package of it", dist::task),
+    ("picture", "runs a session and draws it, docs/session.svg (root)", picture::task),
     ("measure", "CPU time and peak memory of one command, as one line (used by bench)", measure::task),
 ];
 
