@@ -207,4 +207,29 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn instructors_have_notes_on_each_lab() {
+        let notes = include_str!("../../docs/workshop/instructor.md");
+        for lab in LABS {
+            assert!(
+                notes.contains(&format!("\n| {} | {} | ", lab.number, lab.minutes)),
+                "timing of lab {}",
+                lab.number
+            );
+            let heading = format!("\n## Lab {}\n", lab.number);
+            let section =
+                notes.split_once(&heading).map(|(_, rest)| rest.split("\n## ").next().unwrap_or(rest));
+            let answers =
+                section.filter(|text| text.contains("Answers: (1) ") && text.contains("Common mistakes: "));
+            let questions = lab.text.split_once("## Questions\n").map_or("", |(_, questions)| questions);
+            let asked =
+                questions.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).count();
+            assert!(
+                asked > 0 && answers.is_some_and(|text| text.contains(&format!("({asked}) "))),
+                "lab {}",
+                lab.number
+            );
+        }
+    }
 }
