@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::go::GoBinary;
 use crate::image::Image;
 use crate::mmap::Data;
+use crate::native::DebugSections;
 
 /// Identity of a file on this machine: what `/proc/PID/maps` shows for its mappings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +33,7 @@ pub struct Binary {
     id: Option<FileId>,
     image: Arc<Image>,
     go: OnceLock<Result<Option<GoBinary>, Error>>,
+    debug: DebugSections,
 }
 
 impl Binary {
@@ -63,7 +65,13 @@ impl Binary {
     }
 
     fn new(image: Image, path: &Path, id: Option<FileId>) -> Binary {
-        Binary { path: path.to_path_buf(), id, image: Arc::new(image), go: OnceLock::new() }
+        Binary {
+            path: path.to_path_buf(),
+            id,
+            image: Arc::new(image),
+            go: OnceLock::new(),
+            debug: DebugSections::default(),
+        }
     }
 
     /// The path it was opened by.
@@ -94,6 +102,11 @@ impl Binary {
     /// The parsed file: segments, sections and bytes.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// The sections of debug information, for [`crate::native`].
+    pub(crate) fn debug_sections(&self) -> &DebugSections {
+        &self.debug
     }
 
     /// See [`Image::file_offset`].

@@ -29,6 +29,7 @@ pub mod image;
 pub mod kallsyms;
 pub mod ldcache;
 mod mmap;
+pub mod native;
 pub mod perfmap;
 pub mod proc;
 pub mod process;

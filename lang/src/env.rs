@@ -442,6 +442,8 @@ pub struct Piece {
     pub offset: u32,
     /// Its size in bytes, at most 8.
     pub size: u32,
+    /// How many bits above the lowest one of the register it starts: structures of C share registers.
+    pub shift: u8,
 }
 
 /// Calling conventions.

@@ -4,7 +4,7 @@
 //! loader decodes it. First come the bytes of the value as Go has them, strings and slices as address and length; behind them room for
 //! what these refer to, and so on. Every place is an offset from the start of the copy, so nobody computes one twice.
 
-use crate::types::Type;
+use crate::types::{BitRange, Type};
 use std::sync::Arc;
 
 /// The layout of one copy.
@@ -23,7 +23,12 @@ impl GoCopy {
     #[must_use]
     pub fn is_flat(&self) -> bool {
         self.nodes.iter().all(|node| match node.kind {
-            Kind::Plain(_) | Kind::Complex(_) | Kind::Time | Kind::Struct(_) | Kind::Array { .. } => true,
+            Kind::Plain(_)
+            | Kind::Bits(..)
+            | Kind::Complex(_)
+            | Kind::Time
+            | Kind::Struct(_)
+            | Kind::Array { .. } => true,
             Kind::Unreadable | Kind::Cut => true,
             Kind::Text { .. } | Kind::Bytes { .. } | Kind::Slice { .. } | Kind::Pointer { .. } => false,
             Kind::Container { .. } | Kind::Func { .. } | Kind::Interface { .. } => false,
@@ -60,6 +65,8 @@ pub struct Node {
 pub enum Kind {
     /// A value of that type in its usual layout.
     Plain(Type),
+    /// A bit-field of C: its type, and the bits counted from the place's start.
+    Bits(Type, BitRange),
     /// A complex number of that many bits.
     Complex(u8),
     /// A `time.Time`: the words `wall` and `ext`, and a word that does not matter.

@@ -60,6 +60,19 @@ impl Copy<'_> {
                     value => value,
                 }
             }
+            Kind::Bits(ty, bits) => {
+                let bytes = (u32::from(bits.shift) + u32::from(bits.width)).div_ceil(8).min(8);
+                let word = number(take(self.bytes, at as usize, bytes as usize)) >> bits.shift;
+                let unused = 64u32.saturating_sub(u32::from(bits.width));
+                let high = word.unbounded_shl(unused);
+                let signed = ty.integer().is_some_and(|(_, signed)| signed);
+                let value = if signed {
+                    high.cast_signed().unbounded_shr(unused).cast_unsigned()
+                } else {
+                    high.unbounded_shr(unused)
+                };
+                self.decoder.value(ty, &value.to_le_bytes()[..ty.size().min(8) as usize])?
+            }
             Kind::Complex(bits) => {
                 let half = u32::from(*bits) / 16;
                 let part = |at: u32| {

@@ -26,6 +26,8 @@ fn calls(f: &dyn Fn(u32) -> u32) -> u32 {
 
 fn main() {
     let mut shelf = store::Shelf { items: 1, label: "top" };
-    let sum = shelf.put(4) + store::twice(7u32) + calls(&|n| shelf.items + n);
+    // What is not known before the program runs is handed over.
+    let count = std::env::args().count() as u32 + 3;
+    let sum = shelf.put(count) + store::twice(7u32) + calls(&|n| shelf.items + n);
     println!("{} {sum}", shelf.label);
 }

@@ -51,7 +51,12 @@ impl Lower<'_, '_> {
         let at = base.at(node.at);
         let end = self.f.label();
         match &node.kind {
-            Kind::Plain(_) | Kind::Complex(_) | Kind::Time | Kind::Unreadable | Kind::Cut => return,
+            Kind::Plain(_)
+            | Kind::Bits(..)
+            | Kind::Complex(_)
+            | Kind::Time
+            | Kind::Unreadable
+            | Kind::Cut => return,
             Kind::Struct(fields) => {
                 return fields.iter().for_each(|(_, field)| self.follow_part(copy, *field, base));
             }
@@ -121,9 +126,15 @@ impl Lower<'_, '_> {
     /// Whether following a part leads to a read.
     fn refers(&self, copy: &GoCopy, node: NodeId) -> bool {
         match copy.nodes.get(node).map(|node| &node.kind) {
-            None | Some(Kind::Plain(_) | Kind::Complex(_) | Kind::Time | Kind::Unreadable | Kind::Cut) => {
-                false
-            }
+            None
+            | Some(
+                Kind::Plain(_)
+                | Kind::Bits(..)
+                | Kind::Complex(_)
+                | Kind::Time
+                | Kind::Unreadable
+                | Kind::Cut,
+            ) => false,
             Some(Kind::Struct(fields)) => fields.iter().any(|(_, field)| self.refers(copy, *field)),
             Some(Kind::Array { elements, .. }) => elements.iter().any(|e| self.refers(copy, *e)),
             Some(_) => true,

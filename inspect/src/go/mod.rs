@@ -14,7 +14,7 @@ pub mod abi;
 pub mod assign;
 pub mod buildinfo;
 pub(crate) mod code;
-mod dwarf;
+pub(crate) mod dwarf;
 #[cfg(test)]
 mod fixture;
 mod function;

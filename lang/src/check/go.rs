@@ -7,7 +7,7 @@ use crate::ast::{Expr, ExprKind, Name, UnOp};
 use crate::check::place::{Base, Place};
 use crate::check::{Checked, Checker, build, whole};
 use crate::diag::Problem;
-use crate::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
+use crate::env::{Abi, Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
 use crate::hir::{self, Attach, BinOp};
 use crate::span::Span;
 use crate::types::{AddrSpace, GoReference, GoType, Struct, Type};
@@ -65,6 +65,14 @@ impl Checker<'_> {
             ("retval", Attach::Uprobe { ret: true, .. }) => Side::Results,
             _ => return Ok(None),
         };
+        // Functions of C have one result: what stands behind it are its members.
+        if side == Side::Results
+            && !matches!(pick, Pick::Only)
+            && self.is_in_c()
+            && self.signature().is_some()
+        {
+            return Ok(None);
+        }
         let Some(signature) = self.signature() else {
             // Without types `retval` is the first result word.
             return if side == Side::Results && matches!(pick, Pick::Only) {
@@ -126,9 +134,11 @@ impl Checker<'_> {
         let mut problem = Problem::error(span, message);
         problem = match reason {
             Some(reason) => problem.note(reason),
-            None => problem.note("they are known for Go functions whose binary has debug information"),
+            None => problem.note("they are known for functions of binaries with debug information"),
         };
+        let in_c = self.is_in_c();
         self.fail(match side {
+            Side::Params if in_c => problem.help("`arg0`, `arg1`, … are the argument words"),
             Side::Params => problem.help(
                 "`sarg0`, `sarg1`, … are the argument words in order; a Go string is two words: `gostr(sarg0, sarg1)`",
             ),
@@ -242,13 +252,12 @@ impl Checker<'_> {
 
     /// A part of a value in registers, as `uint64`; the bits above its size are undefined.
     fn register_piece(&mut self, pieces: &[Piece], offset: u32, size: u32, span: Span) -> Checked<hir::Expr> {
-        let found = pieces.iter().find(|p| p.offset == offset && p.size == size);
-        match found.map(|p| p.register) {
-            Some(Some(register)) => {
-                let kind = hir::ExprKind::Builtin(hir::Builtin::Reg(register));
-                Ok(hir::Expr::new(kind, Type::U64, span))
-            }
-            Some(None) => self.in_float_register(span),
+        let found = Checker::part_of(pieces, offset, size);
+        match found.iter().find(|p| p.offset == 0 && p.size == size) {
+            Some(piece) => match held(piece, span) {
+                Some(value) => Ok(value),
+                None => self.in_float_register(span),
+            },
             None => self.fail(
                 Problem::error(span, "this value is spread over several registers").help("name its members"),
             ),
@@ -271,10 +280,18 @@ impl Checker<'_> {
         }
     }
 
-    /// Members and elements of a value in registers: the pieces that belong to `size` bytes at `offset`.
+    /// Members and elements of a value in registers: the pieces that belong to `size` bytes at `offset`, or the part of the one that has all of
+    /// them.
     pub(super) fn part_of(pieces: &[Piece], offset: u32, size: u32) -> Vec<Piece> {
-        let inside = |p: &&Piece| p.offset >= offset && p.offset + p.size <= offset + size;
-        pieces.iter().filter(inside).map(|p| Piece { offset: p.offset - offset, ..*p }).collect()
+        let end = offset + size;
+        let part = |p: &Piece| {
+            if p.offset >= offset && p.offset + p.size <= end {
+                return Some(Piece { offset: p.offset - offset, ..*p });
+            }
+            let around = p.offset <= offset && end <= p.offset + p.size;
+            around.then(|| Piece { offset: 0, size, shift: p.shift + 8 * (offset - p.offset) as u8, ..*p })
+        };
+        pieces.iter().filter_map(part).collect()
     }
 
     /// The place of `slice[n]`. An index outside of the slice leads to address 0, which cannot be read: the value is zero and the
@@ -307,6 +324,11 @@ impl Checker<'_> {
     /// Whether the probe is in a Go program.
     pub(super) fn is_in_go(&self) -> bool {
         matches!(&self.target().attach, Attach::Uprobe { class, .. } if class.goroutine.is_some())
+    }
+
+    /// Whether the probe is in code that keeps to the C calling convention.
+    pub(super) fn is_in_c(&self) -> bool {
+        matches!(&self.target().attach, Attach::Uprobe { class, .. } if class.abi == Abi::C)
     }
 
     /// `len(x)` and `cap(x)` of Go values; `None` for anything else.
@@ -345,6 +367,17 @@ impl Checker<'_> {
         };
         Ok(Some(build::cast(length, &Type::I64)))
     }
+}
+
+/// The value of a part in a register, with whatever is above it; `None` for a register that cannot be read.
+pub(super) fn held(piece: &Piece, span: Span) -> Option<hir::Expr> {
+    let register = hir::ExprKind::Builtin(hir::Builtin::Reg(piece.register?));
+    let register = hir::Expr::new(register, Type::U64, span);
+    if piece.shift == 0 {
+        return Some(register);
+    }
+    let shift = build::int(u64::from(piece.shift), Type::U64, span);
+    Some(build::binary(BinOp::Shr, register, shift, Type::U64, span))
 }
 
 /// What to write where parameters and results have no names.

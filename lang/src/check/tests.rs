@@ -93,16 +93,20 @@ fn signature(abi: Abi) -> Signature {
     ];
     let place = |offset: u32, ty: &Type| match (abi, ty) {
         (Abi::GoRegisters, Type::Float(_)) => {
-            ParamPlace::Registers(vec![Piece { register: None, offset: 0, size: 8 }])
+            ParamPlace::Registers(vec![Piece { register: None, offset: 0, size: 8, shift: 0 }])
         }
         (Abi::GoRegisters, Type::Struct(_)) => {
-            let piece = |register, offset| Piece { register: Some(register), offset, size: 4 };
+            let piece = |register, offset| Piece { register: Some(register), offset, size: 4, shift: 0 };
             ParamPlace::Registers(vec![piece(5, 0), piece(10, 4)])
         }
         (Abi::GoRegisters, ty) if offset < 64 => {
             let words = ty.size().div_ceil(8);
-            let piece =
-                |n| Piece { register: Some((offset / 8 + n) as u8), offset: 8 * n, size: ty.size().min(8) };
+            let piece = |n| Piece {
+                register: Some((offset / 8 + n) as u8),
+                offset: 8 * n,
+                size: ty.size().min(8),
+                shift: 0,
+            };
             ParamPlace::Registers((0..words).map(piece).collect())
         }
         _ => ParamPlace::Stack(8 + offset),

@@ -4,6 +4,7 @@
 //! Called where a Go place is read that fits no other type ([`Checker::load_go`]) and where one is printed ([`Checker::shown`]).
 
 use crate::ast::{Expr, ExprKind, UnOp};
+use crate::check::go::held;
 use crate::check::place::{Base, Place};
 use crate::check::{Checked, Checker, build};
 use crate::diag::Problem;
@@ -76,6 +77,8 @@ impl Plan<'_, '_> {
                 self.node(at, Kind::Cut)
             }
             Type::Struct(_) => self.structure(ty, at, depth),
+            // Text of C, up to its end.
+            Type::Array(of, len) if **of == Type::CHAR => self.node(at, Kind::Plain(Type::Str(*len))),
             Type::Array(of, len) => {
                 let node = self.node(at, Kind::Cut);
                 let of = self.checker.complete_type(of);
@@ -96,7 +99,10 @@ impl Plan<'_, '_> {
             Type::Go(GoType::Interface { .. } | GoType::Reference(_)) => {
                 self.refers(at, Kind::Cut, ty, depth)
             }
-            Type::Ptr { to, .. } if **to != Type::Void => self.refers(at, Kind::Plain(ty.clone()), ty, depth),
+            // A pointer of C may lead to one value, to many, or to nothing: it is shown as it is.
+            Type::Ptr { to, .. } if **to != Type::Void && !self.checker.is_in_c() => {
+                self.refers(at, Kind::Plain(ty.clone()), ty, depth)
+            }
             ty => self.node(at, Kind::Plain(ty.clone())),
         }
     }
@@ -106,7 +112,13 @@ impl Plan<'_, '_> {
         let Type::Struct(s) = self.checker.complete_type(ty) else { return node };
         let fields = s.fields.iter().filter(|f| f.name != "_");
         let fields = fields
-            .map(|f| (Arc::from(f.name.as_str()), self.value(&f.ty, at + f.offset, depth + 1)))
+            .map(|f| {
+                let member = match f.form.bits() {
+                    Some(bits) => self.node(at + f.offset, Kind::Bits(f.ty.clone(), bits)),
+                    None => self.value(&f.ty, at + f.offset, depth + 1),
+                };
+                (Arc::from(f.name.as_str()), member)
+            })
             .collect();
         self.set(node, Kind::Struct(fields));
         node
@@ -210,6 +222,8 @@ impl Checker<'_> {
     /// Whether a value is shown with what it points to: all pointers but those to nothing in particular.
     fn is_followed(&self, ty: &Type) -> bool {
         match ty {
+            Type::Array(of, _) if **of == Type::CHAR => false,
+            Type::Ptr { .. } if self.is_in_c() => false,
             Type::Struct(s) => s.name != TIME,
             Type::Array(..) => true,
             ty => ty.pointee().is_some_and(|to| *to != Type::Void),
@@ -317,10 +331,9 @@ impl Checker<'_> {
             Base::Registers(pieces) => {
                 for piece in pieces {
                     let at = at + piece.offset;
-                    match piece.register {
-                        Some(register) => {
-                            let kind = hir::ExprKind::Builtin(hir::Builtin::Reg(register));
-                            let from = CopySource::Value(hir::Expr::new(kind, Type::U64, span));
+                    match held(piece, span) {
+                        Some(value) => {
+                            let from = CopySource::Value(value);
                             parts.push(CopyPart { at, size: piece.size, from });
                         }
                         None => unreadable.push((at, piece.size)),

@@ -8,7 +8,7 @@ use crate::env::Host;
 use inspect::glob::Glob;
 use lang::diag::Problem;
 use lang::env::{Env, EnvError, KernelFunction, Match, NamedSite, Tracepoint};
-use lang::probe::{AttachKind, AttachPoint, KINDS, UprobeSpec};
+use lang::probe::{AttachKind, AttachPoint, KINDS, UprobeSpec, Wants};
 use lang::span::Span;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -173,7 +173,9 @@ impl Listing {
 
     /// Adds all places of an attach point, sorted.
     fn point(&mut self, host: &Host, point: &AttachPoint) -> Result<(), EnvError> {
-        let matches = host.resolve(point)?;
+        // The types of C functions are shown too.
+        let wants = Wants { args: self.verbose, ..point.wants };
+        let matches = host.resolve(&AttachPoint { wants, ..point.clone() })?;
         let mut lines: Vec<String> = Vec::new();
         for found in &matches {
             match found {

@@ -142,6 +142,7 @@ impl Types<'_> {
                         register: p.register.and_then(register),
                         offset: p.leaf.offset,
                         size: p.leaf.size,
+                        shift: 0,
                     })
                     .collect(),
             ),

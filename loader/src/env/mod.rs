@@ -7,6 +7,7 @@ mod goerror;
 mod iter;
 mod kernel;
 mod library;
+mod native;
 mod program;
 mod tracepoint;
 mod uprobe;
@@ -46,6 +47,8 @@ pub struct Host {
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
     /// Go structures that signatures mentioned.
     structures: go::Structures,
+    /// Those of C, C++ and Rust.
+    native_structures: native::Structures,
     /// The kernel's types.
     kernel: btf::Kernel,
     /// The error types of Go binaries, by the name in the script.
@@ -214,7 +217,8 @@ impl Env for Host {
         match &point.kind {
             AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
             AttachKind::Uprobe { binary, target, ret } => self.in_binaries(binary, |called, file| {
-                uprobe::resolve(called, file, target, *ret, point.wants, &self.structures)
+                let known = uprobe::Known { go: &self.structures, native: &self.native_structures };
+                uprobe::resolve(called, file, target, *ret, point.wants, known)
             }),
             AttachKind::Usdt { binary, provider, name } => self
                 .in_binaries(binary, |called, file| usdt::resolve(called, file, provider.as_deref(), name)),
@@ -261,7 +265,9 @@ impl Env for Host {
 
     fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
         let file = self.binary(binary).ok()?;
-        let go = file.go().ok()??;
+        let Some(go) = file.go().ok()? else {
+            return native::structure(binary, &file, &self.native_structures, name);
+        };
         go::Types { binary, go, structures: &self.structures }.structure(name)
     }
 

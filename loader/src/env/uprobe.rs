@@ -6,14 +6,17 @@
 
 mod line;
 mod name;
+mod native_line;
 
 use super::go::{Structures, Types};
+use super::native;
 use crate::target;
 use inspect::demangle;
 use inspect::elf::{Arch, Binary, Symbol, SymbolKind};
 use inspect::glob::Glob;
 use inspect::go::prologue::NoSite;
 use inspect::go::{GoBinary, GoFunc, abi};
+use inspect::native::Debug;
 use inspect::uprobe::{Treatment, is_boundary, is_stack_return, treatment};
 use lang::env::{
     Abi, CodeStart, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, SignatureOf, Stop, UprobeClass,
@@ -25,6 +28,9 @@ use name::Names;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
+/// Parts of the symbols of copies that compilers make of functions.
+const COPIES: [&str; 4] = [".isra.", ".constprop.", ".part.", "[clone"];
+
 /// Names spelled out in a warning about many functions.
 const NAMED_IN_WARNING: usize = 3;
 
@@ -35,10 +41,10 @@ pub(super) fn resolve(
     spec: &UprobeSpec,
     ret: bool,
     wants: Wants,
-    structures: &Structures,
+    known: Known<'_>,
 ) -> Result<Vec<Match>, EnvError> {
     let go = file.go().map_err(|e| EnvError { message: e.to_string(), ..EnvError::default() })?;
-    let mut sites = Sites::new(name, file, go, wants, structures);
+    let mut sites = Sites::new(name, file, go, wants, known);
     match spec {
         UprobeSpec::Function(pattern) => sites.functions(pattern, ret)?,
         UprobeSpec::Demangled(pattern) => sites.demangled(pattern, ret)?,
@@ -47,6 +53,15 @@ pub(super) fn resolve(
         UprobeSpec::Line { file, line } => sites.line(file, *line)?,
     }
     Ok(sites.finish())
+}
+
+/// The structures that were met so far.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Of Go programs.
+    pub go: &'a Structures,
+    /// Of others.
+    pub native: &'a native::Structures,
 }
 
 /// What was left out of a match, by reason.
@@ -63,7 +78,9 @@ struct Sites<'a> {
     /// Where the goroutine is found in C code of the binary.
     goroutine: Option<Goroutine>,
     wants: Wants,
-    structures: &'a Structures,
+    known: Known<'a>,
+    /// Debug information of C, C++ and Rust, once it was asked for.
+    debug: OnceCell<Option<Debug<'a>>>,
     /// Whether the kernel lets programs do returns, once that was asked.
     returns: OnceCell<bool>,
     groups: Vec<(UprobeClass, Vec<NamedSite>)>,
@@ -76,7 +93,7 @@ impl<'a> Sites<'a> {
         file: &'a Binary,
         go: Option<&'a GoBinary>,
         wants: Wants,
-        structures: &'a Structures,
+        known: Known<'a>,
     ) -> Sites<'a> {
         let goroutine = go.map(goroutine);
         Sites {
@@ -85,11 +102,16 @@ impl<'a> Sites<'a> {
             go,
             goroutine,
             wants,
-            structures,
+            known,
+            debug: OnceCell::new(),
             returns: OnceCell::new(),
             groups: Vec::new(),
             left_out: Vec::new(),
         }
+    }
+
+    fn debug(&self) -> Option<&Debug<'a>> {
+        self.debug.get_or_init(|| Debug::open(self.file)).as_ref()
     }
 
     fn add(&mut self, class: UprobeClass, function: &str, vaddr: u64) {
@@ -228,7 +250,7 @@ impl<'a> Sites<'a> {
         };
         match self.go {
             Some(go) if asked => {
-                let found = Types { binary: self.name, go, structures: self.structures }.signature(function);
+                let found = Types { binary: self.name, go, structures: self.known.go }.signature(function);
                 match found {
                     // Without types `args` is an error, and this is what helps to write it by words.
                     SignatureOf::Unknown(reason) if self.wants.args => {
@@ -287,7 +309,45 @@ impl<'a> Sites<'a> {
             return self
                 .leave_out(&format!("the kernel accepts no probe on its first instruction ({why})"), name);
         }
-        self.add(self.native_class(if ret { Stop::KernelReturn } else { Stop::Entry }), name, vaddr);
+        let stop = if ret { Stop::KernelReturn } else { Stop::Entry };
+        let signature = self.native_signature(name, vaddr, stop);
+        if let (true, SignatureOf::Known(signature)) = (ret, &signature) {
+            match signature.results.first() {
+                None => return self.leave_out("it has no result for `retval`", name),
+                Some(Param { ty: Type::Float(_), .. }) => {
+                    let reason = "its result is in a floating-point register, which BPF programs cannot read";
+                    return self.leave_out(reason, name);
+                }
+                Some(_) => {}
+            }
+        }
+        self.add(UprobeClass { signature, ..self.native_class(stop) }, name, vaddr);
+    }
+
+    /// What is said of parameters inside of a function.
+    fn inside_signature(&self) -> SignatureOf {
+        match self.wants.args {
+            true => SignatureOf::Unknown("they are known where the function starts, not inside it".into()),
+            false => SignatureOf::NotAsked,
+        }
+    }
+
+    /// Parameters and the result of a function that is not Go's, if the script asks about them.
+    fn native_signature(&self, name: &str, entry: u64, stop: Stop) -> SignatureOf {
+        let asked = match stop {
+            Stop::KernelReturn => self.wants.result,
+            Stop::Inside => return self.inside_signature(),
+            _ => self.wants.args,
+        };
+        if !asked {
+            return SignatureOf::NotAsked;
+        }
+        if let Some(mark) = COPIES.iter().find(|mark| name.contains(**mark)) {
+            return SignatureOf::Unknown(format!(
+                "it is a copy that the compiler made of a function ({mark}), whose parameters may be others"
+            ));
+        }
+        native::signature(self.name, self.debug(), entry, self.known.native)
     }
 
     fn native_class(&self, stop: Stop) -> UprobeClass {
@@ -313,7 +373,11 @@ impl<'a> Sites<'a> {
                 let symbol = self.native_symbol(name).ok_or_else(|| self.nothing(name, false))?;
                 let stop = if offset == 0 { Stop::Entry } else { Stop::Inside };
                 let code = self.file.read(symbol.addr, symbol.size as usize).unwrap_or_default();
-                (symbol.addr, code, self.native_class(stop))
+                let signature = match stop {
+                    Stop::Entry => self.native_signature(symbol.name, symbol.addr, stop),
+                    _ => self.inside_signature(),
+                };
+                (symbol.addr, code, UprobeClass { signature, ..self.native_class(stop) })
             }
         };
         if offset >= code.len() as u64 {

@@ -6,6 +6,7 @@ use std::path::Path;
 use inspect::elf::Binary;
 use inspect::glob::Glob;
 use inspect::go::GoBinary;
+use inspect::native::Debug;
 
 /// Functions that are asked the questions whose answer may take long each (signatures from debug information).
 const ASKED: usize = 256;
@@ -17,7 +18,19 @@ pub fn read(bytes: &[u8], path: &Path) -> usize {
     let Ok(binary) = Binary::from_bytes(bytes.to_vec(), path) else { return 0 };
     let symbols = binary.functions().filter(|symbol| binary.symbolize(symbol.addr).is_some()).count();
     let named = usize::from(binary.symbol("main.main").is_some()) + usize::from(binary.build_id().is_some());
-    symbols + named + binary.go().ok().flatten().map_or(0, ask)
+    symbols + named + native(&binary) + binary.go().ok().flatten().map_or(0, ask)
+}
+
+/// Functions of C, C++ and Rust with the types of their parameters.
+fn native(binary: &Binary) -> usize {
+    let Some(debug) = Debug::open(binary) else { return 0 };
+    let functions = binary.functions().take(ASKED).filter_map(|symbol| debug.function(symbol.addr));
+    let members = functions
+        .flat_map(|function| function.params)
+        .filter_map(|param| debug.resolved(param.ty))
+        .map(|ty| usize::from(debug.ty(ty).is_some()) + debug.members(ty).len() + debug.variants(ty).len())
+        .sum::<usize>();
+    members + debug.source_files("main.c").iter().map(|file| debug.line_starts(file).len()).sum::<usize>()
 }
 
 fn ask(go: &GoBinary) -> usize {

@@ -11,7 +11,7 @@
 
 mod describe;
 mod formals;
-mod sections;
+pub(crate) mod sections;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -36,7 +36,7 @@ type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
 
 /// Why debug information cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DwarfError {
+pub(crate) enum DwarfError {
     #[error("{0}")]
     Format(#[from] gimli::Error),
     #[error("a section is cut short")]

@@ -17,7 +17,7 @@ use crate::image::Image;
 
 /// The sections that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
+pub(crate) enum Section {
     Abbrev,
     /// Addresses by index, since DWARF 5 (Go 1.25).
     Addr,
@@ -32,10 +32,28 @@ pub(super) enum Section {
     RngLists,
     /// Strings that tools such as `dwz` moved out of the entries, where Go writes them.
     Str,
+    /// Which instructions belong to which lines, in C, C++ and Rust.
+    Line,
+    /// Names of files of these.
+    LineStr,
+    /// Strings by index.
+    StrOffsets,
 }
 
 /// Names behind `.debug_` and `.zdebug_`, in the order of [`Section`].
-const NAMES: [&str; 8] = ["abbrev", "addr", "info", "loc", "loclists", "ranges", "rnglists", "str"];
+const NAMES: [&str; 11] = [
+    "abbrev",
+    "addr",
+    "info",
+    "loc",
+    "loclists",
+    "ranges",
+    "rnglists",
+    "str",
+    "line",
+    "line_str",
+    "str_offsets",
+];
 
 /// Greatest expansion that is believed. Debug sections shrink to a third or a quarter; a file that claims more
 /// than this, or more than [`SMALL`], is made to fill the memory.
@@ -53,18 +71,18 @@ const GNU_HEADER_SIZE: usize = 12;
 
 /// The expanded sections of one file.
 #[derive(Debug, Default)]
-pub(super) struct Sections {
+pub(crate) struct Sections {
     expanded: [OnceLock<Result<Vec<u8>, DwarfError>>; NAMES.len()],
 }
 
 impl Sections {
     /// Whether the file has the section at all.
-    pub(super) fn has(image: &Image, section: Section) -> bool {
+    pub(crate) fn has(image: &Image, section: Section) -> bool {
         !matches!(find(image, section), Ok(Form::Plain([])))
     }
 
     /// The bytes of a section; none of a section that the file does not have.
-    pub(super) fn bytes<'a>(&'a self, image: &'a Image, section: Section) -> Result<&'a [u8], DwarfError> {
+    pub(crate) fn bytes<'a>(&'a self, image: &'a Image, section: Section) -> Result<&'a [u8], DwarfError> {
         match find(image, section)? {
             Form::Plain(data) => Ok(data),
             Form::Compressed { stream, size } => {

@@ -8,7 +8,7 @@ use inspect::glob::Glob;
 use inspect::go::signature::TypeSource;
 use inspect::go::{GoBinary, GoFunc};
 use inspect::uprobe::{Treatment, treatment};
-use lang::env::{NamedSite, Stop, UprobeClass, UprobeMatch};
+use lang::env::{NamedSite, SignatureOf, Stop, UprobeClass, UprobeMatch};
 
 /// Callers that are named of a function that is inlined into many.
 const CALLERS: usize = 4;
@@ -34,6 +34,9 @@ pub(super) fn of(kind: &str, file: &Binary, found: &UprobeMatch) -> Vec<String> 
             None => {
                 let mut lines = vec![format!("{kind}:{}:{}", found.binary, site.function)];
                 lines.extend(go.zip(function).into_iter().flat_map(|(go, f)| types(go, &f)));
+                if function.is_none() {
+                    lines.extend(native_types(&found.class.signature));
+                }
                 lines.push(line);
                 if let Some(f) = function.filter(|_| is_entry(found.class.stop)) {
                     lines.push(returns(&f));
@@ -43,6 +46,13 @@ pub(super) fn of(kind: &str, file: &Binary, found: &UprobeMatch) -> Vec<String> 
         }
     }
     shown.into_iter().map(|(_, _, lines)| lines.join("\n    ")).collect()
+}
+
+/// Parameters and the result of a function that is not Go's.
+fn native_types(signature: &SignatureOf) -> Vec<String> {
+    let SignatureOf::Known(signature) = signature else { return Vec::new() };
+    let params = signature.params.iter().map(|p| format!("{} {}", p.ty, p.name));
+    params.chain(signature.results.iter().map(|r| format!("{} retval", r.ty))).collect()
 }
 
 /// A place of a USDT probe.

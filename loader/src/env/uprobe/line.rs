@@ -12,13 +12,7 @@ const CANDIDATES: usize = 5;
 impl Sites<'_> {
     /// All places of a line.
     pub(super) fn line(&mut self, file: &str, line: u32) -> Result<(), EnvError> {
-        let Some(go) = self.go else {
-            return Err(EnvError {
-                message: format!("{} is no Go program: lines of others are not known", self.name),
-                help: Some("name a function, or an address in it".into()),
-                ..EnvError::default()
-            });
-        };
+        let Some(go) = self.go else { return self.native_line(file, line) };
         let path = self.source_file(go, file)?;
         let sites = go.line_sites(path, line);
         if sites.is_empty() {
@@ -91,7 +85,7 @@ impl Sites<'_> {
 }
 
 /// A line without code, and the lines around it that have some.
-fn no_code(path: &str, line: u32, lines: &[u32]) -> EnvError {
+pub(super) fn no_code(path: &str, line: u32, lines: &[u32]) -> EnvError {
     let after = lines.partition_point(|l| *l < line);
     let before = after.checked_sub(1).and_then(|i| lines.get(i));
     let near: Vec<String> = before.into_iter().chain(lines.get(after)).map(u32::to_string).collect();

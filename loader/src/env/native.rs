@@ -1,0 +1,222 @@
+//! Signatures of functions of C, C++ and Rust for the checker: types from the debug information, places by the calling convention of the
+//! machine at the first instruction, where nothing has been moved yet.
+
+mod classes;
+
+use classes::Classes;
+use inspect::elf::Binary;
+use inspect::native::{Debug, Function, Held, Language, Member, Type as Raw, TypeId};
+use lang::arch::Arch;
+use lang::env::{Param, ParamPlace, Signature, SignatureOf, TypesFrom};
+use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Types within types that are followed.
+const DEPTH: u32 = 8;
+/// Types that are looked at for one question, so that a damaged file cannot make it an endless one.
+const WORK: u32 = 1 << 16;
+
+/// The structures that were met, by binary (as the script names it) and name, so that they can be asked for by name.
+#[derive(Default)]
+pub(super) struct Structures(RefCell<HashMap<(String, String), TypeId>>);
+
+/// Reads types of one binary.
+pub(super) struct Types<'a, 'd> {
+    pub binary: &'a str,
+    pub debug: &'a Debug<'d>,
+    pub structures: &'a Structures,
+    /// Types that may still be looked at.
+    work: Cell<u32>,
+}
+
+/// What is known of the function that starts at `entry`.
+pub(super) fn signature(
+    binary: &str,
+    debug: Option<&Debug<'_>>,
+    entry: u64,
+    structures: &Structures,
+) -> SignatureOf {
+    let unknown = |reason: String| SignatureOf::Unknown(reason);
+    if super::host_arch() != Arch::X86_64 {
+        return unknown("where arguments are is known on x86-64 only".into());
+    }
+    let Some(debug) = debug else {
+        return unknown(format!("{binary} has no debug information (`-g`)"));
+    };
+    let Some(function) = debug.function(entry) else {
+        return unknown(format!("the debug information of {binary} does not describe it"));
+    };
+    match Types::new(binary, debug, structures).signature(&function) {
+        Ok(signature) => SignatureOf::Known(Arc::new(signature)),
+        Err(reason) => unknown(reason),
+    }
+}
+
+/// A structure of a binary by its name.
+pub(super) fn structure(binary: &str, file: &Binary, structures: &Structures, name: &str) -> Option<Struct> {
+    let debug = Debug::open(file)?;
+    let types = Types::new(binary, &debug, structures);
+    let met = structures.0.borrow().get(&(binary.to_owned(), name.to_owned())).copied();
+    let id = met.or_else(|| debug.described(name))?;
+    types.composite(id, 0)
+}
+
+impl<'a, 'd> Types<'a, 'd> {
+    fn new(binary: &'a str, debug: &'a Debug<'d>, structures: &'a Structures) -> Types<'a, 'd> {
+        Types { binary, debug, structures, work: Cell::new(WORK) }
+    }
+
+    /// Whether another type may be looked at, so deep in others.
+    fn goes_on(&self, depth: u32) -> bool {
+        let left = self.work.get().saturating_sub(1);
+        self.work.set(left);
+        left > 0 && depth <= DEPTH
+    }
+
+    fn signature(&self, function: &Function) -> Result<Signature, String> {
+        let mut classes = Classes::new(self.debug);
+        let mut results = Vec::new();
+        if let Some(result) = function.result {
+            if function.language == Language::Rust && !self.is_scalar(result) {
+                return Err("Rust does not tell how it hands back a structure".into());
+            }
+            let (ty, place) = match classes.result(result) {
+                Some(place) => (self.ty(result, 0), place),
+                // The function gets the address of the room for it, and gives it back.
+                None => (pointer(self.ty(result, 0)), classes.address_of_result()),
+            };
+            results.push(Param { name: String::new(), ty, place });
+        }
+        let mut params = Vec::new();
+        for param in &function.params {
+            if function.language == Language::Rust {
+                self.certain_in_rust(param)?;
+            }
+            let by_reference =
+                matches!(self.debug.ty(param.ty), Some(Raw::Composite { by_reference: true, .. }));
+            let (ty, place) = match by_reference {
+                true => (pointer(self.ty(param.ty, 0)), classes.address()),
+                false => (self.ty(param.ty, 0), classes.param(param.ty)),
+            };
+            if let (Language::Rust, Held::Register(said), ParamPlace::Registers(pieces)) =
+                (function.language, param.held, &place)
+                && pieces.iter().any(|piece| piece.register != classes::dwarf_register(said))
+            {
+                return Err(format!("`{}` is not where C functions have it", param.name));
+            }
+            params.push(Param { name: param.name.clone(), ty, place });
+        }
+        Ok(Signature { params, results, types_from: TypesFrom::DebugInfo })
+    }
+
+    /// Functions of Rust keep to no convention: single words are handed over as in C, unless the compiler has found a way without.
+    fn certain_in_rust(&self, param: &inspect::native::Param) -> Result<(), String> {
+        let name = &param.name;
+        if !self.is_scalar(param.ty) {
+            return Err(format!("Rust does not tell how it hands over `{name}`, which is a structure"));
+        }
+        match param.held {
+            Held::Nowhere => Err(format!("the compiler has optimized `{name}` away")),
+            Held::Register(_) | Held::Frame => Ok(()),
+        }
+    }
+
+    /// Whether a value is one word whatever the language.
+    fn is_scalar(&self, id: TypeId) -> bool {
+        !matches!(
+            self.debug.ty(id),
+            Some(Raw::Composite { .. } | Raw::Array { .. } | Raw::Other { .. } | Raw::Declared { .. }) | None
+        )
+    }
+
+    /// A type of the language. Structures that have a name come without their members.
+    fn ty(&self, id: TypeId, depth: u32) -> Type {
+        let bits = |size: u32| (size * 8) as u8;
+        match self.debug.ty(id) {
+            _ if !self.goes_on(depth) => Type::Void,
+            None | Some(Raw::Void) => Type::Void,
+            Some(Raw::Bool) => Type::Bool,
+            // Text is told by `char` having a sign.
+            Some(Raw::Int { size: 1, text: true, .. }) => Type::CHAR,
+            Some(Raw::Int { size: size @ (1 | 2 | 4 | 8), signed, .. }) => {
+                Type::Int { bits: bits(size), signed }
+            }
+            Some(Raw::Float { size: size @ (4 | 8) }) => Type::Float(bits(size)),
+            Some(Raw::Pointer(to)) => pointer(to.map_or(Type::Void, |to| self.ty(to, depth + 1))),
+            Some(Raw::Array { of, count }) => Type::Array(Box::new(self.ty(of, depth + 1)), count),
+            Some(Raw::Composite { name, .. }) if name.is_empty() => match self.composite(id, depth + 1) {
+                Some(composite) => Type::Struct(Arc::new(composite)),
+                None => Type::Void,
+            },
+            Some(Raw::Composite { name, size, union, .. }) => {
+                if let Some(id) = self.debug.resolved(id) {
+                    self.structures.0.borrow_mut().insert((self.binary.to_owned(), name.clone()), id);
+                }
+                let named = Struct::named(kind(union), name.as_str());
+                Type::Struct(Arc::new(Struct { size, align: alignment(size), ..named }))
+            }
+            Some(Raw::Declared { name }) => {
+                Type::Struct(Arc::new(Struct::named(StructKind::Struct, name.as_str())))
+            }
+            Some(Raw::Enum { name, size: size @ (1 | 2 | 4 | 8), signed }) => {
+                let id = self.debug.resolved(id).unwrap_or(id);
+                let variants = self.debug.variants(id).into_iter().map(|v| (v.name, v.value)).collect();
+                Type::Enum(Arc::new(Enum { name, bits: bits(size), signed, variants }))
+            }
+            Some(
+                Raw::Int { size, .. } | Raw::Float { size } | Raw::Enum { size, .. } | Raw::Other { size },
+            ) => Type::Array(Box::new(Type::Int { bits: 8, signed: false }), size),
+        }
+    }
+
+    /// A structure or union with its members.
+    fn composite(&self, id: TypeId, depth: u32) -> Option<Struct> {
+        if !self.goes_on(depth) {
+            return None;
+        }
+        let id = self.debug.resolved(id)?;
+        let (name, size, union) = match self.debug.ty(id)? {
+            Raw::Composite { name, size, union, .. } => (name, size, union),
+            Raw::Declared { name } => return self.composite(self.debug.described(&name)?, depth + 1),
+            _ => return None,
+        };
+        let mut fields = Vec::new();
+        for member in self.debug.members(id) {
+            self.add(&member, depth, &mut fields);
+        }
+        let name = if name.is_empty() { "(anonymous)".to_owned() } else { name };
+        Some(Struct { kind: kind(union), name, size, align: alignment(size), fields })
+    }
+
+    /// Adds a member; those of anonymous structures and unions, and of the bases of a class, are members of the one around them.
+    fn add(&self, member: &Member, depth: u32, fields: &mut Vec<Field>) {
+        let offset = (member.bit_offset / 8) as u32;
+        if member.name.is_empty() {
+            let inner = self.composite(member.ty, depth + 1);
+            let moved = inner.into_iter().flat_map(|inner| inner.fields);
+            fields.extend(moved.map(|f| Field { offset: f.offset + offset, ..f }));
+            return;
+        }
+        let form = match member.bits.map(u8::try_from) {
+            None => FieldForm::Plain,
+            Some(Ok(width)) => FieldForm::Bits(BitRange { shift: (member.bit_offset % 8) as u8, width }),
+            Some(Err(_)) => return,
+        };
+        fields.push(Field { name: member.name.clone(), offset, ty: self.ty(member.ty, depth + 1), form });
+    }
+}
+
+fn pointer(to: Type) -> Type {
+    Type::Ptr { to: Box::new(to), space: AddrSpace::User }
+}
+
+fn kind(union: bool) -> StructKind {
+    if union { StructKind::Union } else { StructKind::Struct }
+}
+
+/// Debug information mostly does not tell alignments. They matter where a structure is kept as a whole, and any that divides the size serves there.
+fn alignment(size: u32) -> u32 {
+    [8, 4, 2].into_iter().find(|align| size.is_multiple_of(*align)).unwrap_or(1)
+}
