@@ -4,10 +4,10 @@
 //! driver renders them; the loader builds its own from the [`Span`]s it finds in the program (a verifier rejection, an
 //! attach point that the kernel refused).
 
+use crate::excerpt::Excerpts;
 use crate::source::Imported;
 use crate::span::Span;
 use codespan_reporting::diagnostic::{Diagnostic, Label as CodeLabel, Severity as CodeSeverity};
-use codespan_reporting::files::SimpleFiles;
 use codespan_reporting::term::termcolor::{Ansi, NoColor, WriteColor};
 use codespan_reporting::term::{self, Chars};
 use std::fmt;
@@ -116,27 +116,31 @@ impl Problem {
         source: &str,
         imported: &Imported,
     ) -> io::Result<()> {
-        let mut files = SimpleFiles::new();
-        for part in imported.parts(source_name, source) {
-            files.add(part.name, part.text);
+        let parts = imported.parts(source_name, source).into_iter().map(|part| (part.name, part.text));
+        let mut files = Excerpts::new(parts.collect());
+        if let Some(label) = self.labels.iter().find(|l| l.primary).or(self.labels.first()) {
+            let part = imported.part(source_name, source, label.span.start);
+            files.cut(imported.index(label.span.start), clamp(part.span(label.span), part.text));
         }
         let severity = match self.severity {
             Severity::Error => CodeSeverity::Error,
             Severity::Warning => CodeSeverity::Warning,
         };
-        let labels = self.labels.iter().map(|l| {
+        let labels = self.labels.iter().filter_map(|l| {
             let part = imported.part(source_name, source, l.span.start);
             let range = clamp(part.span(l.span), part.text);
             let file = imported.index(l.span.start);
+            let range = files.shown(file, range)?;
             let label =
                 if l.primary { CodeLabel::primary(file, range) } else { CodeLabel::secondary(file, range) };
-            label.with_message(&l.text)
+            Some(label.with_message(&l.text))
         });
+        let labels: Vec<_> = labels.collect();
         let notes = self.notes.iter().map(|n| format!("note: {n}"));
         let help = self.help.iter().map(|h| format!("help: {h}"));
         let diagnostic = Diagnostic::new(severity)
             .with_message(&self.message)
-            .with_labels(labels.collect())
+            .with_labels(labels)
             .with_notes(notes.chain(help).collect());
         let config = term::Config { chars: Chars::ascii(), ..term::Config::default() };
         term::emit_to_write_style(out, &config, &files, &diagnostic).map_err(io::Error::other)
@@ -315,6 +319,22 @@ pub fn edit_distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_very_long_line_is_not_shown_whole() {
+        let (before, after) = ("x = 1; ".repeat(1000), " y = 2;".repeat(1000));
+        let source = format!("a;\n{before}wrong{after}");
+        let at = before.len() + 3;
+        let place = Span::new(at, at + 5);
+        let problem =
+            Problem::error(place, "this").label(Span::new(4, 5), "far away").label(Span::new(0, 1), "above");
+        let shown = Problems::from(problem).render("x.gt", &source, false);
+        assert!(
+            shown.contains("x.gt:2:7001") && shown.contains("wrong") && shown.contains("^^^^^"),
+            "{shown}"
+        );
+        assert!(shown.contains("above") && !shown.contains("far away") && shown.len() < 700, "{shown}");
+    }
 
     #[test]
     fn distances() {

@@ -48,6 +48,7 @@ pub mod config;
 pub mod diag;
 mod dump;
 pub mod env;
+mod excerpt;
 mod expand;
 pub mod fold;
 pub mod format;

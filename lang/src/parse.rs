@@ -339,6 +339,18 @@ impl Builder<'_> {
         let place = if tok.is_none() { before_end } else { span };
         let problem = Problem::error(place, format!("expected {expected}, found {found}"));
         match (tok, before.map(|t| t.tok)) {
+            (Some(Tok::Assign), Some(Tok::Eq | Tok::Ne)) => problem.help("to compare, write `==` or `!=`"),
+            (Some(Tok::Assign), Some(Tok::Var(_))) if self.in_for(span) => problem.help(FOR),
+            (Some(Tok::Ident("in")), Some(Tok::Var(_))) => problem.help(FOR),
+            (Some(Tok::Ident(_)), Some(Tok::LParen)) if self.in_for(span) => problem.help(FOR),
+            (Some(Tok::Ident("and")), _) => problem.help("write `&&`"),
+            (Some(Tok::Ident("or")), _) => problem.help("write `||`"),
+            (Some(Tok::TypeName(_)), _) if expected.has("a statement") => {
+                problem.help("a variable is declared by `let`: `let $x: int32 = 1`")
+            }
+            (Some(Tok::Comma), Some(Tok::RParen)) if expected.has(";") => {
+                problem.help("statements are separated by `;`")
+            }
             (Some(Tok::Assign), _) if expected.has(")") => problem.help("to compare, write `==`"),
             (Some(Tok::Assign), _) if expected.has(";") => problem.note("an assignment has no value"),
             (Some(Tok::Ident(name)), Some(Tok::Let)) => {
@@ -365,7 +377,15 @@ impl Builder<'_> {
     }
 }
 
+/// What loops look like.
+const FOR: &str = "a loop over numbers: `for ($i : 0..10) { }`, over a map: `for ($kv : @map) { }`";
+
 impl<'b> Builder<'b> {
+    /// Whether a `for` stands up to three words before.
+    fn in_for(&self, span: Span) -> bool {
+        self.tokens.iter().rev().filter(|t| t.span.end <= span.start).take(3).any(|t| t.tok == Tok::For)
+    }
+
     /// The name in a `(name)` that stands right before: perhaps a cast was meant.
     fn name_in_parentheses(&self, span: Span) -> Option<&'b str> {
         let before: Vec<Tok<'b>> =

@@ -112,6 +112,13 @@ fn what_a_name_stands_for_has_a_limit() {
 #[test]
 fn syntax_errors() {
     assert_text!(trees(&[
+        "begin { for (i = 0; i < 10; i++) { } }",
+        "begin { for ($i = 0; $i < 10; $i++) { } }",
+        "begin { for $i in 0..10 { } }",
+        "begin { if (pid == 1 and tid == 2) { } }",
+        "begin { if (pid === 1) { } }",
+        "begin { int x = 1; }",
+        "begin { print(1), print(2); }",
         "begin { $x = 1 $y = 2; print($y) print($x); }",
         "begin { $x = ; $y = 1 +; f(1,; @m[ = 1; }",
         "begin { if (pid == 1 { print(1); } }",

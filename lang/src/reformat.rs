@@ -398,6 +398,28 @@ mod tests {
         once
     }
 
+    /// The tools, and bpftrace's where its package is installed.
+    #[test]
+    fn every_script_survives() {
+        let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
+        let mut seen = 0;
+        for folder in [tree, "/usr/share/bpftrace/tools", "/usr/sbin"] {
+            let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            for path in files.filter(|path| path.extension().is_some_and(|e| e == "gt" || e == "bt")) {
+                let source = std::fs::read_to_string(&path).unwrap_or_default();
+                let tree = |source: &str| crate::parse("t.gt", source).0.to_string();
+                // `#ifdef` and `#include` are refused.
+                if reformat("t.gt", &source).is_err() {
+                    continue;
+                }
+                let once = formatted(&source);
+                assert_eq!(tree(&once), tree(&source), "{}", path.display());
+                seen += 1;
+            }
+        }
+        assert!(seen > 20, "only {seen} scripts");
+    }
+
     #[test]
     fn layout() {
         assert_text!(formatted(

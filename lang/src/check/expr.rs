@@ -138,6 +138,7 @@ impl Checker<'_> {
             ty => {
                 let problem = Problem::error(e.span, format!("{} is no condition", with_article(ty)));
                 let problem = match (&e.kind, ty) {
+                    (ExprKind::Record(_), _) => problem.help("to compare, write `==`"),
                     (ExprKind::Map { name, keys }, _) if !keys.is_empty() => {
                         problem.help(format!("whether there is an entry: `has_key({}, …)`", name.text))
                     }
@@ -188,16 +189,36 @@ impl Checker<'_> {
                     problem
                         .note("an empty interface has no type, and other values that are nil are 0")
                         .help("for an error and any other interface write `gotype(x) == \"<nil>\"`, for a pointer `x == 0`")
+                } else if self.is_argument(name) {
+                    problem.help(format!("an argument is a member of `args`: `args.{name}`"))
                 } else if self.scopes.find(name).is_some() {
                     problem.help(format!("a variable is written with a dollar sign: `${name}`"))
                 } else if self.maps.list.iter().any(|m| m.name.trim_start_matches('@') == name) {
                     problem.help(format!("a map is written with an at sign: `@{name}`"))
                 } else {
                     let constants = self.types.constants.keys().map(String::as_str);
-                    problem.did_you_mean(name, constants.chain(builtin::names().map(|n| n as &str)))
+                    let known = constants.chain(builtin::names().map(|n| n as &str));
+                    let problem = problem.did_you_mean(name, known);
+                    // A word of a text, as in a shell.
+                    if problem.help.is_empty() {
+                        problem.help(format!("a text stands in double quotes: `\"{name}\"`"))
+                    } else {
+                        problem
+                    }
                 };
                 self.fail(problem)
             }
+        }
+    }
+
+    /// Whether the current probe has an argument of this name.
+    fn is_argument(&self, name: &str) -> bool {
+        match &self.target().attach {
+            hir::Attach::Tracepoint(tracepoint) => tracepoint.args.field(name).is_some(),
+            hir::Attach::RawTracepoint(function) | hir::Attach::Fentry { function, .. } => {
+                function.params.as_ref().is_some_and(|params| params.iter().any(|p| p.name == name))
+            }
+            _ => false,
         }
     }
 
@@ -228,6 +249,9 @@ impl Checker<'_> {
             Some(var) => problem
                 .label(var.span, "this one ends with its block")
                 .help(format!("declare it before the block: `let ${name};`")),
+            None if self.maps.list.iter().any(|m| m.name.trim_start_matches('@') == name) => {
+                problem.help(format!("a map is written with an at sign: `@{name}`"))
+            }
             None => match crate::diag::nearest(name, self.scopes.names()) {
                 Some(near) => problem.help(format!("did you mean `${near}`?")),
                 None => problem,

@@ -621,6 +621,11 @@ fn is_time(ty: &Type) -> bool {
 
 /// The members of a structure, for a message.
 fn members(s: &Struct) -> String {
-    let names: Vec<&str> = s.fields.iter().map(|f| f.name.as_str()).collect();
+    /// More than a reader looks through.
+    const MOST: usize = 24;
+    let mut names: Vec<&str> = s.fields.iter().take(MOST).map(|f| f.name.as_str()).collect();
+    if s.fields.len() > MOST {
+        names.push("…");
+    }
     format!("its members are {}", names.join(", "))
 }

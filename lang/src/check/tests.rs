@@ -1069,3 +1069,14 @@ fn builtins_of_few_scripts() {
         "begin { printf(\"%gr %gr\", 1, \"x\"); }",
     ]));
 }
+
+#[test]
+fn mistakes_of_newcomers() {
+    assert_text!(outcomes(&[
+        "begin { if (pid = 1) { } }",
+        "begin { @total = 1; print($total); }",
+        "begin { if (comm == webserver) { } }",
+        "t:syscalls:sys_enter_openat { print(filename); }",
+        "begin { print(curtask.nothing); }",
+    ]));
+}
