@@ -7,6 +7,7 @@
 mod code;
 mod compile;
 mod peer;
+mod probes;
 
 use std::error::Error;
 use std::fs;
@@ -46,6 +47,7 @@ type Section = (&'static str, &'static str, fn(&Path, &Path) -> Result<Measured,
 
 const SECTIONS: &[Section] = &[
     ("promises", "Promises", promises),
+    ("probes", "Probes on Go functions", probes::section),
     ("code", "Generated code", code::section),
     ("compile", "Compiling large scripts", compile::section),
 ];
@@ -90,7 +92,6 @@ fn promises(gotrace: &Path, scratch: &Path) -> Result<Measured, Box<dyn Error>> 
     lines.push(binary_size()?);
     lines.push(large_binary(gotrace, scratch)?);
     lines.extend(attach_many(gotrace)?);
-    lines.push(entry_probe(gotrace, scratch)?);
     let mut text = "| what | measured | promised | kept |\n|---|---|---|---|\n".to_owned();
     for Line { what, measured, promise, kept } in &lines {
         text += &format!("| {what} | {measured} | {promise} | {} |\n", if *kept { "yes" } else { "**no**" });
@@ -198,42 +199,6 @@ fn attach_many(gotrace: &Path) -> Result<Vec<Line>, Box<dyn Error>> {
         }
     };
     Ok(vec![line("attaching", up), line("detaching", down)])
-}
-
-/// What a counting entry probe costs the traced program, against the same probe at the function's first byte.
-fn entry_probe(gotrace: &Path, scratch: &Path) -> Result<Line, Box<dyn Error>> {
-    println!("cost of an entry probe: {LONG_RUNS} rounds of three runs");
-    let fib = newest("fib")?;
-    let target = format!("{} -n 23 -time", fib.display());
-    let (mut bare, mut cheap, mut first_byte) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..LONG_RUNS {
-        let mut plain = Command::new(&fib);
-        bare.push(nanoseconds_per_call(plain.args(["-n", "23", "-time"]))?);
-        for (offset, times) in [("", &mut cheap), ("+0", &mut first_byte)] {
-            let script = format!("uprobe:{}:main.fib{offset} {{ @ = count(); }}", fib.display());
-            let mut traced = Command::new(gotrace);
-            traced.arg("-q").arg("-o").arg(scratch.join("answers")).args(["-e", &script, "-c", &target]);
-            times.push(nanoseconds_per_call(&mut traced)?);
-        }
-    }
-    let bare = median(bare);
-    let (cheap, first_byte) = (median(cheap) - bare, median(first_byte) - bare);
-    let part = cheap / first_byte;
-    let release = RELEASES.last().map_or("", |release| release.version);
-    Ok(Line {
-        what: format!("a counting entry probe on a Go {release} function, against its first byte"),
-        measured: format!("{cheap:.0} ns against {first_byte:.0} ns per call: {part:.2} of it"),
-        promise: "at most 0.20 of it".to_owned(),
-        kept: part <= 0.2,
-    })
-}
-
-/// Runs `fib -time` and reads the time per call that it prints.
-fn nanoseconds_per_call(command: &mut Command) -> Result<f64, Box<dyn Error>> {
-    let outcome = run(command, LIMIT)?;
-    let line = outcome.stdout.lines().find_map(|line| line.strip_prefix("ns/call "));
-    let number = line.ok_or_else(|| format!("fib did not run: {}{}", outcome.stdout, outcome.stderr))?;
-    Ok(number.trim().parse()?)
 }
 
 /// A target program, built with the newest Go release of the table.

@@ -51,6 +51,17 @@ enum What<'a> {
     Command(String),
 }
 
+/// Boots a kernel with gotrace and these files (here, and in the guest), runs a command of the guest's shell, and gives each line that it
+/// prints to `line`. Returns its exit status.
+pub fn command(
+    kernel: &'static Kernel,
+    with: Vec<(&str, &str)>,
+    command: String,
+    line: impl FnMut(&str),
+) -> Result<u8, Box<dyn Error>> {
+    run(&Request { kernel, with, what: What::Command(command) }, LONG_LIMIT, line)
+}
+
 /// Runs what the command line says and tells the command's status, or that of the cases.
 pub fn task(words: &[String]) -> TaskResult {
     let request = parse(words)?;
