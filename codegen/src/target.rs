@@ -19,7 +19,7 @@ pub struct Target {
     pub task_registers: bool,
     /// `bpf_map_lookup_percpu_elem` (Linux 5.19), needed to read aggregations inside a script.
     pub percpu_lookup: bool,
-    /// BTF id of the kernel function `bpf_map_sum_elem_count` (Linux 6.6), needed by `len` of a map.
+    /// BTF id of the kernel function `bpf_map_sum_elem_count` (Linux 6.6); without it, `len` of a map walks over it (5.13).
     pub map_count: Option<u32>,
     /// BTF id of the kernel function `bpf_strstr` (Linux 6.17); without it, texts are searched in loops.
     pub strstr: Option<u32>,

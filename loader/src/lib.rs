@@ -10,6 +10,7 @@ pub mod load;
 pub mod maps;
 pub mod number;
 pub mod output;
+mod partition;
 pub mod run;
 pub mod symbolize;
 pub mod sys;

@@ -219,7 +219,7 @@ pub fn verifier_logs(elf: &[u8], object: &Object, uprobe_multi: bool) -> Result<
 /// Loads the object's type information; a kernel that cannot take it loses script lines in logs, nothing else.
 fn kernel_btf(parsed: &mut aya_obj::Object) -> Option<OwnedFd> {
     // Of the kinds that kernels learnt one after the other our objects use functions, global functions and data sections,
-    // which are all older than what gotrace needs besides (5.15). Asking the kernel would cost a dozen system calls.
+    // which are all older than what gotrace needs besides (5.10). Asking the kernel would cost a dozen system calls.
     const FEATURES: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
     let btf = parsed.fixup_and_sanitize_btf(&FEATURES).ok()??;
     bpf::btf_load(&btf.to_bytes()).ok()

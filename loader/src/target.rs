@@ -114,6 +114,7 @@ fn does_returns(program: &Program) -> bool {
 
 /// The kernel's function that counts the entries of a map.
 fn map_count() -> Option<u32> {
+    Feature::MapCount.check().ok()?;
     Some(kernel_types()?.find_function("bpf_map_sum_elem_count")?.0)
 }
 

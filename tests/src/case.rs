@@ -133,6 +133,15 @@ pub const NEEDS: &[Need] = &[
         present: || std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists(),
     },
     Need {
+        name: "fentry",
+        missing: "no fentry programs",
+        // Kernels that are hardened allow neither these nor kprobes; arm64 can call programs from functions since 6.4.
+        present: || {
+            std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists()
+                && (cfg!(target_arch = "x86_64") || kernel_release() >= (6, 4))
+        },
+    },
+    Need {
         name: "uprobe_multi",
         missing: "no uprobe_multi links (Linux 6.6)",
         present: || kernel_release() >= (6, 6),

@@ -10,14 +10,21 @@ use std::time::Instant;
 
 use harness::debian;
 use harness::judge::suite_releases;
+use harness::vm::Kernel;
 
 use crate::TaskResult;
 use crate::fuzz;
 use crate::tools::{cargo, installed, mount_file_systems, need_root, root, shown, target_dir};
+use crate::vm;
 
 /// Programs of the system that tests call, and the Debian packages that bring them.
-const PACKAGES: &[(&str, &str)] =
-    &[("cc", "gcc"), ("bpftool", "bpftool"), ("setpriv", "util-linux"), ("dpkg", "dpkg")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("cc", "gcc"),
+    ("strip", "binutils"),
+    ("bpftool", "bpftool"),
+    ("setpriv", "util-linux"),
+    ("dpkg", "dpkg"),
+];
 
 /// The release of cargo-deny that `deny.toml` is written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -53,6 +60,7 @@ const STEPS: &[Step] = &[
     ("licences and sources of dependencies", deny),
     ("unit tests", unit_tests),
     ("harness, target programs, end to end", end_to_end),
+    ("virtual machines with other kernels", virtual_machines),
     ("fuzzing", fuzzing),
 ];
 
@@ -124,6 +132,27 @@ fn end_to_end() -> Result<Count, Box<dyn Error>> {
     shown(&mut cargo(&["build", "--quiet", "--package", "gotrace"]))?;
     let mut test = cargo(&["test", "--quiet", "--no-fail-fast", "--package", "gotrace-tests"]);
     counted(test.env("GOTRACE", target_dir().join("debug/gotrace")))
+}
+
+/// The kernels that the chosen cases are run on: the oldest kind that gotrace meets often, without links of many probes, and the newest.
+const KERNELS: &[&str] = &["6.1", "newest"];
+
+/// The cases of `tests/vm/cases.txt`, in one boot of each kernel.
+fn virtual_machines() -> Result<Count, Box<dyn Error>> {
+    let mut total = Count::default();
+    for kernel in KERNELS.iter().filter_map(|name| Kernel::named(name)) {
+        println!("Linux {kernel}");
+        let mut count = Count::default();
+        let went_well = vm::chosen_cases(kernel, |line| {
+            println!("{line}");
+            count += summary(line).unwrap_or_default();
+        })?;
+        if !went_well && count.failed == 0 {
+            count.failed = 1;
+        }
+        total += count;
+    }
+    Ok(total)
 }
 
 /// The targets of `cargo xtask fuzz`, for a few seconds. Without their toolchain there is nothing to run: the tests of `tests/robustness`

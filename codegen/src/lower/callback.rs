@@ -276,6 +276,17 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(on));
     }
 
+    /// The number of a map's entries on kernels that have no function for it: what the kernel says at the end of a walk over them.
+    pub(super) fn count_entries(&mut self, map: MapId) -> Val {
+        let mut nothing = Func::default();
+        nothing.push(Op::Line(self.span));
+        nothing.push(Op::Exit(0));
+        self.f.subs.push(nothing);
+        let reference = self.map_ref(map);
+        let args = [Arg::Map(reference), Arg::Func(self.f.subs.len() - 1), Arg::Imm(0), Arg::Imm(0)];
+        self.f.call(Helper::ForEachMapElem, &args)
+    }
+
     /// Begins a function that is called back.
     fn enter(&mut self) -> Outer {
         let mut f = Func { params: Vec::new(), ..Func::default() };

@@ -2,7 +2,6 @@
 
 use super::string::Pad;
 use super::{Lower, Value};
-use crate::Error;
 use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, AtomicOp, Cond, Width};
 use crate::ir::{Arg, Label, MapRef, Op, Operand, Place, Val};
@@ -191,12 +190,7 @@ impl Lower<'_, '_> {
         if self.unit.user_maps[map.0 as usize].key.is_none() {
             return Value::Imm(1);
         }
-        let Some(id) = self.unit.target.map_count else {
-            let error =
-                Error::new(self.span, "this kernel cannot count the entries of a map (Linux 6.6 can)")
-                    .help("`print(@map)` shows the entries, and a scalar `@n++` can count them");
-            return self.fail(error);
-        };
+        let Some(id) = self.unit.target.map_count else { return self.count_entries(map).into() };
         let map = self.map_ref(map);
         let callee = Callee::Kfunc { name: "map_sum_elem_count", id };
         self.f.call(callee, &[Arg::Map(map)]).into()

@@ -1,5 +1,5 @@
-//! Probes on perf events: `interval` and `profile` (the `cpu-clock` software event), `software` and `hardware`, and tracepoints. Links with perf events need
-//! Linux 5.15.
+//! Probes on perf events: `interval` and `profile` (the `cpu-clock` software event), `software` and `hardware`,
+//! and tracepoints.
 
 use super::{Attached, Failure};
 use crate::sys::perf::{self, Rate, Scope};
@@ -123,7 +123,7 @@ pub(super) fn tracepoint(
 fn add(program: BorrowedFd<'_>, event: std::os::fd::OwnedFd, attached: &mut Attached) -> Result<(), Failure> {
     use std::os::fd::AsFd;
     let link = link::perf_event(program, event.as_fd(), 0)
-        .map_err(|e| Failure::of_link("the program was refused", &e))?;
+        .map_err(|e| Failure::new("the program was refused", &e))?;
     // The link goes first: closing it waits for running programs.
     attached.links.extend([link, event]);
     Ok(())

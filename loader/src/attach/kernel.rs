@@ -74,7 +74,7 @@ pub(super) fn kprobe(
     for (index, place) in places {
         let event = open(place, ret).map_err(|e| refused(place, &e))?;
         let link = link::perf_event(program, event.as_fd(), u64::from(*index))
-            .map_err(|e| Failure::of_link(&format!("{} was refused", shown(place)), &e))?;
+            .map_err(|e| Failure::new(&format!("{} was refused", shown(place)), &e))?;
         attached.links.extend([link, event]);
         attached.sites += 1;
     }
@@ -145,7 +145,7 @@ pub(super) fn watchpoint(
             failure
         })?;
         let link = link::perf_event(program, event.as_fd(), 0)
-            .map_err(|e| Failure::of_link("the program was refused", &e))?;
+            .map_err(|e| Failure::new("the program was refused", &e))?;
         attached.links.extend([link, event]);
     }
     attached.sites += 1;

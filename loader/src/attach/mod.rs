@@ -8,7 +8,6 @@ pub mod progress;
 pub mod uprobe;
 
 use crate::load::Loaded;
-use crate::sys::probe::Feature;
 use lang::env::Site;
 use lang::hir::{Attach, Program};
 use lang::span::Span;
@@ -152,19 +151,5 @@ impl Failure {
             _ => None,
         };
         Failure { what: format!("{what}: {error}"), help }
-    }
-
-    /// The same for a link with a perf event, which old kernels do not have.
-    fn of_link(what: &str, error: &io::Error) -> Failure {
-        let mut failure = Failure::new(what, error);
-        let links = Feature::PerfLink;
-        if error.raw_os_error() == Some(libc::EINVAL) && links.check().is_err() {
-            failure.help = Some(format!(
-                "this kernel has no {}, which Linux has since {}",
-                links.describe(),
-                links.since()
-            ));
-        }
-        failure
     }
 }

@@ -157,7 +157,7 @@ fn one_by_one(
             Err(e) => return Err(refused(target, site.offset, &e)),
         };
         let link = link::perf_event(program, event.as_fd(), site.cookie()).map_err(|e| {
-            Failure::of_link(
+            Failure::new(
                 &format!("the place at offset {:#x} of {} was refused", site.offset, target.path),
                 &e,
             )

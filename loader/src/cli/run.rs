@@ -13,7 +13,7 @@ use crate::sys::clock::WallClock;
 use crate::sys::probe::Feature;
 use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Signals, Watcher};
-use crate::{load, run, target};
+use crate::{load, partition, run, target};
 use codegen::Object;
 use lang::diag::Problem;
 use lang::hir::{Attach, Probe, Program};
@@ -63,10 +63,11 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
         .allowing_unsafe(args.allow_unsafe)
         .filtered(filter);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
-    let program = source.check(&script, &host, messages)?;
+    let mut program = source.check(&script, &host, messages)?;
     refuse_kernel_threads(source, &program, args.pid)?;
     may_load(source, args.dump)?;
     let target = target::for_run(&program, pid, args.runtime_errors);
+    partition::by_place(&mut program, &target);
     let compiled = |e: codegen::Error| source.error(error::compile_problem(&e));
     if let Some(stage) = args.dump
         && let Some(text) = dump::middle(stage, &program, &target).map_err(compiled)?

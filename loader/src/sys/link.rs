@@ -1,6 +1,7 @@
 //! BPF links: what keeps a program attached. Dropping the descriptor detaches it.
 
 use super::bpf::{AttachType, Attr, Command};
+use super::perf;
 use super::probe::Feature;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -8,11 +9,26 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Attaches a program to a perf event. `cookie` is what `bpf_get_attach_cookie` returns in it.
+/// Attaches a program to a perf event. `cookie` is what `bpf_get_attach_cookie` returns in it. Kernels before 5.15 have neither cookies
+/// nor such links: there the program belongs to the event, and the descriptor is another one of the event.
 ///
 /// # Errors
-/// As the system call; kernels before 5.15 do not have such links.
+/// As the system calls.
 pub fn perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>, cookie: u64) -> io::Result<OwnedFd> {
+    match perf_link(program, event, cookie) {
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+            perf::set_program(event, program)?;
+            event.try_clone_to_owned()
+        }
+        result => result,
+    }
+}
+
+/// A link of a program and a perf event (Linux 5.15).
+///
+/// # Errors
+/// As the system call.
+pub(super) fn perf_link(program: BorrowedFd<'_>, event: BorrowedFd<'_>, cookie: u64) -> io::Result<OwnedFd> {
     Feature::PerfLink.refuse_if_withheld(libc::EINVAL)?;
     // link_create: prog_fd, target_fd, attach_type, flags; perf_event.bpf_cookie at 16.
     let mut attr =
@@ -158,7 +174,7 @@ mod tests {
     use super::*;
     use crate::events::tests::source;
     use crate::sys::bpf::ProgType;
-    use crate::sys::perf::{self, Uprobe};
+    use crate::sys::perf::Uprobe;
     use crate::sys::process::Child;
     use aya::maps::{MapData, RingBuf};
     use inspect::elf::Binary;

@@ -7,7 +7,7 @@ use super::new_fd;
 use lang::probe::{PerfEvent, Watchpoint};
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 const ATTR_SIZE: usize = 112;
 const TYPE_HARDWARE: u32 = 0;
@@ -27,6 +27,19 @@ const CLOEXEC: libc::c_ulong = 8;
 const UPROBE_RETURN: u64 = 1;
 /// First of the bits of `config` that hold the offset of a semaphore (`…/format/ref_ctr_offset`).
 const UPROBE_REF_CTR_SHIFT: u32 = 32;
+
+/// `PERF_EVENT_IOC_SET_BPF`
+const SET_BPF: libc::c_ulong = 0x4004_2408;
+
+/// Gives an event the program that it runs; it keeps it until its last descriptor is closed.
+///
+/// # Errors
+/// As the system call; an event that has a program is `EEXIST`.
+pub fn set_program(event: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the argument of this request is a descriptor, which is open.
+    let result = unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF as _, program.as_raw_fd()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
 
 #[repr(C, align(8))]
 struct Attr([u8; ATTR_SIZE]);

@@ -47,6 +47,8 @@ pub enum Feature {
     PerCpuLookup,
     /// Links of many uprobes.
     UprobeMulti,
+    /// The kernel's function that counts the entries of a map.
+    MapCount,
     /// The instruction `may_goto`: loops that the verifier need not follow to their end.
     MayGoto,
     /// Probes on instructions of the kernel.
@@ -72,7 +74,7 @@ struct Info {
 
 /// The features, oldest first.
 #[rustfmt::skip]
-const TABLE: [Info; 15] = [
+const TABLE: &[Info] = &[
     Info { feature: Feature::Bpf, name: "bpf", what: "bpf(2) allowed", since: "4.4" },
     Info { feature: Feature::Kprobe, name: "kprobe", what: "kprobes (CONFIG_KPROBES)", since: "4.17" },
     Info { feature: Feature::Btf, name: "btf", what: "type information of the kernel (BTF)", since: "5.2" },
@@ -86,6 +88,7 @@ const TABLE: [Info; 15] = [
     Info { feature: Feature::KprobeMulti, name: "kprobe_multi", what: "kprobe_multi links (CONFIG_FPROBE)", since: "5.18" },
     Info { feature: Feature::PerCpuLookup, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19" },
     Info { feature: Feature::UprobeMulti, name: "uprobe_multi", what: "uprobe_multi links", since: "6.6" },
+    Info { feature: Feature::MapCount, name: "map_count", what: "counting a map's entries (bpf_map_sum_elem_count)", since: "6.6" },
     Info { feature: Feature::MayGoto, name: "may_goto", what: "loops whose rounds the kernel counts (may_goto)", since: "6.9" },
     Info { feature: Feature::UprobeRegisters, name: "uprobe_registers", what: "uprobe programs that set registers", since: "6.19" },
 ];
@@ -164,12 +167,17 @@ impl Feature {
             Feature::PerfLink => {
                 let program = load(ProgType::PerfEvent, AttachType::Unspecified, &RETURN_0)?;
                 let event = perf::cpu_clock(0, perf::Rate::Nanos(u64::from(u32::MAX)))?;
-                link::perf_event(program.as_fd(), event.as_fd(), 1).map(|_| ())
+                link::perf_link(program.as_fd(), event.as_fd(), 1).map(|_| ())
             }
             Feature::Cookie => helper(ProgType::Kprobe, BPF_FUNC_GET_ATTACH_COOKIE),
             Feature::TaskRegisters => helper(ProgType::PerfEvent, BPF_FUNC_TASK_PT_REGS),
             Feature::PerCpuLookup => helper(ProgType::Kprobe, BPF_FUNC_MAP_LOOKUP_PERCPU_ELEM),
             Feature::UprobeMulti => uprobe_multi(),
+            Feature::MapCount => {
+                let btf = inspect::btf::Btf::vmlinux().map_err(|e| io::Error::other(e.to_string()))?;
+                let found = btf.find_function("bpf_map_sum_elem_count");
+                found.map(drop).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
+            }
             Feature::MayGoto => load(ProgType::Kprobe, AttachType::Unspecified, &LOOP).map(|_| ()),
             Feature::UprobeRegisters => load(ProgType::Kprobe, AttachType::Unspecified, &SET_IP).map(|_| ()),
             Feature::Kprobe => std::fs::metadata("/sys/bus/event_source/devices/kprobe/type").map(|_| ()),
