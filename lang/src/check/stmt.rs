@@ -603,7 +603,7 @@ fn zero(ty: &Type, span: Span) -> Option<hir::Expr> {
             let members = list.iter().map(|t| zero(t, span)).collect::<Option<Vec<_>>>()?;
             Some(hir::Expr::new(hir::ExprKind::Tuple(members), ty.clone(), span))
         }
-        Type::Struct(_) | Type::Array(..) | Type::Record(_) => {
+        Type::Struct(_) | Type::Array(..) | Type::Record(_) | Type::Inet | Type::Mac => {
             Some(hir::Expr::new(hir::ExprKind::Zero, ty.clone(), span))
         }
         t if t.is_scalar() => Some(build::int(0, t.clone(), span)),
