@@ -110,7 +110,11 @@ impl Child {
     /// Opens the gate and waits until the program is executed. Gives whether the child stops at its start.
     fn let_go(&mut self, how: u8) -> io::Result<bool> {
         let Some(mut gate) = self.gate.take() else { return Ok(false) };
-        gate.write_all(&[how])?;
+        match gate.write_all(&[how]) {
+            // It was ended while it was held; whoever waits for it finds out.
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
+            result => result?,
+        }
         drop(gate);
         let mut told = Vec::new();
         self.report.read_to_end(&mut told)?;
@@ -458,6 +462,14 @@ mod tests {
         signal::send(child.as_fd(), libc::SIGTERM).unwrap();
         child.release_at_start(|| ()).unwrap();
         assert_eq!(finished(&mut child).signal(), Some(libc::SIGTERM));
+    }
+
+    #[test]
+    fn a_child_that_was_ended_before_it_is_let_go_is_no_error() {
+        let mut child = Child::start(&arguments(&["sleep", "100"])).unwrap();
+        signal::send(child.as_fd(), libc::SIGKILL).unwrap();
+        assert_eq!(finished(&mut child).signal(), Some(libc::SIGKILL));
+        child.release_at_start(|| panic!("it has no start")).unwrap();
     }
 
     #[test]
