@@ -49,7 +49,10 @@ fn section(out: &mut String, builtin: &Builtin) {
         }
         out.push('\n');
     }
-    if let Some((_, reason)) = NOT_RUN.iter().find(|(name, _)| *name == builtin.name) {
+    let listed = NOT_RUN.iter().find(|(name, _)| *name == builtin.name).map(|(_, reason)| *reason);
+    let of_the_kernel =
+        ["kprobe:", "kretprobe:", "fentry:", "fexit:"].iter().any(|kind| builtin.example.contains(kind));
+    if let Some(reason) = listed.or(of_the_kernel.then_some("the kernel may have no such probes")) {
         let _ = write!(out, "\n<!-- not run: {reason} -->");
     }
     let _ = write!(out, "\n```gt\n{}\n```\n", builtin.example);
