@@ -1,7 +1,7 @@
 //! Debug information of C, C++ and Rust: the parameters and the result of a function with their types (`types.rs`), and the instructions of
 //! source lines (`lines.rs`). Go programs have tables of their own ([`crate::go`]).
 //!
-//! A [`Debug`] is made for the questions of one attach point. It reads the roots of all units once; of one unit more is read when a function
+//! A [`struct@Debug`] is made for the questions of one attach point. It reads the roots of all units once; of one unit more is read when a function
 //! of it is asked for. The sections are untrusted: `gimli` checks every read, and all walks end with the data.
 
 mod lines;
