@@ -28,8 +28,14 @@ pub(super) fn symbol(name: &str) -> Result<u64, EnvError> {
 
 /// Where each CPU has a variable. Kernels that list variables among their symbols tell the address; others describe them in their type
 /// information, with their places among each other.
-pub(super) fn percpu_variable(name: &str, btf: Option<&Btf>) -> Result<PerCpu, EnvError> {
-    if let (Ok(symbol), Ok(offsets)) = (symbol(name), symbol("__per_cpu_offset")) {
+pub(super) fn percpu_variable(
+    name: &str,
+    btf: Option<&Btf>,
+    symbols: Option<&Kallsyms>,
+) -> Result<PerCpu, EnvError> {
+    let listed = symbols.filter(|table| !table.is_hidden());
+    let address = |name: &str| listed.and_then(|table| table.find(name)).map(|symbol| symbol.addr);
+    if let (Some(offsets), Some(symbol)) = (address("__per_cpu_offset"), address(name)) {
         return Ok(PerCpu::Offset { symbol, offsets });
     }
     let place = |name: &str| btf.and_then(|btf| btf.percpu_variable(name)).map(i64::from);

@@ -296,7 +296,7 @@ impl Env for Host {
     }
 
     fn percpu_variable(&self, name: &str) -> Result<PerCpu, EnvError> {
-        kernel::percpu_variable(name, self.kernel.btf())
+        kernel::percpu_variable(name, self.kernel.btf(), self.kernel.symbols())
     }
 
     fn cgroup_id(&self, path: &str) -> Result<u64, EnvError> {
