@@ -82,7 +82,7 @@ pub enum Program {
         /// The `go` line of its `go.mod`: the oldest release that builds it.
         since: u32,
     },
-    /// A file below `tests/programs` in a language of [`COMPILERS`]; the name is without the suffix.
+    /// A file below `tests/programs` in a language of `COMPILERS`; the name is without the suffix.
     Native {
         /// The binary's name.
         name: String,
