@@ -262,14 +262,21 @@ impl Probe {
     /// Whether this identifier stands in the predicate or the block.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
+        self.identifiers().contains(&name)
+    }
+
+    /// The identifiers in the predicate and the block.
+    #[must_use]
+    pub fn identifiers(&self) -> Vec<&str> {
+        let mut found = Vec::new();
         let mut exprs: Vec<&Expr> = self.predicate.iter().chain(self.body.exprs()).collect();
         while let Some(e) = exprs.pop() {
-            if matches!(&e.kind, ExprKind::Ident(found) if found == name) {
-                return true;
+            if let ExprKind::Ident(name) = &e.kind {
+                found.push(name.as_str());
             }
             exprs.extend(e.kind.children());
         }
-        false
+        found
     }
 }
 

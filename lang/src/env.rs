@@ -332,6 +332,8 @@ pub struct UprobeClass {
     /// Offset in bytes from the stack pointer of the first result of [`Abi::GoStack`] functions, at a
     /// [`Stop::ReturnInsn`]; `None` when it is not known or the convention does not need it.
     pub result_offset: Option<u32>,
+    /// Where the argument words are.
+    pub words: ArgumentWords,
     /// The arguments of the sites of a USDT probe; `None` for functions.
     pub usdt: Option<Arc<[UsdtArg]>>,
     /// The probed instructions are plain returns, and the program is to do them itself instead of leaving them to the kernel, which
@@ -342,6 +344,32 @@ pub struct UprobeClass {
 /// File offset of the byte at `mm_struct.start_code` in processes that run a binary: where a site is in memory follows from it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CodeStart(pub u64);
+
+/// Where the argument words of a function are (`sargN`, `argN`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ArgumentWords {
+    /// One after the other in the registers of the convention and then on the stack, as many as may be asked for.
+    InOrder,
+    /// As far as the script asks for them.
+    Known {
+        /// Those that are known, in source order.
+        places: Vec<WordPlace>,
+        /// There are no others.
+        all: bool,
+        /// The probe is on this function alone, so that asking for another one is a mistake. Where it stands for several functions, the
+        /// others may have it, and here it is zero.
+        alone: bool,
+    },
+}
+
+/// Where an argument word is at the function's entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WordPlace {
+    /// In a register, by its index in [`crate::arch::Arch::registers`].
+    Register(u8),
+    /// In memory, so many bytes above the stack pointer.
+    Stack(u32),
+}
 
 /// An argument of a USDT probe.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -31,6 +31,10 @@ pub struct Wants {
     pub args: bool,
     /// `retval`: the results and their types.
     pub result: bool,
+    /// The last argument word that is asked for: 3 for `sarg3`.
+    pub word: Option<u8>,
+    /// The script names this attach point alone for the block, and names it itself.
+    pub alone: bool,
 }
 
 /// Kinds of attach point.

@@ -323,6 +323,7 @@ mod tests {
             goroutine: None,
             signature: lang::env::SignatureOf::NotAsked,
             result_offset: None,
+            words: lang::env::ArgumentWords::InOrder,
             usdt: None,
             own_return: None,
         };

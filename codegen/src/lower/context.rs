@@ -7,7 +7,7 @@ use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Op, Operand, Place, Val};
 use lang::arch::Arch;
-use lang::env::{Abi, UprobeClass, UsdtArg, UsdtPlace};
+use lang::env::{Abi, ArgumentWords, UprobeClass, UsdtArg, UsdtPlace, WordPlace};
 use lang::hir::{Attach, Builtin, Clock, Expr, PidSpace};
 use lang::types::{AddrSpace, Type};
 
@@ -23,6 +23,21 @@ fn argument_registers(arch: Arch, abi: Abi) -> &'static [&'static str] {
             "x15",
         ],
         (_, Abi::GoStack) => &[],
+    }
+}
+
+/// Why an argument word of a function cannot be read, of which `count` are known.
+fn no_such_word(e: &Expr, n: u8, count: usize, all: bool) -> Error {
+    let words = match count {
+        0 => "no argument words".to_owned(),
+        1 => "one argument word: 0".to_owned(),
+        _ => format!("{count} argument words: 0 to {}", count - 1),
+    };
+    match all {
+        true => Error::new(e.span, format!("the function has {words}"))
+            .help("an integer is one word, a string two, a slice three, an interface two; `gotrace list -v` shows its signature"),
+        false => Error::new(e.span, format!("nothing in the binary tells where argument word {n} is"))
+            .help("with debug information, `args` names the arguments"),
     }
 }
 
@@ -247,6 +262,17 @@ impl Lower<'_, '_> {
             };
             let (ty, place) = (ty.clone(), *place);
             return self.usdt_argument(&ty, place);
+        }
+        if let ArgumentWords::Known { places, all, alone } = &class.words {
+            return match places.get(usize::from(n)) {
+                Some(WordPlace::Register(index)) => self.register_at(*index).into(),
+                Some(WordPlace::Stack(offset)) => self.stack_word(u64::from(*offset)).into(),
+                None if *alone => {
+                    let (count, all) = (places.len(), *all);
+                    self.fail(no_such_word(e, n, count, all))
+                }
+                None => Value::Imm(0),
+            };
         }
         let registers = match class.abi {
             Abi::C if stack_only => &[],

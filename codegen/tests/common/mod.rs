@@ -87,6 +87,7 @@ impl Env for Table {
             binary: binary.clone(),
             path: format!("/srv/{}", binary.trim_start_matches("./")),
             class: UprobeClass {
+                words: lang::env::ArgumentWords::InOrder,
                 abi,
                 stop,
                 goroutine,

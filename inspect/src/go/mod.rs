@@ -26,7 +26,7 @@ mod pclntab;
 pub mod prologue;
 pub mod returns;
 mod rtype;
-mod shape;
+pub mod shape;
 pub mod signature;
 mod spelling;
 #[cfg(test)]

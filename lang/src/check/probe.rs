@@ -197,7 +197,13 @@ pub(crate) fn resolve<'a>(
         for point in &clause.points {
             match probe::parse(&point.text, point.span, env.params()) {
                 Ok(parsed) => {
-                    let wants = Wants { args: clause.mentions("args"), result: clause.mentions("retval") };
+                    let wants = Wants {
+                        args: clause.mentions("args"),
+                        result: clause.mentions("retval"),
+                        word: clause.identifiers().into_iter().filter_map(argument_word).max(),
+                        // A script that is told its function is for any of them.
+                        alone: clause.points.len() == 1 && !point.text.contains('$'),
+                    };
                     resolver.point(clause, &AttachPoint { wants, ..parsed }, first);
                 }
                 Err(problem) => resolver.problems.push(*problem),
@@ -228,6 +234,11 @@ pub(crate) fn resolve<'a>(
         problems.push(problem);
     }
     (targets, functions.list)
+}
+
+/// The number in `sarg3` and `arg3`.
+fn argument_word(name: &str) -> Option<u8> {
+    name.strip_prefix('s').unwrap_or(name).strip_prefix("arg")?.parse().ok()
 }
 
 /// A walk is over as soon as it has been made, and the run with it: nothing that waits can stand beside it.

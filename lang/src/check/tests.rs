@@ -308,6 +308,7 @@ impl Env for TestEnv {
                         result_offset: None,
                         usdt: None,
                         own_return: None,
+                        words: crate::env::ArgumentWords::InOrder,
                     },
                     sites,
                     warnings: Vec::new(),

@@ -5,7 +5,7 @@ use inspect::go::signature::{Kind, Parameter, Signature as RawSignature, TypeSou
 use inspect::go::types::{TypeInfo, TypeRef};
 use inspect::go::version::Release;
 use inspect::go::{GoBinary, GoFunc, abi};
-use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
+use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom, WordPlace};
 use lang::types::{AddrSpace, Enum, Field, GoReference, GoType, Struct, StructKind, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -219,6 +219,14 @@ impl Types<'_> {
         let fields = info.members.iter().filter_map(field).collect();
         let named = Struct::named(StructKind::Struct, info.name);
         Some(Struct { size: info.size, align: info.align, fields, ..named })
+    }
+}
+
+/// The place of an argument word as the language says it.
+pub(super) fn word_place(place: inspect::go::shape::WordPlace) -> Option<WordPlace> {
+    match place {
+        inspect::go::shape::WordPlace::Register(n) => register(n).map(WordPlace::Register),
+        inspect::go::shape::WordPlace::Stack(offset) => Some(WordPlace::Stack(offset)),
     }
 }
 

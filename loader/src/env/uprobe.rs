@@ -7,6 +7,7 @@
 mod line;
 mod name;
 mod native_line;
+mod words;
 
 use super::go::{Structures, Types};
 use super::native;
@@ -19,8 +20,8 @@ use inspect::go::{GoBinary, GoFunc, abi};
 use inspect::native::Debug;
 use inspect::uprobe::{Treatment, is_boundary, is_stack_return, treatment};
 use lang::env::{
-    Abi, CodeStart, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, SignatureOf, Stop, UprobeClass,
-    UprobeMatch,
+    Abi, ArgumentWords, CodeStart, EnvError, Goroutine, Match, NamedSite, Param, ParamPlace, SignatureOf,
+    Stop, UprobeClass, UprobeMatch,
 };
 use lang::probe::{UprobeSpec, Wants};
 use lang::types::Type;
@@ -83,6 +84,8 @@ struct Sites<'a> {
     debug: OnceCell<Option<Debug<'a>>>,
     /// Whether the kernel lets programs do returns, once that was asked.
     returns: OnceCell<bool>,
+    /// The attach point names one function.
+    alone: bool,
     groups: Vec<(UprobeClass, Vec<NamedSite>)>,
     left_out: Vec<LeftOut>,
 }
@@ -105,6 +108,7 @@ impl<'a> Sites<'a> {
             known,
             debug: OnceCell::new(),
             returns: OnceCell::new(),
+            alone: true,
             groups: Vec::new(),
             left_out: Vec::new(),
         }
@@ -149,6 +153,7 @@ impl<'a> Sites<'a> {
     fn functions(&mut self, pattern: &str, ret: bool) -> Result<(), EnvError> {
         let glob = Glob::new(pattern);
         let in_go = self.go.map(|go| go.matching(&glob)).unwrap_or_default();
+        self.alone = glob.literal().is_some();
         for function in &in_go {
             if ret { self.go_returns(function) } else { self.go_entry(function) }
         }
@@ -274,6 +279,7 @@ impl<'a> Sites<'a> {
                 .map(|g| Goroutine { in_register: in_registers || self.file.arch() == Arch::Aarch64, ..g }),
             signature: self.signature(function, stop),
             result_offset: None,
+            words: self.words(function, stop),
             usdt: None,
             own_return: None,
         }
@@ -358,6 +364,7 @@ impl<'a> Sites<'a> {
             goroutine: self.goroutine,
             signature: SignatureOf::NotAsked,
             result_offset: None,
+            words: ArgumentWords::InOrder,
             usdt: None,
             own_return: None,
         }

@@ -88,6 +88,7 @@ fn class(file: &Binary, probe: &Probe<'_>) -> Result<UprobeClass, EnvError> {
         goroutine: go.map(goroutine),
         signature: SignatureOf::NotAsked,
         result_offset: None,
+        words: lang::env::ArgumentWords::InOrder,
         usdt: Some(probe.arguments.iter().map(|a| argument(file, probe.vaddr, a)).collect()),
         own_return: None,
     })
