@@ -34,6 +34,8 @@ pub enum Mode {
     Trimpath,
     /// With cgo: linked to the C library, other thread-local storage model.
     Cgo,
+    /// With cgo, without symbol table and DWARF, linked by Go's own linker: C functions are in the function table.
+    CgoStripped,
 }
 
 /// The name of each mode in case files, and what it adds to `go build`.
@@ -45,6 +47,7 @@ const MODES: &[(Mode, &str, &[&str])] = &[
     (Mode::Noopt, "noopt", &["-gcflags=all=-N -l"]),
     (Mode::Trimpath, "trimpath", &["-trimpath"]),
     (Mode::Cgo, "cgo", &[]),
+    (Mode::CgoStripped, "cgo-stripped", &["-ldflags=-s -w -linkmode=internal"]),
 ];
 
 impl Mode {
@@ -204,7 +207,7 @@ fn build_go(name: &str, release: &'static Release, mode: Mode) -> Result<PathBuf
             }
             let mut go = release.toolchain()?.go();
             go.current_dir(&source).arg("build").arg("-o").arg(dir.join(name)).args(mode.go_flags());
-            if mode == Mode::Cgo {
+            if matches!(mode, Mode::Cgo | Mode::CgoStripped) {
                 go.env("CGO_ENABLED", "1");
             }
             checked(go.arg("."))?;

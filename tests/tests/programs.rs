@@ -59,6 +59,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ),
     ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
     ("leaf", &[], "leaf true 10\n", End::Code(0)),
+    ("callc", &[], "42\n42\n42\n42\n42\n", End::Code(0)),
     ("words", &[], "sum 200\n", End::Code(0)),
     ("lines", &[], "calls 122 5050\n", End::Code(0)),
     ("shapes", &[], "counter 21 halves 9 survived 10 abab\n", End::Code(0)),

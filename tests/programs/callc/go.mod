@@ -1,0 +1,3 @@
+module callc
+
+go 1.15
