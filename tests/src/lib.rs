@@ -10,6 +10,7 @@ pub mod case;
 pub mod compat;
 pub mod debian;
 pub mod diff;
+pub mod generated;
 pub mod judge;
 pub mod links;
 pub mod listing;

@@ -6,6 +6,7 @@
 
 mod code;
 mod compile;
+mod large;
 mod peer;
 mod probes;
 
@@ -15,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::programs::{MANY_FUNCTIONS, Mode, Program};
-use harness::run::{Running, run};
+use harness::generated::MANY_FUNCTIONS;
+use harness::programs::{Mode, Program};
+use harness::run::Running;
 use harness::toolchain::{self, RELEASES};
 use nix::sys::signal::Signal;
 use regex_lite::Regex;
@@ -49,6 +51,7 @@ const SECTIONS: &[Section] = &[
     ("promises", "Promises", promises),
     ("probes", "Probes on Go functions", probes::section),
     ("code", "Generated code", code::section),
+    ("large", "Large Go programs", large::section),
     ("compile", "Compiling large scripts", compile::section),
 ];
 
@@ -90,7 +93,6 @@ pub fn task(words: &[String]) -> TaskResult {
 fn promises(gotrace: &Path, scratch: &Path) -> Result<Measured, Box<dyn Error>> {
     let mut lines = start_up(gotrace, scratch)?;
     lines.push(binary_size()?);
-    lines.push(large_binary(gotrace, scratch)?);
     lines.extend(attach_many(gotrace)?);
     let mut text = "| what | measured | promised | kept |\n|---|---|---|---|\n".to_owned();
     for Line { what, measured, promise, kept } in &lines {
@@ -139,28 +141,6 @@ fn binary_size() -> Result<Line, Box<dyn Error>> {
         measured: format!("{:.2} MB", dist::mb(size)),
         promise: format!("at most {:.0} MB", dist::mb(dist::LIMIT)),
         kept: size <= dist::LIMIT,
-    })
-}
-
-/// CPU time of a run that places one probe in a large Go program: the compiler of the newest release.
-fn large_binary(gotrace: &Path, scratch: &Path) -> Result<Line, Box<dyn Error>> {
-    println!("a large Go binary: {SHORT_RUNS} runs");
-    let release = RELEASES.last().ok_or("the table of Go releases is empty")?;
-    let folder = run(release.toolchain()?.go().args(["env", "GOTOOLDIR"]), LIMIT)?.stdout;
-    let compiler = Path::new(folder.trim()).join("compile");
-    let size = dist::mb(fs::metadata(&compiler)?.len());
-    let script = format!("uprobe:{}:main.main {{ @[goid, ustack] = count(); }}", compiler.display());
-    let command = [&*gotrace.to_string_lossy(), "--dry-run", "-e", &script];
-    let mut times = Vec::new();
-    for _ in 0..SHORT_RUNS {
-        times.push(measure(&command, scratch)?.cpu_ms);
-    }
-    let middle = median(times);
-    Ok(Line {
-        what: format!("one probe in a Go program of {size:.0} MB: CPU time of the whole run up to there"),
-        measured: format!("{middle:.1} ms: {:.1} ms for each 100 MB", middle * 100.0 / size),
-        promise: "150 ms for 100 MB".to_owned(),
-        kept: middle * 100.0 / size <= 150.0,
     })
 }
 
