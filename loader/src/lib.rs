@@ -11,6 +11,7 @@ pub mod maps;
 pub mod number;
 pub mod output;
 mod partition;
+pub mod privileges;
 pub mod run;
 pub mod symbolize;
 pub mod sys;

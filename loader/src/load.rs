@@ -4,9 +4,9 @@
 //! A rejected program becomes a [`LoadError::Rejected`] that points at the script line; [`LoadError::problem`] is what the user
 //! is shown.
 
+use crate::privileges;
 use crate::sys::bpf::{self, AttachType, Debug, ProgType};
 use crate::sys::probe::Feature;
-use crate::sys::process;
 use aya::maps::MapData;
 use aya_obj::btf::BtfFeatures;
 use aya_obj::generated::bpf_insn;
@@ -87,10 +87,10 @@ impl LoadError {
                 };
                 if whole_log { problem } else { problem.help("`-v` shows the whole log of the verifier") }
             }
-            LoadError::Permission if process::is_root() => Problem::general(self.to_string()).help(
-                "this root has lost them, as in a container: start it with those two, or trace from the host",
-            ),
-            LoadError::Permission => Problem::general(self.to_string()).help("run gotrace with sudo"),
+            LoadError::Permission => {
+                let (why, help) = privileges::why_refused();
+                Problem::general(self.to_string()).note(why).help(help)
+            }
             LoadError::Kernel(feature) => {
                 let since = format!(
                     "Linux has it since {}; `gotrace info` shows what this kernel can do",

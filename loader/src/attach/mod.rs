@@ -8,6 +8,7 @@ pub mod progress;
 pub mod uprobe;
 
 use crate::load::Loaded;
+use crate::privileges;
 use lang::env::Site;
 use lang::hir::{Attach, Program};
 use lang::span::Span;
@@ -141,7 +142,8 @@ impl Failure {
     fn new(what: &str, error: &io::Error) -> Failure {
         let help = match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => {
-                Some("run gotrace as root, or give it CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE".to_owned())
+                let (why, help) = privileges::why_refused();
+                Some(format!("{why}; {help}"))
             }
             Some(libc::ESRCH) => Some("the process has ended".to_owned()),
             Some(libc::EMFILE) => {

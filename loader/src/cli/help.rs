@@ -110,4 +110,5 @@ Examples:
 /// Behind the help of `gotrace info`.
 pub(super) const INFO: &str = "\
 GOTRACE_NO_FEATURE takes features away, to try what is done without them:
-  GOTRACE_NO_FEATURE=uprobe_multi,btf gotrace info";
+  GOTRACE_NO_FEATURE=uprobe_multi,btf gotrace info
+  gotrace info -f json";

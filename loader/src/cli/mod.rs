@@ -247,7 +247,11 @@ enum Command {
     Man,
     /// Shows what this kernel and this user can do
     #[command(after_help = help::INFO)]
-    Info,
+    Info {
+        /// Form of the answer: text, or json
+        #[arg(short = 'f', value_name = "FORMAT", default_value = "text")]
+        format: Format,
+    },
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -335,7 +339,7 @@ fn finish(result: Result<u8, CliError>, color: Color) -> ExitCode {
 fn run_command(cli: Cli) -> Result<u8, CliError> {
     let color = cli.run.color;
     match cli.command {
-        None if cli.run.info => info::info(),
+        None if cli.run.info => info::info(cli.run.format),
         None if cli.run.list => list::of_run(&cli.run),
         None => run::run(&cli.run),
         Some(Command::List { verbose, pattern, args }) => {
@@ -355,7 +359,7 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
         Some(Command::Completions { shell }) => completions::completions(shell),
         Some(Command::Man) => man::man(),
-        Some(Command::Info) => info::info(),
+        Some(Command::Info { format }) => info::info(format),
     }
 }
 

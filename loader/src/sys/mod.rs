@@ -19,6 +19,14 @@ pub mod signal;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
+/// What the system says of an error, without its number.
+#[must_use]
+pub fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error ").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
 /// The result of a system call that gives a new descriptor.
 fn new_fd(result: libc::c_long) -> io::Result<OwnedFd> {
     let fd = check(result)?;
