@@ -57,6 +57,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
         "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\neach 5 10\neach 6 11\neach x 20\nadder 114 abcbcbc\n",
         End::Code(0),
     ),
+    ("ranges", &[], "4 found\n-1 none\n20 found\n5 found\n10\n6 found\n", End::Code(0)),
     ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
     ("leaf", &[], "leaf true 10\n", End::Code(0)),
     ("callc", &[], "42\n42\n42\n42\n42\n", End::Code(0)),

@@ -37,6 +37,7 @@ pub mod version;
 mod waitreason;
 pub mod wrapper;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -72,6 +73,8 @@ pub struct GoBinary {
     table: Pclntab,
     module: ModuleData,
     inlined: OnceLock<inline::Index>,
+    /// Names of functions, as [`signature`] needs them.
+    loops_over_functions: OnceLock<HashSet<String>>,
     debug_info: DebugInfo,
     runtime_types: RuntimeTypes,
     wait_reasons: OnceLock<Vec<String>>,
@@ -108,6 +111,7 @@ impl GoBinary {
                     table,
                     module,
                     inlined: OnceLock::new(),
+                    loops_over_functions: OnceLock::new(),
                     debug_info: DebugInfo::default(),
                     runtime_types: RuntimeTypes::default(),
                     wait_reasons: OnceLock::new(),

@@ -4,17 +4,21 @@
 //!
 //! The list in DWARF is not the whole truth. Up to Go 1.21 it lacks parameters called `_`, and up to 1.16
 //! those of wrappers that nothing uses; results of a function with `defer` stand in it twice from 1.19 to
-//! 1.26. So on the stack nothing is counted from the list alone: the function table says how many bytes
+//! 1.26; since 1.23 it lacks the nameless results of a function that returns from within a loop over a function.
+//! So on the stack nothing is counted from the list alone: the function table says how many bytes
 //! arguments and results take together, and many parameters have a place in memory.
 //!
 //! ABI0 (`cmd/compile/abi-internal.md` calls it the stack-based calling convention): receiver and parameters
 //! one after the other, each at its natural alignment; results behind them, the first one at a multiple of
 //! the word size; the whole a multiple of it too.
 
+use std::collections::HashSet;
+
 use super::abi::{Abi, STACK_ARGUMENTS};
 use super::dwarf::{DebugInfo, Formal, MemoryPlace, Shape};
 use super::types::{Origin, TypeRef};
 use super::version::Release;
+use super::wrapper::Role;
 use super::{GoBinary, GoFunc};
 use crate::elf::Arch;
 use crate::error::Error;
@@ -24,6 +28,10 @@ const WORD: u32 = 8;
 
 /// First release that lists parameters called `_` (as `~p0`, `~p1` …).
 const LISTS_BLANK: Release = Release(22);
+
+/// First release with loops over functions (`for x := range seq`). A `return` with values in the body of one makes the compiler rename
+/// nameless results to `#rv1`, `#rv2` … (`cmd/compile/internal/rangefunc`), and these are not listed.
+const LOOPS_OVER_FUNCTIONS: Release = Release(23);
 
 /// What kind of type a parameter has: `reflect.Kind` without the widths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,6 +140,7 @@ pub struct Signature {
     /// Where the types come from.
     pub source: TypeSource,
     complete: bool,
+    results_listed: bool,
     first_result: Option<u32>,
 }
 
@@ -141,6 +150,12 @@ impl Signature {
     /// generic function (`[go.shape.…]`) is no parameter of the source and never listed.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Whether [`Signature::results`] is to be believed. Debug information lacks the nameless results of a function that returns from
+    /// within a loop over a function; then `results` is empty.
+    pub fn lists_results(&self) -> bool {
+        self.results_listed
     }
 
     /// Bytes from SP at a return to the first result, for functions with stack arguments. `None` when there is
@@ -163,10 +178,18 @@ impl GoBinary {
     /// # Errors
     /// [`Error::Damaged`] when the sections cannot be read.
     pub fn signature(&self, function: &GoFunc<'_>) -> Result<Option<Signature>, Error> {
-        match self.listed_signature(function)? {
-            Some(found) => Ok(Some(found)),
-            None => Ok(self.method_signature(function)),
+        let Some(listed) = self.listed_signature(function)? else {
+            return Ok(self.method_signature(function));
+        };
+        if listed.lists_results() {
+            return Ok(Some(listed));
         }
+        // The names of the parameters from here, the results from there.
+        let method = self.method_signature(function).filter(|method| !method.results.is_empty());
+        Ok(Some(match method {
+            Some(method) => Signature { results: method.results, results_listed: true, ..listed },
+            None => listed,
+        }))
     }
 
     /// From DWARF.
@@ -187,11 +210,36 @@ impl GoBinary {
         }
         let Some((params, results)) = typed(listed) else { return Ok(None) };
         let lists_blank = self.release() >= LISTS_BLANK;
-        Ok(Some(if on_stack {
+        let results_listed = !results.is_empty() || !self.has_loop_over_function(function);
+        let found = if on_stack {
             on_the_stack(params, results, room, lists_blank, self.arch())
         } else {
             Signature { complete: lists_blank, ..without_places(params, results) }
-        }))
+        };
+        Ok(Some(Signature { results_listed, ..found }))
+    }
+
+    /// Whether the source has a loop over a function in it, whose body the compiler makes a function of its own, called
+    /// `main.f-range1` in `main.f`. A method wrapper has its method's results.
+    fn has_loop_over_function(&self, function: &GoFunc<'_>) -> bool {
+        if self.release() < LOOPS_OVER_FUNCTIONS {
+            return false;
+        }
+        let has_loop = |f: &GoFunc<'_>| {
+            self.loops_over_functions().contains(f.name())
+                || f.inlined_names().into_iter().any(|name| loop_of(name) == Some(f.name()))
+        };
+        let wrapped = match function.role() {
+            Role::MethodWrapper { target } => target.and_then(|target| self.function_at(target)),
+            _ => None,
+        };
+        has_loop(function) || wrapped.is_some_and(|method| has_loop(&method))
+    }
+
+    /// The functions with a loop whose body was not inlined.
+    fn loops_over_functions(&self) -> &HashSet<String> {
+        self.loops_over_functions
+            .get_or_init(|| self.functions().filter_map(|f| loop_of(f.name())).map(str::to_owned).collect())
     }
 
     /// The same from the method tables alone: all parameters are there, none has a name.
@@ -210,6 +258,12 @@ impl GoBinary {
         };
         Some(Signature { source: TypeSource::Descriptors, complete: true, ..found })
     }
+}
+
+/// The function in whose loop over a function the function of this name is the body; of a loop in a loop, the outer body.
+fn loop_of(name: &str) -> Option<&str> {
+    let (outer, number) = name.rsplit_once("-range")?;
+    number.bytes().all(|digit| digit.is_ascii_digit()).then_some(outer)
 }
 
 /// A formal parameter whose type is known.
@@ -379,6 +433,7 @@ fn on_the_stack(
         result.parameter(at.and_then(from_sp))
     };
     Signature {
+        results_listed: true,
         first_result: start.filter(|_| !results.is_empty()).and_then(from_sp),
         params: params.into_iter().zip(param_offsets).zip(certain).map(place_param).collect(),
         results: results.into_iter().zip(result_offsets).map(place_result).collect(),
@@ -413,6 +468,7 @@ fn without_places(params: Vec<Typed>, results: Vec<Typed>) -> Signature {
         results: plain(results),
         source: TypeSource::DebugInfo,
         complete: false,
+        results_listed: true,
         first_result: None,
     }
 }

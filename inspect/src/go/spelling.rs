@@ -23,6 +23,7 @@ impl GoBinary {
         let has_names = signature.results.iter().any(|result| named(result).is_some());
         let results = list(&mut signature.results.iter());
         let results = match signature.results.len() {
+            0 if !signature.lists_results() => " (?)".to_owned(),
             0 => String::new(),
             1 if !has_names => format!(" {results}"),
             _ => format!(" ({results})"),

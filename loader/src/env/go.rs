@@ -32,9 +32,13 @@ pub(super) struct Types<'a> {
 }
 
 impl Types<'_> {
-    /// What is known of a function's parameters and results.
-    pub fn signature(&self, function: &GoFunc<'_>) -> SignatureOf {
+    /// What is known of a function's parameters and results, for a probe at its entry or, where the results must be known, its returns.
+    pub fn signature(&self, function: &GoFunc<'_>, at_return: bool) -> SignatureOf {
         match self.go.signature(function) {
+            Ok(Some(raw)) if at_return && !raw.lists_results() => SignatureOf::Unknown(format!(
+                "{} has a loop over a function, and the debug information does not list nameless results that are returned from within one",
+                function.name()
+            )),
             Ok(Some(raw)) => match self.typed(function, &raw) {
                 Some(Ok(signature)) => SignatureOf::Known(Arc::new(signature)),
                 // The method tables leave out no parameter, only the names.

@@ -249,13 +249,12 @@ impl<'a> Sites<'a> {
 
     /// Parameters and results, if the script asks about them.
     fn signature(&self, function: &GoFunc<'_>, stop: Stop) -> SignatureOf {
-        let asked = match stop {
-            Stop::ReturnInsn | Stop::KernelReturn => self.wants.result,
-            Stop::Entry | Stop::EntryAtStackCheck | Stop::Inside => self.wants.args,
-        };
+        let at_return = matches!(stop, Stop::ReturnInsn | Stop::KernelReturn);
+        let asked = if at_return { self.wants.result } else { self.wants.args };
         match self.go {
             Some(go) if asked => {
-                let found = Types { binary: self.name, go, structures: self.known.go }.signature(function);
+                let types = Types { binary: self.name, go, structures: self.known.go };
+                let found = types.signature(function, at_return);
                 match found {
                     // Without types `args` is an error, and this is what helps to write it by words.
                     SignatureOf::Unknown(reason) if self.wants.args => {

@@ -34,7 +34,7 @@ impl Sites<'_> {
     /// The places of the argument words by the types of the parameters; `None` where those are not known.
     fn typed_words(&self, function: &GoFunc<'_>) -> Option<Vec<WordPlace>> {
         let types = Types { binary: self.name, go: self.go?, structures: self.known.go };
-        let SignatureOf::Known(signature) = types.signature(function) else { return None };
+        let SignatureOf::Known(signature) = types.signature(function, false) else { return None };
         // The dictionary of a generic function is an argument word and no parameter.
         if function.name().contains('[') {
             return None;

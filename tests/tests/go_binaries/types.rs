@@ -1,29 +1,11 @@
 //! The type descriptors of real Go binaries, checked against the debug information of the same binary: sizes, members and signatures
-//! must be the same. On every file of the folder named by `GOTRACE_TEST_BINARIES`, as in `go_binaries.rs`.
+//! must be the same.
 
-use std::fs;
-use std::path::PathBuf;
-
-use inspect::elf::Binary;
 use inspect::go::GoBinary;
 use inspect::go::signature::{Kind, TypeSource};
 use inspect::go::types::TypeInfo;
 
-fn each(check: impl Fn(&str, &Binary, &GoBinary)) {
-    let folder = std::env::var_os("GOTRACE_TEST_BINARIES").expect("GOTRACE_TEST_BINARIES names a folder");
-    let entries = fs::read_dir(&folder).expect("the folder is readable");
-    let mut paths: Vec<PathBuf> =
-        entries.map(|e| e.expect("an entry").path()).filter(|p| p.is_file()).collect();
-    paths.sort();
-    let mut count = 0;
-    for path in paths {
-        let Ok(binary) = Binary::open(&path) else { continue };
-        let Some(go) = binary.go().expect("tables are understood") else { continue };
-        check(&path.display().to_string(), &binary, go);
-        count += 1;
-    }
-    assert!(count > 0, "no Go binaries in {}", PathBuf::from(folder).display());
-}
+use super::each;
 
 fn named(go: &GoBinary, name: &str) -> TypeInfo {
     let ty = go.runtime_type_named(name).unwrap_or_else(|| panic!("no descriptor of {name}"));
@@ -31,7 +13,6 @@ fn named(go: &GoBinary, name: &str) -> TypeInfo {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn all_types_can_be_read_and_have_unique_names() {
     each(|path, _, go| {
         let mut names = std::collections::HashMap::new();
@@ -49,7 +30,6 @@ fn all_types_can_be_read_and_have_unique_names() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn the_goroutine_is_where_the_table_says() {
     each(|path, _, go| {
         let offsets = go.goroutine_offsets();
@@ -70,7 +50,6 @@ fn the_goroutine_is_where_the_table_says() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn signatures_of_methods_are_those_of_the_debug_information() {
     each(|path, _, go| {
         let mut compared = 0;
@@ -104,7 +83,6 @@ fn signatures_of_methods_are_those_of_the_debug_information() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn reasons_to_wait_are_found() {
     // Numbers that changed between releases: the sleep of a goroutine.
     const SLEEP: [(u32, usize); 3] = [(15, 19), (25, 20), (26, 14)];

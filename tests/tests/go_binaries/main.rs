@@ -1,38 +1,57 @@
-//! Checks on real Go binaries: every file of the folder named by `GOTRACE_TEST_BINARIES`. Ignored by default,
-//! because the binaries are built elsewhere; run with `--run-ignored all` (nextest) or `-- --ignored`.
+//! What `inspect` reads in Go binaries, on real ones: two programs, by each Go release of the suite, built in every mode.
 //!
 //! The facts are checked against parts of the binary that were not used to find them: symbol sizes against
-//! extents, the stack table against probe sites (SP has not moved at an entry site, and is back at a return).
+//! extents, the stack table against probe sites (SP has not moved at an entry site, and is back at a return), and in
+//! `types.rs` the runtime's type data against the debug information.
+
+mod types;
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use harness::judge::suite_releases;
+use harness::programs::{Mode, Program};
 use inspect::elf::{Arch, Binary};
 use inspect::go::abi::Abi;
 use inspect::go::prologue::{NoSite, SiteKind};
 use inspect::go::wrapper::Role;
 use inspect::go::{GoBinary, GoFunc};
 
-fn binaries() -> Vec<(PathBuf, Binary)> {
-    let folder = std::env::var_os("GOTRACE_TEST_BINARIES").expect("GOTRACE_TEST_BINARIES names a folder");
-    let entries = fs::read_dir(&folder).expect("the folder is readable");
-    let paths = entries.map(|e| e.expect("an entry").path()).filter(|p| p.is_file());
-    let opened = paths.filter_map(|p| Some((p.clone(), Binary::open(&p).ok()?)));
-    let found: Vec<_> = opened.filter(|(_, b)| !matches!(b.go(), Ok(None))).collect();
-    assert!(!found.is_empty(), "no Go binaries in {}", folder.display());
-    found
+/// One with much of the standard library, and one that has a value of each kind.
+const PROGRAMS: [&str; 2] = ["web", "kinds"];
+
+/// The built programs, each with what it is called in messages: `web 1.27 plain`.
+static BINARIES: LazyLock<Vec<(String, Binary)>> = LazyLock::new(|| {
+    let mut binaries = Vec::new();
+    for name in PROGRAMS {
+        let program = Program::named(name).expect("a target program");
+        for release in suite_releases() {
+            for mode in Mode::all() {
+                let label = format!("{name} {} {}", release.minor(), mode.name());
+                let path = program.build(release, mode).unwrap_or_else(|e| panic!("{label}: {e}"));
+                binaries.push((label, Binary::open(&path).expect("an ELF file")));
+            }
+        }
+    }
+    binaries
+});
+
+/// Some of them, of each program, release and mode, for what takes long.
+fn some() -> impl Iterator<Item = &'static (String, Binary)> {
+    // No divisor of the number of modes.
+    BINARIES.iter().step_by(5)
 }
 
+/// Runs a check on each of them; its first argument is what to call the binary.
 fn each(check: impl Fn(&str, &Binary, &GoBinary)) {
-    for (path, binary) in binaries() {
+    assert!(!BINARIES.is_empty(), "no Go release is chosen");
+    for (label, binary) in BINARIES.iter() {
         let go = binary.go().expect("tables are understood").expect("a Go binary");
-        check(&path.display().to_string(), &binary, go);
+        check(label, binary, go);
     }
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn names_and_extents_are_those_of_the_symbols() {
     each(|path, binary, go| {
         assert!(!go.release_is_guessed(), "{path}");
@@ -60,7 +79,6 @@ fn names_and_extents_are_those_of_the_symbols() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn only_code_that_cgo_links_in_is_foreign() {
     each(|path, _, go| {
         // Markers of the linker have no stack either.
@@ -77,7 +95,6 @@ fn only_code_that_cgo_links_in_is_foreign() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn sp_is_unmoved_at_entry_sites() {
     each(|path, binary, go| {
         let mut kinds: HashMap<&str, usize> = HashMap::new();
@@ -119,7 +136,6 @@ fn sp_is_unmoved_at_entry_sites() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn sp_is_back_at_returns() {
     each(|path, _, go| {
         for f in go.functions().filter(|f| !f.is_assembly()) {
@@ -141,7 +157,6 @@ fn sp_is_back_at_returns() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn every_function_has_lines_and_frames() {
     each(|path, _, go| {
         for f in go.functions().step_by(7) {
@@ -155,7 +170,6 @@ fn every_function_has_lines_and_frames() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn a_wildcard_counts_a_call_once() {
     each(|path, _, go| {
         let all = go.matching(&inspect::glob::Glob::new("*"));
@@ -175,7 +189,6 @@ fn a_wildcard_counts_a_call_once() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn damaged_copies_do_no_harm() {
     const SEED: u64 = 0x2545_f491_4f6c_dd1d;
     println!("seed {SEED:#x}");
@@ -186,7 +199,7 @@ fn damaged_copies_do_no_harm() {
         state ^= state << 17;
         usize::try_from(state % below as u64).expect("below usize")
     };
-    for (path, binary) in binaries() {
+    for (path, binary) in some() {
         let whole = binary.image().bytes();
         let table = binary.go().ok().flatten().and_then(|go| binary.file_offset(go.table_vaddr()));
         let table = table.and_then(|at| usize::try_from(at).ok()).expect("the table is in the file");
@@ -203,7 +216,7 @@ fn damaged_copies_do_no_harm() {
                     }
                 }
             }
-            let Ok(binary) = Binary::from_bytes(bytes, &path) else { continue };
+            let Ok(binary) = Binary::from_bytes(bytes, path) else { continue };
             let Ok(Some(go)) = binary.go() else { continue };
             let count =
                 go.functions().map(|f| (f.entry_site(), f.returns().sites.len(), f.frames(f.entry()).len()));
@@ -213,7 +226,6 @@ fn damaged_copies_do_no_harm() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn results_on_the_stack_have_a_place() {
     each(|path, _, go| {
         if !go.has_debug_info() {
@@ -254,7 +266,6 @@ fn results_on_the_stack_have_a_place() {
 }
 
 #[test]
-#[ignore = "needs GOTRACE_TEST_BINARIES"]
 fn damaged_debug_information_is_an_answer() {
     const SEED: u64 = 0x243f_6a88_85a3_08d3;
     println!("seed {SEED:#x}");
@@ -266,7 +277,7 @@ fn damaged_debug_information_is_an_answer() {
         state ^= state << 17;
         usize::try_from(state % below as u64).expect("below usize")
     };
-    for (path, binary) in binaries() {
+    for (path, binary) in some() {
         let sections = binary.image().sections().iter();
         let debug: Vec<_> = sections.filter(|s| s.name.contains("debug_") && !s.file.is_empty()).collect();
         if debug.is_empty() {
@@ -278,7 +289,7 @@ fn damaged_debug_information_is_an_answer() {
                 let section = &debug[random(debug.len())].file;
                 bytes[section.start + random(section.len())] = u8::try_from(random(256)).expect("a byte");
             }
-            let damaged = Binary::from_bytes(bytes, &path).expect("the headers are whole");
+            let damaged = Binary::from_bytes(bytes, path).expect("the headers are whole");
             let go = damaged.go().expect("tables are understood").expect("a Go binary");
             for f in go.functions().step_by(50) {
                 let _ = go.signature(&f);
