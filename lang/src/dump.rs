@@ -228,6 +228,7 @@ impl Dump<'_> {
             Action::Clear(id) => format!("clear {}", map(id)),
             Action::Zero(id) => format!("zero {}", map(id)),
             Action::Exit => "exit".into(),
+            Action::Unwatch => "unwatch".into(),
             Action::Time(format) => format!("time {format:?}"),
             Action::Packet(file) => format!("packet to {file:?}"),
             Action::Join(separator) => format!("join {separator:?}"),

@@ -460,6 +460,8 @@ pub enum Action {
     Time(Arc<str>),
     /// `skboutput`: writes a packet to a file; arguments are the time (`nsecs`), the length of the packet, and its bytes.
     Packet(Arc<str>),
+    /// `unwatch(address)`: ends the watchpoints on the address, the one argument (`uint64`).
+    Unwatch,
     /// `join(argv, separator)`: prints the strings; arguments are up to 16 strings.
     Join(Arc<str>),
 }

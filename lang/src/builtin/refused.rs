@@ -13,18 +13,11 @@ pub(crate) struct Refused {
     pub instead: &'static str,
 }
 
-const REFUSED: &[Refused] = &[
-    Refused {
-        name: "dw_ustack",
-        why: "gotrace walks stacks by their frame pointers, not by unwinding tables",
-        instead: "write `ustack`; Go programs have frame pointers, C programs with `-fno-omit-frame-pointer`",
-    },
-    Refused {
-        name: "unwatch",
-        why: "watchpoints stay until the run ends",
-        instead: "let the probe's condition leave it out: `/!@done/`",
-    },
-];
+const REFUSED: &[Refused] = &[Refused {
+    name: "dw_ustack",
+    why: "gotrace walks stacks by their frame pointers, not by unwinding tables",
+    instead: "write `ustack`; Go programs have frame pointers, C programs with `-fno-omit-frame-pointer`",
+}];
 
 /// What is to be said about the name, if bpftrace has such a builtin.
 pub(crate) fn find(name: &str) -> Option<&'static Refused> {

@@ -1,4 +1,4 @@
-//! What ends a script that is not as it should be, and the options of a script.
+//! What ends a script that is not as it should be, or a probe of it, and the options of a script.
 
 use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::{Expr as Ast, ExprKind as AstKind};
@@ -65,6 +65,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: EVERYWHERE,
         elsewhere: None,
         check: fail,
+    },
+    Builtin {
+        name: "unwatch",
+        form: Form::Statement,
+        args: (1, 1),
+        signature: "unwatch(ADDRESS)",
+        doc: "Ends the watchpoints on this address, once gotrace reads the call: what they see until then still counts. Where there is none, \
+              a warning says so.",
+        example: "watchpoint:0x10000000:8:w { @writes = count(); } interval:s:5 { unwatch(0x10000000); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: unwatch,
     },
 ];
 
@@ -135,6 +147,12 @@ fn fail(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     }
     let message = String::from_utf8_lossy(&message).trim_end().to_owned();
     checker.fail(Problem::error(call.span, message).note("the script refuses to run here"))
+}
+
+fn unwatch(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [address] = call.args else { return checker.no_arguments(call) };
+    let (address, _) = checker.address_arg(address)?;
+    Ok(Outcome::Effect(vec![StmtKind::Emit { action: Action::Unwatch, args: vec![address] }]))
 }
 
 /// The value that a piece takes.

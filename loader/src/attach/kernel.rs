@@ -1,7 +1,7 @@
 //! Probes in the kernel: raw tracepoints (Linux 4.17), fentry and fexit (5.5, with BTF), kprobes (perf links 5.15; one link for many
 //! functions 5.18, where the kernel has fprobe, else one perf event for each), and watchpoints.
 
-use super::{Attached, Failure};
+use super::{Attached, Failure, Watched};
 use crate::sys::perf::{self, Kprobe, Scope};
 use crate::sys::{bpf, clock, link, process};
 use codegen::object::ProgramKind;
@@ -130,6 +130,7 @@ pub(super) fn watchpoint(
             cpus.into_iter().map(Scope::Cpu).collect()
         }
     };
+    let mut links = Vec::new();
     for scope in scopes {
         let event = perf::breakpoint(watch, scope).map_err(|e| {
             let mut failure = Failure::new("the watchpoint was refused", &e);
@@ -146,8 +147,9 @@ pub(super) fn watchpoint(
         })?;
         let link = link::perf_event(program, event.as_fd(), 0)
             .map_err(|e| Failure::new("the program was refused", &e))?;
-        attached.links.extend([link, event]);
+        links.extend([link, event]);
     }
+    attached.watched.push(Watched { address: watch.address, _links: links });
     attached.sites += 1;
     Ok(())
 }

@@ -47,7 +47,17 @@ pub struct Attached {
     sites: usize,
     left_out: Vec<LeftOut>,
     walks: Vec<iter::Walk>,
+    watched: Vec<Watched>,
     pinned: Vec<PathBuf>,
+}
+
+/// A watchpoint, which `unwatch()` may end before the run does; dropping it detaches it.
+#[derive(Debug)]
+pub struct Watched {
+    /// What is watched.
+    pub address: u64,
+    /// Its pairs of link and event, whose closing detaches.
+    _links: Vec<OwnedFd>,
 }
 
 /// A place that the kernel accepts no probe at, although nothing spoke against it.
@@ -69,6 +79,11 @@ impl Attached {
     /// The walks that the script makes, in its order; they are handed out once.
     pub fn take_walks(&mut self) -> Vec<iter::Walk> {
         std::mem::take(&mut self.walks)
+    }
+
+    /// The watchpoints; they are handed out once.
+    pub fn take_watched(&mut self) -> Vec<Watched> {
+        std::mem::take(&mut self.watched)
     }
 
     /// The files that iterators were pinned to.

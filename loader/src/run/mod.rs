@@ -14,7 +14,7 @@ mod walk;
 pub use error::RunError;
 
 use crate::attach::progress::Progress;
-use crate::attach::{self, Attached, LeftOut, Scope};
+use crate::attach::{self, Attached, LeftOut, Scope, Watched};
 use crate::decode::Decoder;
 use crate::events::Events;
 use crate::load::Loaded;
@@ -106,6 +106,8 @@ struct Run<'a> {
     exit: Option<u8>,
     printed: u64,
     lost: u64,
+    /// The watchpoints that `unwatch()` has not ended.
+    watched: Vec<Watched>,
     packets: packets::Packets,
     clock: WallClock,
 }
@@ -134,6 +136,7 @@ pub fn run(
         exit: None,
         printed: 0,
         lost: 0,
+        watched: Vec::new(),
         packets: packets::Packets::default(),
         clock: WallClock::now(),
     };
@@ -215,7 +218,8 @@ impl Run<'_> {
         let attached =
             attach::attach(self.loaded, self.program, self.options.scope, &mut || events.signal_is_waiting());
         drop(progress);
-        let attached = attached?;
+        let mut attached = attached?;
+        self.watched = attached.take_watched();
         self.tell_left_out(attached.left_out());
         self.sink.attached_probes(attached.sites() + self.run_once_probes())?;
         for path in attached.pinned() {
@@ -332,6 +336,7 @@ impl Run<'_> {
     /// Detaches, prints what is left, runs `end`, prints the maps.
     fn detach(&mut self, attached: Attached, events: &mut Events) -> Result<(), RunError> {
         drop(attached);
+        self.watched.clear();
         self.drain_all(events)?;
         self.run_once(|attach| matches!(attach, Attach::End))?;
         self.drain_all(events)?;

@@ -7,7 +7,8 @@ use crate::output::strftime;
 use crate::sys::clock;
 use crate::value::{Side, Value};
 use codegen::object::{Object, Record};
-use lang::hir::Action;
+use lang::format::{Format, Piece};
+use lang::hir::{Action, Severity};
 use std::ops::ControlFlow;
 
 impl Run<'_> {
@@ -40,11 +41,7 @@ impl Run<'_> {
                 _ => self.print_entry(map.0 as usize, record, bytes)?,
             },
             Action::Report(severity, format) => {
-                let Object { source_name, source, imported, .. } = self.object;
-                let part = imported.part(source_name, source, record.span.start);
-                let (severity, span) = (*severity, part.span(record.span));
-                let message = ScriptMessage { severity, file: part.name, source: part.text, span };
-                self.sink.report(&message, format, &args)?;
+                self.sink.report(&message(self.object, *severity, record), format, &args)?;
             }
             Action::Cat(format) => {
                 let name = self.sink.formatted(format, &args);
@@ -85,6 +82,7 @@ impl Run<'_> {
                 self.exit.get_or_insert(code as u8);
                 return Ok(());
             }
+            Action::Unwatch => return self.unwatch(record, &args),
             Action::Time(format) => self.sink.time(&strftime::format(format, clock::unix_nanos()))?,
             Action::Join(separator) => {
                 let parts: Vec<&[u8]> = args
@@ -99,6 +97,20 @@ impl Run<'_> {
             }
         }
         self.printed += 1;
+        Ok(())
+    }
+
+    /// Ends the watchpoints on the address that the record brings.
+    fn unwatch(&mut self, record: &Record, args: &[Value]) -> Result<(), RunError> {
+        let [Value::Int(address)] = args else { return Ok(()) };
+        let address = address.value() as u64;
+        let before = self.watched.len();
+        self.watched.retain(|watched| watched.address != address);
+        if self.watched.len() == before && self.options.warnings {
+            let text = format!("no watchpoint has the address {address:#x}");
+            let format = Format { pieces: vec![Piece::Text(text.into_bytes())] };
+            self.sink.report(&message(self.object, Severity::Warning, record), &format, &[])?;
+        }
         Ok(())
     }
 
@@ -139,4 +151,11 @@ impl Run<'_> {
             _ => {}
         }
     }
+}
+
+/// A message about the statement that made the record.
+fn message<'o>(object: &'o Object, severity: Severity, record: &Record) -> ScriptMessage<'o> {
+    let Object { source_name, source, imported, .. } = object;
+    let part = imported.part(source_name, source, record.span.start);
+    ScriptMessage { severity, file: part.name, source: part.text, span: part.span(record.span) }
 }
