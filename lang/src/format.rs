@@ -16,8 +16,8 @@ pub enum Piece {
     Conv(Spec),
 }
 
-/// A conversion such as `%-10s` or `%08llx`. Of the length modifiers `h` and `hh` narrow a number as in C; the others mean
-/// nothing, because arguments know their own width.
+/// A conversion such as `%-10s` or `%08llx`. Of the length modifiers `h` and `hh` narrow a number as in C; the others matter
+/// for numbers of unknown type only, because arguments know their own width.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spec {
     /// `-`: left-justified.
@@ -36,6 +36,10 @@ pub struct Spec {
     pub precision: Option<Size>,
     /// Only so many low bits of a number are shown (`%hd`: 16, `%hhd`: 8).
     pub bits: Option<u8>,
+    /// `l` and its like: a C programmer means more than an `int`.
+    pub long: bool,
+    /// The number is a register of code whose types are not known, and is printed as an `int` where it can be one: set by the checker.
+    pub register: bool,
     /// What is printed.
     pub conv: Conv,
 }
@@ -53,6 +57,8 @@ impl Spec {
             width: None,
             precision: None,
             bits: None,
+            long: false,
+            register: false,
             conv,
         }
     }
@@ -225,6 +231,8 @@ impl Spec {
             width: None,
             precision: None,
             bits: None,
+            long: false,
+            register: false,
             conv: Conv::Signed,
         };
         while let Some((&flag, after)) = text.split_first() {
@@ -247,6 +255,8 @@ impl Spec {
         while let Some((modifier @ (b'h' | b'l' | b'L' | b'j' | b'z' | b't'), after)) = text.split_first() {
             if *modifier == b'h' {
                 spec.bits = Some(if spec.bits.is_some() { 8 } else { 16 });
+            } else {
+                spec.long = true;
             }
             text = after;
         }

@@ -8,9 +8,12 @@ use crate::insn::{Cond, Width};
 use crate::ir::{Arg, MapRef, Op, Operand, Place, Val};
 use crate::object::{CounterKind, Record, RecordField};
 use lang::hir::{Action, Expr, Stmt, StmtKind};
+use lang::types::{StackKind, Type};
 
 /// `BPF_RB_AVAIL_DATA`: unread bytes.
 const AVAIL_DATA: i64 = 0;
+/// Wakes the reader if it waits: it has read all that came before (`bpf_ringbuf_commit`, kernel/bpf/ringbuf.c).
+const WAKE_WAITING: i64 = 0;
 /// `BPF_RB_NO_WAKEUP`
 const NO_WAKEUP: i64 = 1;
 /// `BPF_RB_FORCE_WAKEUP`
@@ -20,6 +23,39 @@ const HEADER: u32 = 8;
 /// The reader looks by itself every few milliseconds and is woken only when this part of the ring buffer is unread: waking it for each
 /// record is what makes a record expensive (3.5 microseconds instead of 0.3).
 const WAKE_FRACTION: u32 = 8;
+
+/// When the reader is woken for a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    /// At once.
+    Always,
+    /// At once if it waits: a process may be gone soon, and with it what the record's addresses mean.
+    Waiting,
+    /// When much is unread.
+    Full,
+}
+
+impl Wake {
+    fn of(action: &Action, args: &[Expr]) -> Wake {
+        if *action == Action::Exit {
+            Wake::Always
+        } else if args.iter().any(|arg| names_code(&arg.ty)) {
+            Wake::Waiting
+        } else {
+            Wake::Full
+        }
+    }
+}
+
+/// Whether a value is shown by the names of a process's functions.
+fn names_code(ty: &Type) -> bool {
+    match ty {
+        Type::USym | Type::Stack { kind: StackKind::User, .. } => true,
+        Type::Tuple(members) => members.iter().any(names_code),
+        Type::Record(members) => members.iter().any(|(_, ty)| names_code(ty)),
+        _ => false,
+    }
+}
 
 /// An argument before its record exists.
 enum Early {
@@ -71,7 +107,7 @@ impl Lower<'_, '_> {
             }
         });
         self.unit.records.push(record);
-        self.submit(memory, ring, *action == Action::Exit);
+        self.submit(memory, ring, Wake::of(action, args));
         self.f.push(Op::Jump(end));
         self.f.push(Op::Label(lost));
         self.count_error(CounterKind::LostEvents);
@@ -91,9 +127,14 @@ impl Lower<'_, '_> {
         Record { action: action.clone(), fields, size, span: self.span }
     }
 
-    fn submit(&mut self, memory: Val, ring: MapRef, urgent: bool) {
-        if urgent {
-            return self.f.call_void(Helper::RingSubmit, &[Arg::Val(memory), Arg::Imm(FORCE_WAKEUP)]);
+    fn submit(&mut self, memory: Val, ring: MapRef, wake: Wake) {
+        let flags = match wake {
+            Wake::Always => Some(FORCE_WAKEUP),
+            Wake::Waiting => Some(WAKE_WAITING),
+            Wake::Full => None,
+        };
+        if let Some(flags) = flags {
+            return self.f.call_void(Helper::RingSubmit, &[Arg::Val(memory), Arg::Imm(flags)]);
         }
         let unread = self.f.call(Helper::RingQuery, &[Arg::Map(ring), Arg::Imm(AVAIL_DATA)]);
         let flags = self.f.var();

@@ -5,7 +5,7 @@ use crate::ast::{Expr as Ast, ExprKind as AstKind};
 use crate::check::{Call, Checked, Checker, Outcome, Value, with_article};
 use crate::diag::Problem;
 use crate::format::{Conv, Format, Piece, Size, Use};
-use crate::hir::{Action, Agg, Expr, ExprKind, Fun, Severity, StmtKind};
+use crate::hir::{Action, Agg, Builtin as Node, Expr, ExprKind, Fun, Severity, StmtKind};
 use crate::span::Span;
 use crate::types::Type;
 
@@ -152,7 +152,7 @@ fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec
     let is_text = |n: usize| format.as_ref().is_ok_and(|f| f.uses().nth(n) == Some(Use::Value(Conv::Text)));
     let value = |(n, v): (usize, &Ast)| if is_text(n) { checker.shown(v) } else { checker.expr(v) };
     let checked: Vec<Checked<Expr>> = values.iter().enumerate().map(value).collect();
-    let format = format?;
+    let mut format = format?;
     if values.len() > MAX_VALUES {
         return checker.fail(Problem::error(
             call.span,
@@ -186,7 +186,32 @@ fn formatted(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<(Format, Vec
         }
     }
     fits?;
+    mark_registers(checker, &mut format, &values);
     Ok((format, values))
+}
+
+/// Marks the conversions `%d` that print a register of code whose types are not known: `printf("%d", retval)`. What a function of C calls
+/// its `int` leaves the upper half of a register zero, so a negative one would look like a large number. A register of a Go program
+/// holds mostly 64-bit numbers, which are shown as they are.
+fn mark_registers(checker: &Checker<'_>, format: &mut Format, values: &[Expr]) {
+    if super::site::is_go(checker) {
+        return;
+    }
+    let uses: Vec<Use> = format.uses().collect();
+    let values =
+        uses.iter().zip(values).filter(|(used, _)| matches!(used, Use::Value(_))).map(|(_, value)| value);
+    let conversions = format.pieces.iter_mut().filter_map(|piece| match piece {
+        Piece::Conv(spec) => Some(spec),
+        Piece::Text(_) => None,
+    });
+    for (spec, value) in conversions.zip(values) {
+        let is_register = value.ty == Type::U64
+            && matches!(
+                value.kind,
+                ExprKind::Builtin(Node::Retval | Node::Arg(_) | Node::Sarg(_) | Node::Reg(_))
+            );
+        spec.register = is_register && spec.conv == Conv::Signed && !spec.long;
+    }
 }
 
 fn debugf(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {

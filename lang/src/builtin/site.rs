@@ -199,7 +199,7 @@ fn context(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     value(call, Node::Context, Type::Ptr { to, space: AddrSpace::Kernel })
 }
 
-fn is_go(checker: &Checker<'_>) -> bool {
+pub(super) fn is_go(checker: &Checker<'_>) -> bool {
     matches!(&checker.target().attach, Attach::Uprobe { class, .. } if class.abi != Abi::C)
 }
 

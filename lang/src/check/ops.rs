@@ -375,9 +375,12 @@ impl Checker<'_> {
                         e.span,
                     ));
                 }
+                // An unsigned number keeps its width: `~(uint32)0` has 32 bits.
+                let ty =
+                    if value.ty.is_signed() || value.ty == Type::Bool { Type::I64 } else { value.ty.clone() };
                 let value = self.promote(value);
-                let ty = value.ty.clone();
-                Ok(build::unary(hir::UnOp::BitNot, value, ty, e.span))
+                let wide = value.ty.clone();
+                Ok(build::cast(build::unary(hir::UnOp::BitNot, value, wide, e.span), &ty))
             }
         }
     }

@@ -266,6 +266,8 @@ impl Checker<'_> {
             let value = self.assigned_value(value);
             let id = self.scopes.find(name).unwrap_or_else(|| self.scopes.declare(name, span));
             let value = self.join_var(id, value?)?;
+            // `$ignore = delete(@x, 1)` is written for what the call does.
+            self.scopes.vars[id.0 as usize].used |= value.has_effects();
             return Ok(vec![hir::StmtKind::SetVar(id, value)]);
         };
         let id = self.find_var(name, span)?;

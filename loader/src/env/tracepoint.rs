@@ -71,6 +71,11 @@ fn field(raw: &RawField, space: AddrSpace) -> Option<Field> {
     let is_char =
         matches!(raw.c_type.trim_start_matches("const ").trim(), "char" | "unsigned char" | "u8" | "__u8");
     let (ty, form) = match raw.shape {
+        // A system call's argument is a register, of which the kernel takes as much as the declared type has. What is negative there
+        // prints as the number that the register holds, and by `%d` as the `int` that it is.
+        Shape::Scalar if space == AddrSpace::User && raw.size == 8 && is_32_bits(&raw.c_type) => {
+            (Type::U32, FieldForm::Plain)
+        }
         Shape::Scalar => (scalar(raw, space)?, FieldForm::Plain),
         Shape::Array(n) if raw.c_type == "char" => (Type::Str(n), FieldForm::Plain),
         Shape::Array(n) => {
@@ -86,6 +91,32 @@ fn field(raw: &RawField, space: AddrSpace) -> Option<Field> {
     };
     Some(Field { form, ..Field::new(raw.name.as_str(), raw.offset, ty) })
 }
+
+/// Whether a declared type of a system call's argument has 32 bits.
+fn is_32_bits(c_type: &str) -> bool {
+    let name = c_type.trim_start_matches("const ").trim();
+    NARROW.contains(&name)
+}
+
+/// The types of 32 bits among the arguments of system calls (include/linux/syscalls.h, include/linux/types.h).
+const NARROW: &[&str] = &[
+    "int",
+    "unsigned int",
+    "unsigned",
+    "u32",
+    "__u32",
+    "__s32",
+    "pid_t",
+    "uid_t",
+    "gid_t",
+    "qid_t",
+    "clockid_t",
+    "timer_t",
+    "mqd_t",
+    "key_t",
+    "key_serial_t",
+    "rwf_t",
+];
 
 fn scalar(raw: &RawField, space: AddrSpace) -> Option<Type> {
     let Some(target) = raw.c_type.trim_end().strip_suffix('*') else {

@@ -2,7 +2,7 @@
 //!
 //! The formats have been checked against the types of their arguments; an argument that does not fit after all is shown
 //! in its own form. Arguments know their width, so `%x` of a 64-bit number needs no length modifier. Numbers narrower
-//! than 32 bits are widened first, as in C.
+//! than 32 bits are widened first, as in C: to 32 bits, or with `l` to 64.
 
 use super::{Context, gfp, goform, text};
 use crate::number::Int;
@@ -139,12 +139,15 @@ fn narrowed(spec: &Spec, n: Int) -> Int {
 
 fn number(out: &mut Vec<u8>, spec: &Spec, n: Int) {
     // The bits as in a register of the promoted width.
-    let mask = if n.bits() > 32 { u64::MAX } else { u64::from(u32::MAX) };
+    let mask = if n.bits() > 32 || spec.long { u64::MAX } else { u64::from(u32::MAX) };
     let bits = n.value() as u64 & mask;
     let (sign, prefix, digits) = match spec.conv {
         Conv::Char => return pad(out, spec, &[bits as u8]),
         Conv::Signed => {
-            let value = if mask == u64::MAX { bits.cast_signed() } else { i64::from(bits as u32 as i32) };
+            // An `int` of C in a register.
+            let is_int = spec.register && bits <= u32::MAX.into();
+            let value =
+                if mask == u64::MAX && !is_int { bits.cast_signed() } else { i64::from(bits as u32 as i32) };
             let sign = match value {
                 ..0 => "-",
                 _ if spec.plus => "+",
@@ -156,7 +159,7 @@ fn number(out: &mut Vec<u8>, spec: &Spec, n: Int) {
         Conv::Octal => ("", if spec.alt && bits != 0 { "0" } else { "" }, format!("{bits:o}")),
         Conv::HexLower => ("", if spec.alt && bits != 0 { "0x" } else { "" }, format!("{bits:x}")),
         Conv::HexUpper => ("", if spec.alt && bits != 0 { "0X" } else { "" }, format!("{bits:X}")),
-        Conv::Pointer => ("", "0x", format!("{bits:x}")),
+        Conv::Pointer => ("", if bits != 0 { "0x" } else { "" }, format!("{bits:x}")),
         _ => ("", "", bits.to_string()),
     };
     let least = precision(spec).unwrap_or(1).min(MAX_WIDTH) as usize;
@@ -213,17 +216,7 @@ mod tests {
 
     /// Just enough of a parser for conversions such as `-08.3d` (without the percent sign).
     fn spec(conversion: &str) -> Spec {
-        let mut spec = Spec {
-            left: false,
-            plus: false,
-            space: false,
-            alt: false,
-            zero: false,
-            width: None,
-            precision: None,
-            bits: None,
-            conv: Conv::Text,
-        };
+        let mut spec = Spec::plain(Conv::Text);
         let rest = conversion.trim_start_matches(|c| {
             match c {
                 '-' => spec.left = true,

@@ -310,17 +310,7 @@ mod tests {
     use lang::format::{Conv, Piece, Spec};
 
     fn format() -> Format {
-        let spec = Spec {
-            left: false,
-            plus: false,
-            space: false,
-            alt: false,
-            zero: false,
-            width: None,
-            precision: None,
-            bits: None,
-            conv: Conv::Text,
-        };
+        let spec = Spec::plain(Conv::Text);
         Format { pieces: vec![Piece::Text(b"hi ".to_vec()), Piece::Conv(spec), Piece::Text(b"\n".to_vec())] }
     }
 

@@ -33,7 +33,7 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
         Value::UserSymbol { address, pid } => symbol(out, Side::User, *pid, *address, cx),
         Value::GoFunction { address, pid } => match cx.symbols.go_function(*pid, *address) {
             Some(name) => push(out, &name),
-            None => push(out, &format!("{address:#x}")),
+            None => push(out, &nameless(*address)),
         },
         Value::Name(name) => push(out, name),
         Value::Named { id, of } => push(out, &names::of(*id, of)),
@@ -173,8 +173,13 @@ fn symbol(out: &mut Vec<u8>, side: Side, pid: u32, address: u64, cx: &Context) {
     let frames = cx.symbols.frames(side, pid, address, false);
     match frames.last().and_then(|f| f.function.as_deref()) {
         Some(name) => push(out, name),
-        None => push(out, &format!("{address:#x}")),
+        None => push(out, &nameless(address)),
     }
+}
+
+/// An address without a name.
+fn nameless(address: u64) -> String {
+    if address == 0 { "0".into() } else { format!("{address:#x}") }
 }
 
 /// A stack starts on a line of its own, so that the frames stand in one column whatever comes before them.
@@ -208,9 +213,7 @@ fn folded(stack: &Stack, cx: &Context) -> String {
     let mut names = Vec::new();
     for (depth, address) in frames(stack, cx).enumerate() {
         let frames = cx.symbols.frames(stack.kind, stack.pid, address, depth > 0);
-        names.extend(
-            frames.iter().map(|f| f.function.clone().unwrap_or_else(|| format!("{address:#x}").into())),
-        );
+        names.extend(frames.iter().map(|f| f.function.clone().unwrap_or_else(|| nameless(address).into())));
     }
     names.reverse();
     names.join(";")
@@ -220,7 +223,7 @@ fn frame_line(frame: &Frame, address: u64, mode: Mode) -> String {
     let mut name = match &frame.function {
         Some(function) if frame.inlined => format!("[inlined] {function}"),
         Some(function) => format!("{function}+{}", frame.offset),
-        None => format!("{address:#x}"),
+        None => nameless(address),
     };
     if let Some((file, line)) = &frame.source {
         name.push_str(&format!("@{file}:{line}"));
