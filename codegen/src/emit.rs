@@ -1,7 +1,7 @@
 //! Instruction selection: allocated IR to instructions.
 
 use crate::helper::{Callee, Helper};
-use crate::insn::{AluOp, AtomicOp, Cond, Insn, R0, R1, R2, R3, R4, R10, Reg, Width};
+use crate::insn::{AluOp, AtomicOp, Cond, Insn, R0, R1, R10, Reg, Width};
 use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Val};
 use crate::object::{FuncRef, MapRef};
 use crate::regalloc::{Allocation, Home, TEMPORARIES};
@@ -58,12 +58,6 @@ pub fn emit(f: &Func, allocation: &Allocation) -> Code {
     let others = !f.subs.is_empty() || !f.functions.is_empty();
     if f.preemptible && (allocation.stack > SMALL_STACK || others) {
         e.stay_on_stack_of_thread();
-    }
-    if let Some(slot) = f.entry {
-        let at = allocation.slots[slot.0 as usize];
-        for (n, reg) in [R2, R3, R4].into_iter().enumerate() {
-            e.push(Insn::store(Width::D, R10, at + 8 * n as i16, reg));
-        }
     }
     let mut moves: Vec<(Reg, Reg)> = Vec::new();
     for (n, param) in f.params.iter().enumerate() {

@@ -100,6 +100,8 @@ helpers! {
     KernelPath = 147 "d_path",
     /// Calls a function for each entry of a map (Linux 5.13).
     ForEachMapElem = 164 "for_each_map_elem",
+    /// Calls a function so many times (Linux 5.17).
+    Loop = 181 "loop",
     /// `CLOCK_TAI` (Linux 6.1).
     KtimeTaiNs = 208 "ktime_get_tai_ns",
 }

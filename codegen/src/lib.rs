@@ -39,8 +39,6 @@ const STACK_LIMIT: u32 = 512;
 const ROUND_COUNTER: u32 = 16;
 /// Functions that may be under way at the same time (`MAX_CALL_FRAMES`).
 const MOST_FRAMES: u32 = 8;
-/// Arguments of a function that `bpf_for_each_map_elem` calls: the map, the key, the value, and what the caller gives it.
-const CALLBACK_PARAMS: usize = 4;
 /// Frames of functions that call each other are multiples of this.
 const FRAME_UNIT: u32 = 32;
 
@@ -119,7 +117,7 @@ fn emit_program(unit: &mut lower::Unit<'_>, f: &ir::Func, name: &str) -> (emit::
     let mut emitted = Emitted { prefix: format!("{name}_"), subs: Vec::new(), functions: Vec::new() };
     for function in &f.functions {
         let (code, need) = emit_all(unit, function, &mut emitted);
-        let place = emitted.add(&function.name, function.params.len(), code);
+        let place = emitted.add(function, code);
         emitted.functions.push((place, need));
     }
     let (code, need) = emit_all(unit, f, &mut emitted);
@@ -151,10 +149,13 @@ struct Emitted {
 }
 
 impl Emitted {
-    fn add(&mut self, name: &str, params: usize, code: emit::Code) -> usize {
+    fn add(&mut self, f: &ir::Func, code: emit::Code) -> usize {
         let emit::Code { insns, map_refs, func_refs, lines, .. } = code;
-        let name = format!("{}{name}", self.prefix);
-        self.subs.push(Subprogram { name, params, insns, map_refs, func_refs, lines });
+        let name = match &f.role {
+            ir::Role::Function(name) => format!("{}{name}", self.prefix),
+            ir::Role::Callback | ir::Role::Program => format!("{}{}", self.prefix, self.subs.len()),
+        };
+        self.subs.push(Subprogram { name, params: f.params.len(), insns, map_refs, func_refs, lines });
         self.subs.len() - 1
     }
 }
@@ -174,8 +175,7 @@ fn emit_all(unit: &mut lower::Unit<'_>, f: &ir::Func, emitted: &mut Emitted) -> 
     for sub in &f.subs {
         let (code, need) = emit_all(unit, sub, emitted);
         deepest = deepest.of_either(need);
-        let name = emitted.subs.len().to_string();
-        places.push(emitted.add(&name, CALLBACK_PARAMS, code));
+        places.push(emitted.add(sub, code));
     }
     for reference in &mut code.func_refs {
         reference.sub = places[reference.sub];
@@ -187,7 +187,7 @@ fn emit_all(unit: &mut lower::Unit<'_>, f: &ir::Func, emitted: &mut Emitted) -> 
     }
     code.func_refs.sort_by_key(|reference| reference.insn);
     // The kernel rounds the frames of a program of several functions.
-    let alone = deepest.frames == 0 && f.entry.is_none() && f.name.is_empty();
+    let alone = deepest.frames == 0 && f.role == ir::Role::Program;
     let own = if alone { own } else { own.max(1).next_multiple_of(FRAME_UNIT) };
     (code, Need { stack: own + deepest.stack, frames: 1 + deepest.frames })
 }

@@ -58,9 +58,6 @@ impl Live {
                 }
             });
         }
-        if let Some(Slot(s)) = f.entry {
-            slots[s as usize].include(-1);
-        }
         for param in &f.params {
             let interval = &mut vals[param.0 as usize];
             if !interval.is_empty() {

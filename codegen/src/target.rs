@@ -82,6 +82,8 @@ pub struct Returning {
 pub enum Loops {
     /// With the instruction `may_goto` (Linux 6.9): the kernel counts the rounds and ends loops that run away.
     MayGoto,
+    /// With the helper `bpf_loop` (Linux 5.17), which calls a function for each round.
+    Callback,
     /// Plain jumps back (Linux 5.3): the verifier follows every round.
     Plain,
 }

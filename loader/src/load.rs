@@ -149,7 +149,7 @@ fn loop_advice(log: &str) -> Option<&'static str> {
         "unreachable insn",
     ];
     SIGNS.iter().any(|sign| log.contains(sign)).then_some(
-        "this kernel must see the end of a loop: make its bounds constant and its rounds few (Linux 6.9 takes any loop)",
+        "this kernel must see the end of a loop: make its bounds constant and its rounds few (Linux 5.17 takes any loop)",
     )
 }
 

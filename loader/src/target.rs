@@ -160,6 +160,7 @@ fn loops(program: &Program) -> Loops {
     }
     match found {
         true if Feature::MayGoto.check().is_ok() => Loops::MayGoto,
+        true if Feature::CallLoop.check().is_ok() => Loops::Callback,
         _ => Loops::Plain,
     }
 }

@@ -1,7 +1,7 @@
 //! Prints the IR: one op a line, `%3 = call ktime_get_boot_ns()`, `store.w [slot1+4] = %7`, `br %2 eq 0 -> L1`; variables are
 //! `$n`, temporaries `%n`.
 
-use super::{Arg, Base, Func, Op, Operand, Place, Storage, Val};
+use super::{Arg, Base, Func, Op, Operand, Place, Role, Storage, Val};
 use crate::insn::Width;
 use std::fmt;
 
@@ -56,10 +56,7 @@ impl fmt::Display for Func {
             };
             writeln!(f, "    slot{i}: {} bytes{place}", slot.size)?;
         }
-        if let Some(slot) = self.entry {
-            writeln!(f, "    slot{} = arguments 2, 3 and 4", slot.0)?;
-        }
-        if !self.name.is_empty() {
+        if self.role != Role::Program {
             let params: Vec<String> = self.params.iter().map(|v| Show(self, *v).to_string()).collect();
             writeln!(f, "    arguments {}", params.join(", "))?;
         }
@@ -70,7 +67,8 @@ impl fmt::Display for Func {
             write!(f, "sub{n}:\n{sub}")?;
         }
         for (n, function) in self.functions.iter().enumerate() {
-            write!(f, "function{n}, {}:\n{function}", function.name)?;
+            let Role::Function(name) = &function.role else { continue };
+            write!(f, "function{n}, {name}:\n{function}")?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! # Meaning
 //!
-//! A [`Func`] is one BPF program, a function of the script that it calls, or one that a helper calls back ([`Func::entry`]): a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
+//! A [`Func`] is one BPF program, a function of the script that it calls, or one that a helper calls back ([`Role`]): a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
 //! [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise and ends at [`Op::Exit`]. Jumps go forward, except to
 //! labels that were made with [`Func::loop_label`]: those are the heads of loops, which are entered from above only. What is defined
 //! before a loop holds in all of its rounds; what is defined inside holds from there to the end of the round.
@@ -301,7 +301,18 @@ pub enum Op {
     Line(Span),
 }
 
-/// A program.
+/// Who calls a [`Func`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// The kernel: it is a program.
+    Program,
+    /// The program; it is a function of the script, of this name.
+    Function(String),
+    /// A helper, which has its address ([`Arg::Func`]).
+    Callback,
+}
+
+/// A program, or one of its functions.
 #[derive(Clone, Debug)]
 pub struct Func {
     /// The ops.
@@ -314,15 +325,13 @@ pub struct Func {
     pub labels: Vec<bool>,
     /// Scratch memory, if some slot is there.
     pub scratch: Option<Scratch>,
-    /// For a function that a helper calls back: the slot in which its second, third and fourth argument are found. Such a function
-    /// has no context of its own; what stands for [`Func::CTX`] is defined like any temporary.
-    pub entry: Option<Slot>,
     /// Functions that helpers call back for this one ([`Arg::Func`]).
     pub subs: Vec<Func>,
-    /// The values that its arguments are in when it begins, in order: of a program its context.
+    /// The values that its arguments are in when it begins, in order: of a program its context. Where the context is not among them,
+    /// what stands for [`Func::CTX`] is defined like any temporary.
     pub params: Vec<Val>,
-    /// Of a function of the script its name, else empty.
-    pub name: String,
+    /// Who calls it.
+    pub role: Role,
     /// Of a program, the functions of the script that it and they call ([`Callee::Function`]), each behind those that it calls.
     pub functions: Vec<Func>,
     /// The program may be interrupted by itself, in another thread on the same CPU: uprobe programs run preemptible.
@@ -337,10 +346,9 @@ impl Default for Func {
             slots: Vec::new(),
             labels: Vec::new(),
             scratch: None,
-            entry: None,
             subs: Vec::new(),
             params: vec![Func::CTX],
-            name: String::new(),
+            role: Role::Program,
             functions: Vec::new(),
             preemptible: false,
         }
@@ -350,6 +358,20 @@ impl Default for Func {
 impl Func {
     /// The address of the program's context: a temporary that is defined at entry.
     pub const CTX: Val = Val(0);
+
+    /// A new function, without parameters yet.
+    #[must_use]
+    pub fn new(role: Role) -> Func {
+        let params = if role == Role::Program { vec![Func::CTX] } else { Vec::new() };
+        Func { params, role, ..Func::default() }
+    }
+
+    /// The next parameter.
+    pub fn param(&mut self) -> Val {
+        let val = self.temp();
+        self.params.push(val);
+        val
+    }
 
     /// A new temporary.
     pub fn temp(&mut self) -> Val {

@@ -1,14 +1,20 @@
-//! Loops over maps: their blocks are functions that the kernel calls for each entry (`bpf_for_each_map_elem`, Linux 5.13).
+//! Blocks of loops that are functions, which a helper calls for each round: of loops over maps always (`bpf_for_each_map_elem`, Linux
+//! 5.13), of others where the kernel has no better way (`bpf_loop`, see [`super::loops`]).
 //!
 //! Such a function has registers and a stack of its own. What it shares with the code around it lies in the **frame**, an object on the
 //! stack of the program whose address each of them is given: the program's context, whether the program is to end, and the variables
 //! that are mentioned on both sides. Large ones are in scratch memory; the frame has their addresses.
+//!
+//! Kernels before 6.7 look at such a function once, as if there were one round, and take what it leaves in the frame for what all rounds
+//! leave there. So what a loop changes is made unknown to the verifier before it ([`Lower::forget_changed`]).
 
+use super::loops::is_called_back;
 use super::{Home, Lower, Once};
 use crate::helper::Helper;
 use crate::insn::{Cond, Width};
-use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
+use crate::ir::{Arg, Func, Label, Op, Operand, Place, Role, Val};
 use crate::layout;
+use crate::target::Loops;
 use lang::hir::{Expr, ExprKind, LoopKind, MapId, MapValue, Stmt, StmtKind, Var, VarId};
 use lang::types::Type;
 use std::collections::{HashMap, HashSet};
@@ -25,6 +31,8 @@ const VARIABLES: u32 = 16;
 pub(super) struct Shared {
     /// Offset in the frame of each shared variable, or of its address.
     at: HashMap<VarId, At>,
+    /// Offset of the first number of each loop over a range that is called back.
+    first: HashMap<VarId, u32>,
     /// Bytes of the frame; 0 when there is none.
     size: u32,
 }
@@ -69,6 +77,11 @@ struct Outer {
 }
 
 impl Shared {
+    /// Offset in the frame of the first number of the range that this variable runs over.
+    pub fn first_of(&self, var: VarId) -> Option<u32> {
+        self.first.get(&var).copied()
+    }
+
     /// Whether a variable has its place in the frame itself.
     pub fn in_frame(&self, var: VarId) -> bool {
         matches!(self.at.get(&var), Some(At::Value(_)))
@@ -76,14 +89,21 @@ impl Shared {
 }
 
 /// Finds the variables that are mentioned in several functions.
-#[derive(Default)]
 pub(super) struct Scan {
+    loops: Loops,
     regions: u32,
+    /// The variables of loops over ranges that are called back.
+    ranges: Vec<VarId>,
     seen: HashMap<VarId, u32>,
     shared: HashSet<VarId>,
 }
 
 impl Scan {
+    /// For a machine with loops of this form.
+    pub fn new(loops: Loops) -> Scan {
+        Scan { loops, regions: 0, ranges: Vec::new(), seen: HashMap::new(), shared: HashSet::new() }
+    }
+
     /// Looks at a predicate and a block.
     pub fn whole(&mut self, predicate: Option<&Expr>, body: &[Stmt]) {
         if let Some(predicate) = predicate {
@@ -97,14 +117,18 @@ impl Scan {
         self.mention(var, 0);
     }
 
-    /// What the blocks of loops over maps share with the code around them.
+    /// What the blocks that are called back share with the code around them.
     pub fn shared(self, defs: &[Var], on_stack_limit: u32) -> Shared {
         if self.regions == 0 {
             return Shared::default();
         }
         let mut vars: Vec<VarId> = self.shared.into_iter().collect();
         vars.sort_unstable();
-        let mut shared = Shared { at: HashMap::new(), size: VARIABLES };
+        let mut shared = Shared { size: VARIABLES, ..Shared::default() };
+        for var in self.ranges {
+            shared.first.insert(var, shared.size);
+            shared.size += 8;
+        }
         for var in vars {
             let size = defs[var.0 as usize].ty.size().next_multiple_of(8).max(8);
             if size <= on_stack_limit {
@@ -126,8 +150,21 @@ impl Scan {
 
     fn block(&mut self, stmts: &[Stmt], region: u32) {
         for stmt in stmts {
+            let inside = match &stmt.kind {
+                StmtKind::Loop { kind, .. } if is_called_back(kind, self.loops) => {
+                    self.regions += 1;
+                    self.regions
+                }
+                _ => region,
+            };
+            // The condition of a loop is asked in each round.
+            let asked = if let StmtKind::Loop { kind: LoopKind::While { .. }, .. } = stmt.kind {
+                inside
+            } else {
+                region
+            };
             for e in stmt.exprs() {
-                self.expr(e, region);
+                self.expr(e, asked);
             }
             match &stmt.kind {
                 StmtKind::SetVar(var, _) => self.mention(*var, region),
@@ -135,17 +172,18 @@ impl Scan {
                     self.block(then, region);
                     self.block(els, region);
                 }
-                StmtKind::Loop { kind: LoopKind::Map { var, .. }, body } => {
-                    self.regions += 1;
-                    let inside = self.regions;
-                    self.mention(*var, inside);
-                    self.block(body, inside);
-                }
                 StmtKind::Loop { kind, body } => {
-                    if let LoopKind::Range { var, .. } = kind {
-                        self.mention(*var, region);
+                    match kind {
+                        LoopKind::Map { var, .. } => self.mention(*var, inside),
+                        LoopKind::Range { var, .. } => {
+                            self.mention(*var, inside);
+                            if inside != region {
+                                self.ranges.push(*var);
+                            }
+                        }
+                        LoopKind::While { .. } => {}
                     }
-                    self.block(body, region);
+                    self.block(body, inside);
                 }
                 _ => {}
             }
@@ -261,24 +299,18 @@ impl Lower<'_, '_> {
 
     /// `for ($kv : @m) { … }`
     pub(super) fn each_entry(&mut self, var: VarId, map: MapId, body: &[Stmt]) {
-        let Some(frame) = self.frame else { return };
-        let outer = self.enter();
-        self.callback(var, map, body);
-        let sub = self.return_to(outer);
-        self.f.subs.push(sub);
-        let reference = self.map_ref(map);
-        let args = [Arg::Map(reference), Arg::Func(self.f.subs.len() - 1), Arg::Addr(frame), Arg::Imm(0)];
-        self.f.call_void(Helper::ForEachMapElem, &args);
-        let ended = self.f.load(Width::D, frame.at(ENDED));
-        let on = self.f.label();
-        self.f.branch(Cond::Eq, ended, Operand::Imm(0), on);
-        self.go_on_leaving(ended);
-        self.f.push(Op::Label(on));
+        self.forget_changed(body, None);
+        let entries = Arg::Map(self.map_ref(map));
+        let entry = |l: &mut Self, [_, key, value, _]: [Val; 4], _| {
+            l.set_entry(var, map, key.into(), value.into());
+        };
+        self.call_back(Helper::ForEachMapElem, entries, entry, body);
     }
 
     /// The number of a map's entries on kernels that have no function for it: what the kernel says at the end of a walk over them.
     pub(super) fn count_entries(&mut self, map: MapId) -> Val {
-        let mut nothing = Func::default();
+        let mut nothing = Func::new(Role::Callback);
+        let _: [Val; 4] = std::array::from_fn(|_| nothing.param());
         nothing.push(Op::Line(self.span));
         nothing.push(Op::Exit(0));
         self.f.subs.push(nothing);
@@ -287,12 +319,38 @@ impl Lower<'_, '_> {
         self.f.call(Helper::ForEachMapElem, &args)
     }
 
+    /// A loop: calls a helper that calls a function back for each round of what `over` says, and goes on leaving what a round has begun
+    /// to leave. `head` comes first in each round; it is given what the helper tells, and where to go when there are to be no more
+    /// rounds. Gives what the helper returned.
+    pub(super) fn call_back<const N: usize>(
+        &mut self,
+        helper: Helper,
+        over: Arg,
+        head: impl FnOnce(&mut Self, [Val; N], Label),
+        body: &[Stmt],
+    ) -> Val {
+        // Programs with such a loop have a frame: see [`Scan`].
+        let Some(frame) = self.frame else { return self.f.constant(0) };
+        let (span, outer) = (self.span, self.enter());
+        self.round(head, body);
+        let sub = self.return_to(outer);
+        self.span = span;
+        self.f.subs.push(sub);
+        let args = [over, Arg::Func(self.f.subs.len() - 1), Arg::Addr(frame), Arg::Imm(0)];
+        let result = self.f.call(helper, &args);
+        let ended = self.f.load(Width::D, frame.at(ENDED));
+        let on = self.f.label();
+        self.f.branch(Cond::Eq, ended, Operand::Imm(0), on);
+        self.go_on_leaving(ended);
+        self.f.push(Op::Label(on));
+        result
+    }
+
     /// Begins a function that is called back.
     fn enter(&mut self) -> Outer {
-        let mut f = Func { params: Vec::new(), ..Func::default() };
-        let (exit, quit) = (f.label(), f.label());
-        let stop = f.var();
-        let outer = Outer {
+        let mut f = Func::new(Role::Callback);
+        let (exit, quit, stop) = (f.label(), f.label(), f.var());
+        Outer {
             f: std::mem::replace(&mut self.f, f),
             exit: std::mem::replace(&mut self.exit, exit),
             quit: std::mem::replace(&mut self.quit, quit),
@@ -302,16 +360,7 @@ impl Lower<'_, '_> {
             known: std::mem::take(&mut self.known),
             context: std::mem::replace(&mut self.context, Context::Callback { stop }),
             frame: self.frame.take(),
-        };
-        self.f.push(Op::Line(self.span));
-        let entry = self.f.slot(24);
-        self.f.entry = Some(entry);
-        let data = self.f.load(Width::D, Place::from(entry).at(16));
-        let frame = Place::from(data);
-        self.frame = Some(frame);
-        self.f.push(Op::Const { dst: stop, value: 0 });
-        self.f.push(Op::Load { width: Width::D, dst: Func::CTX, from: frame.at(CONTEXT) });
-        outer
+        }
     }
 
     fn return_to(&mut self, outer: Outer) -> Func {
@@ -326,14 +375,16 @@ impl Lower<'_, '_> {
         std::mem::replace(&mut self.f, outer.f)
     }
 
-    /// The function: its variables, the entry, the block, and whether it is to be called again.
-    fn callback(&mut self, var: VarId, map: MapId, body: &[Stmt]) {
-        let (Context::Callback { stop }, Some(frame), Some(entry)) = (self.context, self.frame, self.f.entry)
-        else {
-            return;
-        };
-        let (key, value) =
-            (self.f.load(Width::D, entry.into()), self.f.load(Width::D, Place::from(entry).at(8)));
+    /// The function: its variables, the head and the block, and whether it is to be called again.
+    fn round<const N: usize>(&mut self, head: impl FnOnce(&mut Self, [Val; N], Label), body: &[Stmt]) {
+        let Context::Callback { stop } = self.context else { return };
+        self.f.push(Op::Line(self.span));
+        let told: [Val; N] = std::array::from_fn(|_| self.f.param());
+        // The last is what the caller of the helper gave it.
+        let frame = Place::from(told[N - 1]);
+        self.frame = Some(frame);
+        self.f.push(Op::Const { dst: stop, value: 0 });
+        self.f.push(Op::Load { width: Width::D, dst: Func::CTX, from: frame.at(CONTEXT) });
         let claim_at = self.f.ops.len();
         for (n, var) in self.defs.iter().enumerate() {
             let home = match self.shared.at.get(&VarId(n as u32)) {
@@ -346,8 +397,8 @@ impl Lower<'_, '_> {
             };
             self.vars.push(home);
         }
-        self.set_entry(var, map, key.into(), value.into());
         let (next, end) = (self.exit, self.f.label());
+        head(self, told, end);
         self.rounds.push(super::loops::Round { next, end });
         self.block(body);
         self.rounds.pop();

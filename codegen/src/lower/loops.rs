@@ -1,16 +1,30 @@
 //! Loops.
 //!
-//! A loop is a label that is jumped back to. How the verifier is content with that depends on the kernel ([`Loops`]): with
-//! `may_goto` it compares the state of one round with that of another and stops when nothing is new; else it follows every round to
-//! the last. Numbers that differ in every round would always be new, so for `may_goto` all variables that a loop changes are made
-//! unknown to the verifier before it: a zero that it does not know is added.
+//! How the verifier is content with a loop depends on the kernel ([`Loops`]). With `may_goto` a loop is a label that is jumped back to: the
+//! verifier compares the state of one round with that of another and stops when nothing is new. Before that, a round is a function that
+//! `bpf_loop` calls ([`super::callback`]), of which the same holds. Else a loop is jumped back to as well, and the verifier follows every
+//! round to the last.
+//!
+//! Numbers that differ in every round would always be new, so all variables that a loop changes are made unknown to the verifier before
+//! it, where it need not follow all rounds: a zero that it does not know is added.
 
+use super::memory::chunks;
 use super::{Home, Lower, Value};
+use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
-use crate::ir::{Label, MapRef, Op, Operand, Val};
+use crate::ir::{Arg, Label, MapRef, Op, Operand, Place, Val};
 use crate::object::{self, CounterKind};
 use crate::target::Loops;
 use lang::hir::{self, Expr, ExprKind, LoopKind, Stmt, StmtKind, VarId};
+use lang::types::Type;
+
+/// Rounds that `bpf_loop` makes at most (`BPF_MAX_LOOPS`, include/linux/bpf.h).
+const MOST_ROUNDS: u32 = 1 << 23;
+
+/// Whether the rounds of a loop are calls of a function, on a machine with loops of this form.
+pub(super) fn is_called_back(kind: &LoopKind, loops: Loops) -> bool {
+    matches!(kind, LoopKind::Map { .. }) || loops == Loops::Callback
+}
 
 /// Where `continue` and `break` of a loop go.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +35,15 @@ pub(super) struct Round {
 
 impl Lower<'_, '_> {
     pub(super) fn repeat(&mut self, kind: &LoopKind, body: &[Stmt]) {
-        match kind {
-            LoopKind::Range { var, from, to } => self.range(*var, from, to, body),
-            LoopKind::While { cond } => {
-                self.forget_changed(body, Some(cond));
+        match (kind, self.unit.target.loops) {
+            (LoopKind::Map { var, map }, _) => self.each_entry(*var, *map, body),
+            (LoopKind::Range { var, from, to }, Loops::Callback) => self.range_of_calls(*var, from, to, body),
+            (LoopKind::Range { var, from, to }, _) => self.range(*var, from, to, body),
+            (LoopKind::While { cond }, Loops::Callback) => self.while_of_calls(cond, body),
+            (LoopKind::While { cond }, _) => {
+                self.forget_changed_in_jumps(body, Some(cond));
                 self.looped(|l, end| l.branch(cond, false, end), body);
             }
-            LoopKind::Map { var, map } => self.each_entry(*var, *map, body),
         }
     }
 
@@ -45,20 +61,14 @@ impl Lower<'_, '_> {
         let limit = self.operand(limit);
         let count = self.f.var();
         self.assign(count, start);
-        if let Some(zero) = self.forget_changed(body, None) {
+        if let Some(zero) = self.forget_changed_in_jumps(body, None) {
             self.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Val(zero) });
         }
-        let home = self.vars[var.0 as usize];
-        let ty = from.ty.clone();
-        self.assigned[var.0 as usize] = true;
         let past = if signed { Cond::Sge } else { Cond::Ge };
         self.looped(
             |l, end| {
                 l.f.branch(past, count, limit, end);
-                match home {
-                    Home::Register(home) => l.assign(home, Value::Val(count)),
-                    Home::Memory(place) => l.f.store(super::scalar_width(&ty), place, Operand::Val(count)),
-                }
+                l.set_number(var, &from.ty, count);
                 l.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Imm(1) });
             },
             body,
@@ -91,11 +101,63 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(end));
     }
 
-    /// Makes the variables unknown to the verifier that a loop changes; gives the zero that does it, where it is needed.
-    fn forget_changed(&mut self, body: &[Stmt], cond: Option<&Expr>) -> Option<Val> {
-        if self.unit.target.loops != Loops::MayGoto {
-            return None;
+    /// A range whose rounds are calls. Their number is known before the first.
+    fn range_of_calls(&mut self, var: VarId, from: &Expr, to: &Expr, body: &[Stmt]) {
+        let past = if from.ty.is_signed() { Cond::Sge } else { Cond::Ge };
+        let (Some(frame), Some(first)) = (self.frame, self.shared.first_of(var)) else { return };
+        let (start, limit) = (self.scalar(from), self.scalar(to));
+        let (start, limit) = (self.val(start), self.val(limit));
+        let end = self.f.label();
+        self.f.branch(past, start, Operand::Val(limit), end);
+        self.perhaps(|l| {
+            l.f.store(Width::D, frame.at(first), Operand::Val(start));
+            let wanted = l.f.alu(AluOp::Sub, limit, Operand::Val(start));
+            l.forget_changed(body, None);
+            let rounds = l.clamp(wanted, MOST_ROUNDS);
+            let number = |l: &mut Self, [index, frame]: [Val; 2], _| {
+                let first = l.f.load(Width::D, Place::from(frame).at(first));
+                let number = l.f.alu(AluOp::Add, first, Operand::Val(index));
+                l.set_number(var, &from.ty, number);
+            };
+            let done = l.call_back(Helper::Loop, Arg::Val(rounds), number, body);
+            l.f.branch(Cond::Le, wanted, Operand::Imm(MOST_ROUNDS as i32), end);
+            l.count_if_ended(done, end);
+        });
+        self.f.push(Op::Label(end));
+    }
+
+    /// A `while` whose rounds are calls.
+    fn while_of_calls(&mut self, cond: &Expr, body: &[Stmt]) {
+        self.forget_changed(body, Some(cond));
+        let ask = |l: &mut Self, _: [Val; 2], end| l.branch(cond, false, end);
+        let done = self.call_back(Helper::Loop, Arg::Imm(i64::from(MOST_ROUNDS)), ask, body);
+        let end = self.f.label();
+        self.count_if_ended(done, end);
+        self.f.push(Op::Label(end));
+    }
+
+    /// Tells of a loop that went round as often as the kernel lets it; goes on at `end` if it did not.
+    fn count_if_ended(&mut self, rounds: Val, end: Label) {
+        self.f.branch(Cond::Ne, rounds, Operand::Imm(MOST_ROUNDS as i32), end);
+        self.count_error(CounterKind::LoopLimit);
+    }
+
+    /// Sets the variable of a range.
+    fn set_number(&mut self, var: VarId, ty: &Type, number: Val) {
+        self.assigned[var.0 as usize] = true;
+        match self.vars[var.0 as usize] {
+            Home::Register(home) => self.assign(home, Value::Val(number)),
+            Home::Memory(place) => self.f.store(super::scalar_width(ty), place, Operand::Val(number)),
         }
+    }
+
+    /// As [`Lower::forget_changed`], where the verifier need not follow all jumps.
+    fn forget_changed_in_jumps(&mut self, body: &[Stmt], cond: Option<&Expr>) -> Option<Val> {
+        (self.unit.target.loops == Loops::MayGoto).then(|| self.forget_changed(body, cond))
+    }
+
+    /// Makes the variables unknown to the verifier that a loop changes; gives the zero that does it.
+    pub(super) fn forget_changed(&mut self, body: &[Stmt], cond: Option<&Expr>) -> Val {
         let map = MapRef(self.unit.unknown_zero() as u32);
         let address = self.f.temp();
         self.f.push(Op::MapAddr { dst: address, map, offset: 0 });
@@ -109,16 +171,18 @@ impl Lower<'_, '_> {
                 Home::Register(home) => {
                     self.f.push(Op::Alu { op: AluOp::Add, dst: home, a: home, b: Operand::Val(zero) });
                 }
-                Home::Memory(place) if ty.is_scalar() => {
-                    let width = super::scalar_width(ty);
-                    let value = self.f.load(width, place);
-                    let value = self.f.alu(AluOp::Add, value, Operand::Val(zero));
-                    self.f.store(width, place, Operand::Val(value));
+                // What is not on the stack the verifier does not know, and what is not shared it sees change.
+                Home::Memory(place) if ty.is_scalar() || self.shared.in_frame(var) => {
+                    for (at, width) in chunks(place, place, ty.size()) {
+                        let value = self.f.load(width, place.at(at));
+                        let value = self.f.alu(AluOp::Add, value, Operand::Val(zero));
+                        self.f.store(width, place.at(at), Operand::Val(value));
+                    }
                 }
                 Home::Memory(_) => {}
             }
         }
-        Some(zero)
+        zero
     }
 }
 

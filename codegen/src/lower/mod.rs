@@ -5,7 +5,7 @@
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
-//! (aggregations), `stmt`, `loops`, `callback` (loops over maps), `subprogram` (functions of the script), `record` (messages to user
+//! (aggregations), `stmt`, `loops`, `callback` (blocks of loops that helpers call back), `subprogram` (functions of the script), `record` (messages to user
 //! space), `fun` (functions of values), `task` (threads), `walk` (iterators), `returning` (programs that do
 //! the return they are attached to).
 
@@ -37,7 +37,7 @@ mod walk;
 
 use crate::error::Error;
 use crate::insn::{Cond, Width};
-use crate::ir::{Func, Label, Op, Operand, Place, Val};
+use crate::ir::{Func, Label, Op, Operand, Place, Role, Val};
 use crate::layout;
 use crate::object::{self, Counter, CounterKind, MapDef, MapKind, Record, UserMap};
 use crate::target::Target;
@@ -314,32 +314,10 @@ fn sends_records_or_ends(block: &[hir::Stmt]) -> bool {
 
 /// Lowers the program of a probe.
 pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize) -> Result<Func, Error> {
-    let mut f = Func::default();
-    let (exit, quit) = (f.label(), f.label());
-    let mut scan = callback::Scan::default();
+    let mut scan = callback::Scan::new(unit.target.loops);
     scan.whole(probe.predicate.as_ref(), &probe.body);
     let shared = scan.shared(&probe.vars, unit.on_stack_limit);
-    let mut lower = Lower {
-        unit,
-        probe,
-        index,
-        f,
-        defs: &probe.vars,
-        functions: subprogram::Functions::default(),
-        exit,
-        quit,
-        vars: Vec::new(),
-        assigned: vec![false; probe.vars.len()],
-        context: callback::Context::Program,
-        shared,
-        frame: None,
-        rounds: Vec::new(),
-        scratch_slots: 0,
-        known: Vec::new(),
-        reads: Vec::new(),
-        error: None,
-        span: probe.span,
-    };
+    let mut lower = Lower::new(unit, probe, index, Role::Program, &probe.vars, shared);
     lower.program();
     match lower.error {
         Some(error) => Err(error),
@@ -347,7 +325,41 @@ pub(crate) fn lower<'a>(unit: &mut Unit<'a>, probe: &'a hir::Probe, index: usize
     }
 }
 
-impl<'a> Lower<'_, 'a> {
+impl<'u, 'a> Lower<'u, 'a> {
+    /// Begins the program of a probe, or a function that it calls, with the variables `defs`.
+    fn new(
+        unit: &'u mut Unit<'a>,
+        probe: &'a hir::Probe,
+        index: usize,
+        role: Role,
+        defs: &'a [hir::Var],
+        shared: callback::Shared,
+    ) -> Lower<'u, 'a> {
+        let mut f = Func::new(role);
+        let (exit, quit) = (f.label(), f.label());
+        Lower {
+            unit,
+            probe,
+            index,
+            f,
+            defs,
+            functions: subprogram::Functions::default(),
+            exit,
+            quit,
+            vars: Vec::new(),
+            assigned: vec![false; defs.len()],
+            context: callback::Context::Program,
+            shared,
+            frame: None,
+            rounds: Vec::new(),
+            scratch_slots: 0,
+            known: Vec::new(),
+            reads: Vec::new(),
+            error: None,
+            span: probe.span,
+        }
+    }
+
     fn program(&mut self) {
         self.f.preemptible = matches!(self.probe.attach, Attach::Uprobe { .. });
         self.f.push(Op::Line(self.probe.span));

@@ -13,7 +13,7 @@ use super::string::Pad;
 use super::{Home, Lower, Value};
 use crate::helper::Callee;
 use crate::insn::Cond;
-use crate::ir::{Arg, Func, Op, Operand, Place, Val};
+use crate::ir::{Arg, Func, Op, Operand, Place, Role, Val};
 use lang::hir::{self, Action, Expr, ExprKind, StmtKind, SubId, Subprogram, VarId};
 use lang::types::Type;
 use std::collections::HashMap;
@@ -199,34 +199,19 @@ impl<'a> Lower<'_, 'a> {
         if let Some(known) = self.functions.known.get(&id) {
             return *known;
         }
-        let mut f = Func { params: Vec::new(), name: sub.name.clone(), ..Func::default() };
-        let (exit, quit) = (f.label(), f.label());
-        let mut scan = Scan::default();
+        let mut scan = Scan::new(self.unit.target.loops);
         scan.whole(None, &sub.body);
         (0..sub.params).for_each(|n| scan.outside(VarId(n as u32)));
         sub.result.into_iter().for_each(|var| scan.outside(var));
         let shared = scan.shared(&sub.vars, self.unit.on_stack_limit);
         let ends = self.unit.ending[id.0 as usize];
+        let functions = std::mem::take(&mut self.functions);
+        let role = Role::Function(sub.name.clone());
         let mut inner = Lower {
-            unit: &mut *self.unit,
-            probe: self.probe,
-            index: self.index,
-            f,
-            defs: &sub.vars,
-            functions: std::mem::take(&mut self.functions),
-            exit,
-            quit,
-            vars: Vec::new(),
-            assigned: vec![false; sub.vars.len()],
+            functions,
             context: Context::Subprogram { ended: None },
-            shared,
-            frame: None,
-            rounds: Vec::new(),
-            scratch_slots: 0,
-            known: Vec::new(),
-            reads: Vec::new(),
-            error: None,
             span: sub.span,
+            ..Lower::new(self.unit, self.probe, self.index, role, &sub.vars, shared)
         };
         inner.lower_function(sub, ends);
         let Lower { mut f, functions, error, .. } = inner;
@@ -254,11 +239,11 @@ impl<'a> Lower<'_, 'a> {
         if let Some(ended) = ended {
             self.f.push(Op::Const { dst: ended, value: 0 });
         }
-        let result = (convention.result == ResultIn::Memory).then(|| Place::from(self.parameter()));
+        let result = (convention.result == ResultIn::Memory).then(|| Place::from(self.f.param()));
         let changed = super::loops::changed(&sub.body, None);
         let mut given: Vec<(VarId, Place)> = sub.result.into_iter().zip(result).collect();
         let mut copied: Vec<(VarId, Home)> = Vec::new();
-        let block = convention.block.as_ref().map(|_| Place::from(self.parameter()));
+        let block = convention.block.as_ref().map(|_| Place::from(self.f.param()));
         for (n, var) in sub.vars.iter().take(sub.params).enumerate() {
             let id = VarId(n as u32);
             let from = match (&convention.block, block) {
@@ -267,9 +252,9 @@ impl<'a> Lower<'_, 'a> {
                     given.push((id, block.at(offsets[n])));
                     Home::Memory(block.at(offsets[n]))
                 }
-                _ if var.ty.is_scalar() => Home::Register(self.parameter()),
+                _ if var.ty.is_scalar() => Home::Register(self.f.param()),
                 _ => {
-                    let place = Place::from(self.parameter());
+                    let place = Place::from(self.f.param());
                     if !var.addressed && !changed.contains(&id) {
                         given.push((id, place));
                     }
@@ -334,13 +319,6 @@ impl<'a> Lower<'_, 'a> {
             _ => None,
         };
         self.f.push(value.map_or(Op::Exit(0), Op::Return));
-    }
-
-    /// The next argument of the function that is being lowered.
-    fn parameter(&mut self) -> Val {
-        let val = self.f.temp();
-        self.f.params.push(val);
-        val
     }
 
     /// Gives a parameter the home of its variable.

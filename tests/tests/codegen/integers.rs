@@ -42,6 +42,9 @@ proptest! {
         let expected = host::outcome(&program);
         let (got, object) = kernel::outcome(&program);
         assert_eq!(got, expected, "kernel\n{}", kernel::listing(&object));
+        let calls = Target { loops: Loops::Callback, ..kernel::target() };
+        let (got, object) = kernel::outcome_on(&program, &calls);
+        assert_eq!(got, expected, "kernel, with calls for rounds\n{}", kernel::listing(&object));
         // rbpf knows no `may_goto`, and needs none.
         let plain = Target { loops: Loops::Plain, ..kernel::target() };
         let object = codegen::compile(&program, &plain).expect("what was compiled before");

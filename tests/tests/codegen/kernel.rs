@@ -45,7 +45,12 @@ pub fn run(object: &Object, loaded: &Loaded) {
 
 /// Compiles, loads and runs a program, and gives its maps and records.
 pub fn outcome(program: &Program) -> (Outcome, Object) {
-    let object = codegen::compile(program, &target()).unwrap_or_else(|e| panic!("{e}"));
+    outcome_on(program, &target())
+}
+
+/// As [`outcome`], compiled for another machine.
+pub fn outcome_on(program: &Program, target: &Target) -> (Outcome, Object) {
+    let object = codegen::compile(program, target).unwrap_or_else(|e| panic!("{e}"));
     let mut loaded = load(&object);
     run(&object, &loaded);
     let decoder = Decoder::new(program);

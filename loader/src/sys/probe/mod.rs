@@ -87,6 +87,8 @@ pub enum Feature {
     Cookie,
     /// `bpf_task_pt_regs` in programs of samples.
     TaskRegisters,
+    /// `bpf_loop`
+    CallLoop,
     /// `bpf_map_lookup_percpu_elem`.
     PerCpuLookup,
     /// `bpf_ktime_get_tai_ns`
@@ -261,6 +263,8 @@ const TABLE: &[Info] = &[
         cost: "a probe with several places is several programs" },
     Info { feature: Feature::TaskRegisters, group: Group::Helpers, name: "task_registers", what: "bpf_task_pt_regs", since: "5.15", trial: Trial::Helper(ProgType::PerfEvent, 175),
         cost: "the direct caller may be missing in stacks of Go code that an event outside of it takes" },
+    Info { feature: Feature::CallLoop, group: Group::Helpers, name: "bpf_loop", what: "bpf_loop", since: "5.17", trial: Trial::Helper(ProgType::Kprobe, 181),
+        cost: "without may_goto, loops need bounds that the verifier can follow" },
     Info { feature: Feature::PerCpuLookup, group: Group::Helpers, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19", trial: Trial::Helper(ProgType::Kprobe, 195),
         cost: "a script cannot read a count or sum; it is printed as ever" },
     Info { feature: Feature::TaiClock, group: Group::Helpers, name: "tai_clock", what: "bpf_ktime_get_tai_ns", since: "6.1", trial: Trial::Helper(ProgType::Kprobe, 208),
@@ -272,7 +276,7 @@ const TABLE: &[Info] = &[
     Info { feature: Feature::AtomicFetch, group: Group::Instructions, name: "atomic_fetch", what: "atomic instructions that tell the former value", since: "5.12", trial: Trial::Load(ProgType::Kprobe, AttachType::Unspecified, Bytes::Exchange),
         cost: "`@x[key]++` as an expression is not exact between CPUs; min and max may lose a value to an event that interrupts another" },
     Info { feature: Feature::MayGoto, group: Group::Instructions, name: "may_goto", what: "loops whose rounds the kernel counts (may_goto)", since: "6.9", trial: Trial::Load(ProgType::Kprobe, AttachType::Unspecified, Bytes::Loop),
-        cost: "loops need bounds that the verifier can follow" },
+        cost: "rounds of loops are calls (bpf_loop)" },
     Info { feature: Feature::UprobeRegisters, group: Group::Instructions, name: "uprobe_registers", what: "uprobe programs that set registers", since: "6.19", trial: Trial::Load(ProgType::Kprobe, AttachType::Unspecified, Bytes::SetIp),
         cost: "a probe on a return costs a second trap into the kernel" },
 ];
