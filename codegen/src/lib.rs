@@ -211,7 +211,9 @@ pub fn lower_only(program: &hir::Program, target: &Target) -> Result<Vec<(ir::Fu
 
 fn section(attach: &Attach, target: &Target) -> (&'static str, ProgramKind) {
     match attach {
-        Attach::Begin | Attach::End | Attach::Signal => ("raw_tp", ProgramKind::RunOnce),
+        Attach::Begin | Attach::End | Attach::Signal | Attach::Test | Attach::Bench => {
+            ("raw_tp", ProgramKind::RunOnce)
+        }
         Attach::Interval(_) | Attach::Profile(_) | Attach::Perf { .. } | Attach::Watchpoint(_) => {
             ("perf_event", ProgramKind::PerfEvent)
         }
@@ -260,6 +262,8 @@ fn kind_name(attach: &Attach) -> &'static str {
         Attach::Watchpoint(_) => "watch",
         Attach::Iter(_) => "iter",
         Attach::Signal => "signal",
+        Attach::Test => "test",
+        Attach::Bench => "bench",
         Attach::Perf { event, .. } if event.hardware => "hardware",
         Attach::Perf { .. } => "software",
         Attach::Uprobe { class, .. } if class.usdt.is_some() => "usdt",

@@ -115,7 +115,7 @@ impl Dump<'_> {
     fn probe(&mut self, probe: &Probe) -> fmt::Result {
         write!(self.text, "probe {} ", probe.name)?;
         match &probe.attach {
-            Attach::Begin | Attach::End => {}
+            Attach::Begin | Attach::End | Attach::Test | Attach::Bench => {}
             Attach::Interval(p) | Attach::Profile(p) => match p {
                 Period::Hertz(n) => write!(self.text, "every 1/{n} s ")?,
                 Period::Nanos(n) => write!(self.text, "every {n} ns ")?,
@@ -228,6 +228,7 @@ impl Dump<'_> {
             Action::Clear(id) => format!("clear {}", map(id)),
             Action::Zero(id) => format!("zero {}", map(id)),
             Action::Exit => "exit".into(),
+            Action::Return => "return".into(),
             Action::Unwatch => "unwatch".into(),
             Action::Time(format) => format!("time {format:?}"),
             Action::Packet(file) => format!("packet to {file:?}"),

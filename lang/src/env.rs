@@ -2,7 +2,7 @@
 //! `gotrace check` answer from tables. `lang` itself never looks at a file.
 
 use crate::goerror::ErrorType;
-use crate::probe::AttachPoint;
+use crate::probe::{AttachPoint, Mode};
 use crate::types::{Enum, Struct, Type};
 use std::sync::Arc;
 
@@ -23,6 +23,11 @@ pub trait Env {
     fn wants(&self, probe: &str) -> bool {
         let _ = probe;
         true
+    }
+
+    /// Which probes of the script are meant; of the others nothing is checked.
+    fn mode(&self) -> Mode {
+        Mode::All
     }
 
     /// Address of a symbol in a binary (`uaddr("main.counter")`). `binary` is the one that the probe traces.

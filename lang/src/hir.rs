@@ -165,6 +165,10 @@ pub enum Attach {
     Watchpoint(Watchpoint),
     /// Each time gotrace itself gets SIGUSR1.
     Signal,
+    /// Once, to see whether it returns 0.
+    Test,
+    /// Many times, to see how long it takes.
+    Bench,
     /// A counted event, on every CPU, or in the traced process.
     Perf {
         /// What is counted.
@@ -460,6 +464,8 @@ pub enum Action {
     Time(Arc<str>),
     /// `skboutput`: writes a packet to a file; arguments are the time (`nsecs`), the length of the packet, and its bytes.
     Packet(Arc<str>),
+    /// `return value` in a test: the one argument (`int64`) is the value; the test fails unless it is 0.
+    Return,
     /// `unwatch(address)`: ends the watchpoints on the address, the one argument (`uint64`).
     Unwatch,
     /// `join(argv, separator)`: prints the strings; arguments are up to 16 strings.

@@ -123,6 +123,33 @@ pub enum AttachKind {
     Bench,
 }
 
+/// Which probes of a script are meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// All of them: the script is only looked at.
+    #[default]
+    All,
+    /// All but tests and benchmarks.
+    Run,
+    /// Tests, with `begin` and `end`.
+    Test,
+    /// Benchmarks, with `begin` and `end`.
+    Bench,
+}
+
+impl Mode {
+    /// Whether probes of that kind are among them.
+    #[must_use]
+    pub fn has(self, kind: &AttachKind) -> bool {
+        match kind {
+            AttachKind::Begin | AttachKind::End => true,
+            AttachKind::Test => matches!(self, Mode::All | Mode::Test),
+            AttachKind::Bench => matches!(self, Mode::All | Mode::Bench),
+            _ => matches!(self, Mode::All | Mode::Run),
+        }
+    }
+}
+
 /// The place in the kernel that a kprobe names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KprobeSpec {
@@ -194,6 +221,8 @@ pub const KINDS: &[KindInfo] = &[
     KindInfo { name: "usdt", short: Some("U"), form: "usdt:BINARY:PROVIDER:NAME" },
     KindInfo { name: "iter", short: Some("it"), form: "iter:OBJECT" },
     KindInfo { name: "self", short: None, form: "self:signal:SIGUSR1" },
+    KindInfo { name: "test", short: None, form: "test:NAME" },
+    KindInfo { name: "bench", short: None, form: "bench:NAME" },
 ];
 
 /// A kind of probe in [`KINDS`].
@@ -211,7 +240,7 @@ pub struct KindInfo {
 const FORMER: &[(&str, &str)] = &[("kfunc", "fentry"), ("kretfunc", "fexit")];
 
 /// Kinds that bpftrace has and gotrace does not have yet.
-const NOT_YET: &[&str] = &["asyncwatchpoint", "aw", "test", "bench"];
+const NOT_YET: &[&str] = &["asyncwatchpoint", "aw"];
 
 /// Takes an attach point apart. `text` is as written, quotes included; `$1` outside of quotes stands for the first of
 /// `params`.

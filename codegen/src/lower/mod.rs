@@ -285,7 +285,7 @@ fn ring_size(program: &hir::Program) -> u32 {
     const MOST: u32 = 1 << 18;
     const RECORDS: u32 = 8;
     let rare = |p: &hir::Probe| {
-        matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_) | Attach::Signal)
+        matches!(p.attach, Attach::Begin | Attach::End | Attach::Interval(_) | Attach::Signal | Attach::Test)
     };
     let pages = program.config.ring_pages.unwrap_or_else(|| {
         let largest = program.code().map(|(_, block)| record::largest(block)).max().unwrap_or(0);

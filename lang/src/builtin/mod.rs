@@ -96,6 +96,8 @@ const EVERYWHERE: &[ProbeKind] = &[
     ProbeKind::Watchpoint,
     ProbeKind::Usdt,
     ProbeKind::Iter,
+    ProbeKind::Test,
+    ProbeKind::Bench,
     ProbeKind::Function,
 ];
 /// All kinds of probe.

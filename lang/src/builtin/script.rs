@@ -6,7 +6,7 @@ use crate::check::{Call, Checked, Checker, Outcome};
 use crate::config::{SETTINGS, Value};
 use crate::diag::Problem;
 use crate::format::{Conv, Format, Piece};
-use crate::hir::{Action, Expr, ExprKind, Stmt, StmtKind, UnOp};
+use crate::hir::{Action, Expr, ExprKind, Severity, Stmt, StmtKind, UnOp};
 use crate::types::Type;
 
 pub(super) const ENTRIES: &[Builtin] = &[
@@ -38,7 +38,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Statement,
         args: (2, 2),
         signature: "assert(CONDITION, TEXT)",
-        doc: "Prints the text and ends the run with status 1 when the condition is false.",
+        doc: "Reports the text, with its place, and ends the run with status 1 when the condition is false; in a `test` probe it fails the test.",
         example: "begin { assert($# > 0, \"name a program\"); }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -101,10 +101,10 @@ fn assert(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let cond = cond?;
     let span = cond.span;
     let failed = Expr::new(ExprKind::Unary(UnOp::Not, Box::new(cond)), Type::Bool, span);
-    let message = Format { pieces: vec![Piece::Text(format!("assertion failed: {text}\n").into_bytes())] };
+    let message = Format { pieces: vec![Piece::Text(format!("assertion failed: {text}").into_bytes())] };
     let one = Expr::new(ExprKind::Int(1), Type::I64, call.span);
     let then = [
-        StmtKind::Emit { action: Action::Printf(message), args: Vec::new() },
+        StmtKind::Emit { action: Action::Report(Severity::Error, message), args: Vec::new() },
         StmtKind::Emit { action: Action::Exit, args: vec![one] },
         StmtKind::Return,
     ];

@@ -6,7 +6,7 @@ use crate::config::{Config, MissingProbes};
 use crate::diag::{Problem, Problems, Severity};
 use crate::env::{Env, EnvError, KernelPlace, Match, Site, Stop as SiteStop, UprobeMatch};
 use crate::hir::{self, Attach, Function, UprobeTarget};
-use crate::probe::{self, AttachKind, AttachPoint, Wants};
+use crate::probe::{self, AttachKind, AttachPoint, Mode, Wants};
 use crate::span::Span;
 use crate::types::AddrSpace;
 use std::collections::{HashMap, HashSet};
@@ -74,6 +74,10 @@ pub enum ProbeKind {
     Software,
     /// `hardware`
     Hardware,
+    /// `test`
+    Test,
+    /// `bench`
+    Bench,
     /// `fn`: a function, which any probe may call.
     Function,
 }
@@ -101,6 +105,8 @@ impl ProbeKind {
             ProbeKind::Iter => "iter",
             ProbeKind::Software => "software",
             ProbeKind::Hardware => "hardware",
+            ProbeKind::Test => "test",
+            ProbeKind::Bench => "bench",
             ProbeKind::Function => "fn",
         }
     }
@@ -141,6 +147,8 @@ impl<'a> Target<'a> {
             Attach::Iter(_) => ProbeKind::Iter,
             Attach::Perf { event, .. } if event.hardware => ProbeKind::Hardware,
             Attach::Perf { .. } => ProbeKind::Software,
+            Attach::Test => ProbeKind::Test,
+            Attach::Bench => ProbeKind::Bench,
         }
     }
 
@@ -158,7 +166,12 @@ impl<'a> Target<'a> {
 
     /// Whether it fires by itself, so that it can only go with other probes: begin, end, timers, signals to gotrace.
     fn waits_for_nothing(&self) -> bool {
-        matches!(self.attach, Attach::Begin | Attach::End | Attach::Interval(_) | Attach::Signal)
+        matches!(self.attach, Attach::Interval(_) | Attach::Signal) || self.is_run_by_gotrace()
+    }
+
+    /// Whether gotrace itself runs it, without an event.
+    fn is_run_by_gotrace(&self) -> bool {
+        matches!(self.attach, Attach::Begin | Attach::End | Attach::Test | Attach::Bench)
     }
 
     /// The indices of the functions that the sites belong to.
@@ -192,10 +205,12 @@ pub(crate) fn resolve<'a>(
         ignored: Vec::new(),
         filtered: false,
     };
+    let mut other = Vec::new();
     for clause in &script.probes {
         let first = resolver.targets.len();
         for point in &clause.points {
             match probe::parse(&point.text, point.span, env.params()) {
+                Ok(parsed) if !env.mode().has(&parsed.kind) => other.push(parsed),
                 Ok(parsed) => {
                     let wants = Wants {
                         args: clause.mentions("args"),
@@ -217,6 +232,9 @@ pub(crate) fn resolve<'a>(
             "names have the form `uprobe:./web:main.f`, `tracepoint:sched:sched_switch`, `interval:s:1`",
         ));
     }
+    if !filtered && !problems.has_errors() {
+        nothing_of_mode(env.mode(), &targets, &other).into_iter().for_each(|p| problems.push(p));
+    }
     if targets.iter().all(Target::waits_for_nothing) {
         // Some may be missing, but not all: what was looked for is told once, although returns are mostly looked for too.
         let mut told = HashSet::new();
@@ -236,6 +254,25 @@ pub(crate) fn resolve<'a>(
     (targets, functions.list)
 }
 
+/// What is wrong with a script that has nothing of what is asked for: no tests, no benchmarks, or only those.
+fn nothing_of_mode(mode: Mode, targets: &[Target<'_>], other: &[AttachPoint]) -> Option<Problem> {
+    let has = |kind| targets.iter().any(|t| t.kind() == kind);
+    let (message, help) = match mode {
+        Mode::Test if !has(ProbeKind::Test) => (
+            "the script has no tests",
+            "a test is a probe that returns 0 when all is well: `test:sums { assert(1 + 1 == 2, \"sums\"); }`",
+        ),
+        Mode::Bench if !has(ProbeKind::Bench) => {
+            ("the script has no benchmarks", "a benchmark is a probe: `bench:count { @ = count(); }`")
+        }
+        Mode::Run if targets.is_empty() && !other.is_empty() => {
+            ("the script has only tests and benchmarks", "`gotrace test` and `gotrace bench` run those")
+        }
+        _ => return None,
+    };
+    Some(Problem::general(message).help(help))
+}
+
 /// The number in `sarg3` and `arg3`.
 fn argument_word(name: &str) -> Option<u8> {
     name.strip_prefix('s').unwrap_or(name).strip_prefix("arg")?.parse().ok()
@@ -244,7 +281,7 @@ fn argument_word(name: &str) -> Option<u8> {
 /// A walk is over as soon as it has been made, and the run with it: nothing that waits can stand beside it.
 fn walks_stand_alone(targets: &[Target<'_>], problems: &mut Problems) {
     let walks = |t: &&Target<'_>| matches!(t.attach, Attach::Iter(_));
-    let beside = |t: &&Target<'_>| !matches!(t.attach, Attach::Begin | Attach::End | Attach::Iter(_));
+    let beside = |t: &&Target<'_>| !matches!(t.attach, Attach::Iter(_)) && !t.is_run_by_gotrace();
     if let (Some(walk), Some(other)) = (targets.iter().find(walks), targets.iter().find(beside)) {
         let problem =
             Problem::error(other.span, format!("`{}` cannot stand beside an `iter`", other.kind().name()))
@@ -306,6 +343,8 @@ impl<'a> Resolver<'a, '_> {
             AttachKind::Profile(period) => Attach::Profile(period),
             AttachKind::Watchpoint(watchpoint) => Attach::Watchpoint(watchpoint),
             AttachKind::Signal => Attach::Signal,
+            AttachKind::Test => Attach::Test,
+            AttachKind::Bench => Attach::Bench,
             AttachKind::Perf { event, count } => Attach::Perf { event, count },
             _ => {
                 match self.env.resolve(point) {

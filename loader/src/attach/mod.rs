@@ -99,7 +99,7 @@ impl Attached {
     }
 }
 
-/// Attaches all programs but `begin` and `end`. One by one that can take seconds: `stop` is asked now and then whether to leave it
+/// Attaches all programs but those that gotrace runs itself: `begin`, `end`, `test` and `bench`. One by one that can take seconds: `stop` is asked now and then whether to leave it
 /// at what is attached, as after a Ctrl-C.
 ///
 /// # Errors
@@ -113,7 +113,7 @@ pub fn attach(
     let mut attached = Attached::default();
     for ((probe, bpf), kind) in program.probes.iter().zip(&loaded.programs).zip(&loaded.kinds) {
         let result = match &probe.attach {
-            Attach::Begin | Attach::End => Ok(()),
+            Attach::Begin | Attach::End | Attach::Test | Attach::Bench => Ok(()),
             // The event loop runs it; it counts, because the run goes on for it.
             Attach::Signal => {
                 attached.sites += 1;

@@ -4,6 +4,7 @@ use super::script::{Messages, Source};
 use super::{CliError, Color, error, import};
 use crate::env::Host;
 use crate::target;
+use lang::probe::Mode;
 use std::path::{Path, PathBuf};
 
 /// Compiles `script` to `output`. The object is for the kernel that it is built on, or a newer one: offsets of kernel structures
@@ -19,7 +20,7 @@ pub(super) fn build(
     let parsed = source.parse()?;
     let program = source.check(
         &parsed,
-        &Host::new(None, args).allowing_unsafe(true),
+        &Host::new(None, args).allowing_unsafe(true).in_mode(Mode::Run),
         Messages { color, no_warnings: false },
     )?;
     let target = target::for_object();

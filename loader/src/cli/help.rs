@@ -22,6 +22,7 @@ Commands, each with its own help (gotrace help list):
   build     a BPF object file:                        gotrace build x.gt -o x.o
   check     parse and type-check scripts:                    gotrace check *.gt
   fmt       scripts in the usual layout:                    gotrace fmt -w x.gt
+  test, bench  run the tests or benchmarks of scripts:        gotrace test x.gt
   info      what this kernel and this user can do
   workshop  labs to learn with:                              gotrace workshop 1
   completions, man  for the shell and for man:         gotrace completions bash
@@ -46,8 +47,7 @@ Options, and what they look like:
   -l              list probes, as `gotrace list`       -lv 'tracepoint:sched:*'
   -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier     -d bpf
   --color WHEN    auto, always or never; NO_COLOR is heeded    --color never
-  --info          as `gotrace info`
-  -h, --help, -V, --version
+  --info, as `gotrace info`, -h, --help, -V, --version
 ";
 
 /// Behind the help of `gotrace list`.
@@ -87,6 +87,22 @@ Example:
   gotrace check *.gt
 
 The files of tracepoints are usually readable by root only.";
+
+/// Behind the help of `gotrace test`.
+pub(super) const TEST: &str = "\
+Examples:
+  gotrace test -e 'test:sums { assert(1 + 1 == 2, \"sums\"); }'
+  gotrace test -f json *.gt
+
+A test passes when it returns 0. The exit status is 1 when one does not.";
+
+/// Behind the help of `gotrace bench`.
+pub(super) const BENCH: &str = "\
+Examples:
+  gotrace bench -e 'bench:count { @ = count(); }'
+  gotrace bench -f json *.gt
+
+The times contain the call of the program: compare with an empty one.";
 
 /// Behind the help of `gotrace fmt`.
 pub(super) const FMT: &str = "\

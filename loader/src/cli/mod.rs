@@ -17,12 +17,14 @@ mod params;
 mod run;
 mod script;
 mod tools;
+mod trial;
 mod workshop;
 
 pub use error::CliError;
 
 use crate::sys::probe::{self, Feature};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lang::probe::Mode;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -162,6 +164,9 @@ pub(crate) struct RunArgs {
     /// Options of the script itself ([`params::separate`]).
     #[arg(skip)]
     options: Vec<params::Typed>,
+    /// Which probes of the script run.
+    #[arg(skip = Mode::Run)]
+    mode: Mode,
 }
 
 #[derive(Subcommand, Debug)]
@@ -226,6 +231,12 @@ enum Command {
         #[arg(required = true)]
         scripts: Vec<String>,
     },
+    /// Runs the test probes of scripts and tells which fail
+    #[command(after_help = help::TEST)]
+    Test(trial::TrialArgs),
+    /// Runs the bench probes of scripts and tells what a run of each takes
+    #[command(after_help = help::BENCH)]
+    Bench(trial::TrialArgs),
     /// Shows scripts in the usual layout; comments and line breaks in statements stay
     #[command(after_help = help::FMT)]
     Fmt {
@@ -356,6 +367,8 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
             build::build(&script, &output, &import_dirs, args, color)
         }
         Some(Command::Check { import_dirs, scripts }) => check::check(&scripts, &import_dirs, color),
+        Some(Command::Test(args)) => trial::trial(&args, Mode::Test, color),
+        Some(Command::Bench(args)) => trial::trial(&args, Mode::Bench, color),
         Some(Command::Fmt { write, scripts }) => fmt::fmt(&scripts, write),
         Some(Command::Completions { shell }) => completions::completions(shell),
         Some(Command::Man) => man::man(),
@@ -414,6 +427,8 @@ mod tests {
             help::BUILD,
             help::CHECK,
             help::INFO,
+            help::TEST,
+            help::BENCH,
             help::WORKSHOP,
             help::MAN,
         ]

@@ -61,7 +61,8 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
         .running(running)
         .seen_by(args.pid)
         .allowing_unsafe(args.allow_unsafe)
-        .filtered(filter);
+        .filtered(filter)
+        .in_mode(args.mode);
     let messages = Messages { color: args.color, no_warnings: args.no_warnings };
     let mut program = source.check(&script, &host, messages)?;
     refuse_kernel_threads(source, &program, args.pid)?;
@@ -93,6 +94,7 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     let options = Options {
         scope: Scope { pid, uprobe_multi: target.uprobe_multi },
         dry_run: args.dry_run,
+        mode: args.mode,
         max_events: args.max_events,
         timeout: args.timeout.map(timeout).transpose()?,
         all_errors: args.runtime_errors,

@@ -68,7 +68,7 @@ impl Source {
                 )),
             },
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                let commands = ["list", "tools", "build", "check", "info", "workshop"];
+                let commands = ["list", "tools", "build", "check", "test", "bench", "info", "workshop"];
                 let help = match lang::diag::nearest(
                     name,
                     scripts::TOOLS.iter().map(|t| t.name).chain(commands),

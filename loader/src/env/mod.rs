@@ -17,7 +17,7 @@ use inspect::elf::Binary;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress};
 use lang::goerror::ErrorType;
-use lang::probe::{AttachKind, AttachPoint};
+use lang::probe::{AttachKind, AttachPoint, Mode};
 use lang::types::{Enum, Struct, Type};
 use regex_lite::Regex;
 use std::cell::RefCell;
@@ -43,6 +43,8 @@ pub struct Host {
     options: BTreeMap<String, String>,
     /// What the names of probes must match (`--probe-filter`).
     filter: Option<Regex>,
+    /// Which probes of the script are meant.
+    mode: Mode,
     /// Binaries that were looked at, by the name in the script.
     binaries: RefCell<HashMap<String, Rc<Binary>>>,
     /// Go structures that signatures mentioned.
@@ -66,6 +68,12 @@ impl Host {
     #[must_use]
     pub fn allowing_unsafe(self, allows_unsafe: bool) -> Host {
         Host { allows_unsafe, ..self }
+    }
+
+    /// With the probes that are meant.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Host {
+        Host { mode, ..self }
     }
 
     /// The same, for probes whose names match only.
@@ -207,6 +215,10 @@ fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
 impl Env for Host {
     fn wants(&self, probe: &str) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.is_match(probe))
+    }
+
+    fn mode(&self) -> Mode {
+        self.mode
     }
 
     fn arch(&self) -> Arch {

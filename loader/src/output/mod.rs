@@ -16,6 +16,7 @@ pub mod sink;
 pub mod stream;
 pub mod strftime;
 pub mod text;
+pub mod trial;
 pub mod tseries;
 pub mod writer;
 

@@ -1,7 +1,8 @@
 //! Where answers go: a [`Sink`] prints what the programs send and what their maps hold, as text or as JSON lines.
 
 use super::report::{RuntimeError, ScriptMessage};
-use super::writer::{Output, Result};
+use super::trial::{self, Benchmark, Test};
+use super::writer::{Buffering, Output, Result};
 use super::{Context, json, printf, text};
 use crate::maps::{Entry, MapResult};
 use crate::value::Value;
@@ -37,12 +38,22 @@ pub trait Sink {
     fn report(&mut self, message: &ScriptMessage<'_>, format: &Format, args: &[Value]) -> Result;
     /// Something that the script asked for could not be done; a sentence.
     fn failed(&mut self, error: &str) -> Result;
+    /// What the form of values depends on.
+    fn context(&self) -> &Context;
     /// The text that a format makes of values.
     fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8>;
     /// So many events were lost since the last report.
     fn lost_events(&mut self, count: u64) -> Result;
     /// Something went wrong in a program.
     fn runtime_error(&mut self, error: &RuntimeError<'_>) -> Result;
+    /// So many tests follow.
+    fn tests(&mut self, count: usize) -> Result;
+    /// How a test ended.
+    fn test(&mut self, test: &Test) -> Result;
+    /// All tests have ended.
+    fn tests_done(&mut self, tests: &[Test]) -> Result;
+    /// What benchmarks took.
+    fn benchmarks(&mut self, benchmarks: &[Benchmark]) -> Result;
     /// All probes are detached; the maps follow.
     fn end_of_run(&mut self) -> Result;
     /// Everything that was waiting has been handled: a good moment to write.
@@ -79,6 +90,8 @@ pub enum Messages {
     All,
     /// Not those about the course of the run (`-q`).
     Few,
+    /// All, and into the output, behind what came before.
+    Inside,
 }
 
 /// Text for people; messages about the run itself go to standard error.
@@ -95,8 +108,24 @@ impl TextSink {
         TextSink { out, messages, context }
     }
 
+    /// A sink that keeps everything until it is taken.
+    #[must_use]
+    pub fn kept(context: Context) -> TextSink {
+        let out = Output::new(Box::new(io::sink()), String::new(), Buffering::Kept);
+        TextSink { out, messages: Messages::Inside, context }
+    }
+
+    /// What has come since the last call.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self.out.buffer())
+    }
+
     /// Shows a message about the run after all output that came before it.
     fn message(&mut self, text: &str) -> Result {
+        if self.messages == Messages::Inside {
+            self.out.buffer().extend_from_slice(text.as_bytes());
+            return self.out.item_done();
+        }
         self.out.flush()?;
         // Nobody can be told that standard error is gone.
         let _ = io::stderr().write_all(text.as_bytes());
@@ -166,8 +195,32 @@ impl Sink for TextSink {
         self.message(&format!("ERROR: {error}\n"))
     }
 
+    fn context(&self) -> &Context {
+        &self.context
+    }
+
     fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8> {
         printf::to_bytes(format, args, &self.context)
+    }
+
+    fn tests(&mut self, count: usize) -> Result {
+        trial::header(self.out.buffer(), count);
+        self.out.item_done()
+    }
+
+    fn test(&mut self, test: &Test) -> Result {
+        test.text(self.out.buffer());
+        self.out.item_done()
+    }
+
+    fn tests_done(&mut self, tests: &[Test]) -> Result {
+        trial::summary(self.out.buffer(), tests);
+        self.out.item_done()
+    }
+
+    fn benchmarks(&mut self, benchmarks: &[Benchmark]) -> Result {
+        trial::table(self.out.buffer(), benchmarks);
+        self.out.item_done()
     }
 
     fn lost_events(&mut self, count: u64) -> Result {
@@ -277,8 +330,28 @@ impl Sink for JsonSink {
         Ok(())
     }
 
+    fn context(&self) -> &Context {
+        &self.context
+    }
+
     fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8> {
         printf::to_bytes(format, args, &self.context)
+    }
+
+    fn tests(&mut self, _count: usize) -> Result {
+        Ok(())
+    }
+
+    fn test(&mut self, test: &Test) -> Result {
+        self.line("test_result", test.json())
+    }
+
+    fn tests_done(&mut self, _tests: &[Test]) -> Result {
+        Ok(())
+    }
+
+    fn benchmarks(&mut self, benchmarks: &[Benchmark]) -> Result {
+        benchmarks.iter().try_for_each(|benchmark| self.line("benchmark_result", benchmark.json()))
     }
 
     fn lost_events(&mut self, count: u64) -> Result {
@@ -306,7 +379,7 @@ impl Sink for JsonSink {
 mod tests {
     use super::*;
     use crate::output::text::tests::{context, entry, int, str};
-    use crate::output::writer::{Buffering, tests::output};
+    use crate::output::writer::tests::output;
     use lang::format::{Conv, Piece, Spec};
 
     fn format() -> Format {

@@ -55,6 +55,8 @@ pub enum Buffering {
     Full,
     /// After each item.
     None,
+    /// Never: who has it takes what is in [`Output::buffer`].
+    Kept,
 }
 
 /// What messages call standard output.
@@ -116,7 +118,11 @@ impl Output {
     /// # Errors
     /// [`OutputError`].
     pub fn item_done(&mut self) -> Result {
-        if self.buffering == Buffering::None || self.waiting.len() >= CHUNK { self.write() } else { Ok(()) }
+        match self.buffering {
+            Buffering::None => self.write(),
+            Buffering::Line | Buffering::Full if self.waiting.len() >= CHUNK => self.write(),
+            _ => Ok(()),
+        }
     }
 
     /// All events that were waiting have been handled.
@@ -124,7 +130,10 @@ impl Output {
     /// # Errors
     /// [`OutputError`].
     pub fn flush(&mut self) -> Result {
-        if self.buffering == Buffering::Full { Ok(()) } else { self.write() }
+        match self.buffering {
+            Buffering::Full | Buffering::Kept => Ok(()),
+            Buffering::Line | Buffering::None => self.write(),
+        }
     }
 
     /// Writes what is waiting. After a failure everything is dropped, so that the error is reported once.

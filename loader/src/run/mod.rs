@@ -9,6 +9,7 @@ mod command;
 mod error;
 mod packets;
 mod records;
+mod trials;
 mod walk;
 
 pub use error::RunError;
@@ -32,6 +33,7 @@ use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object};
 use error::during;
 use lang::hir::{Attach, MapValue, Program};
+use lang::probe::Mode;
 use lang::types::{StackKind, Type};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -54,6 +56,8 @@ pub struct Options {
     pub all_errors: bool,
     /// Print warnings.
     pub warnings: bool,
+    /// Run tests or benchmarks instead.
+    pub mode: Mode,
     /// Show on the terminal that so many places are being attached, if it takes long.
     pub progress: Option<usize>,
 }
@@ -104,6 +108,8 @@ struct Run<'a> {
     decoder: Decoder,
     /// Set by `exit()`.
     exit: Option<u8>,
+    /// Set by a test that returns something else than 0.
+    returned: Option<i64>,
     printed: u64,
     lost: u64,
     /// The watchpoints that `unwatch()` has not ended.
@@ -123,23 +129,7 @@ pub fn run(
     signals: Option<Signals>,
     sink: &mut dyn Sink,
 ) -> Result<Ended, RunError> {
-    let Script { program, object, loaded, symbols } = script;
-    let decoder = Decoder::new(program);
-    let mut run = Run {
-        program,
-        object,
-        loaded,
-        symbols,
-        options,
-        sink,
-        decoder,
-        exit: None,
-        printed: 0,
-        lost: 0,
-        watched: Vec::new(),
-        packets: packets::Packets::default(),
-        clock: WallClock::now(),
-    };
+    let mut run = Run::new(script, options, sink);
     let ring = run.ring()?;
     // It holds the signals, so it is there until everything is written.
     let mut events = Events::new(ring, signals).map_err(during("waiting for events"))?;
@@ -155,6 +145,28 @@ pub fn run(
     })
 }
 
+impl<'a> Run<'a> {
+    fn new(script: Script<'a>, options: &'a Options, sink: &'a mut dyn Sink) -> Run<'a> {
+        let Script { program, object, loaded, symbols } = script;
+        Run {
+            program,
+            object,
+            loaded,
+            symbols,
+            options,
+            sink,
+            decoder: Decoder::new(program),
+            exit: None,
+            returned: None,
+            printed: 0,
+            lost: 0,
+            watched: Vec::new(),
+            packets: packets::Packets::default(),
+            clock: WallClock::now(),
+        }
+    }
+}
+
 impl Run<'_> {
     fn whole(&mut self, traced: &mut Traced, events: &mut Events) -> Result<Ended, RunError> {
         match &traced {
@@ -168,6 +180,9 @@ impl Run<'_> {
         }
         if let Some(timeout) = self.options.timeout {
             events.set_deadline(Instant::now() + timeout);
+        }
+        if matches!(self.options.mode, Mode::Test | Mode::Bench) {
+            return self.trials(events);
         }
         if self.program.probes.iter().any(|p| matches!(p.attach, Attach::Signal)) {
             let signals = Signals::block(&[libc::SIGUSR1]).map_err(during("waiting for SIGUSR1"))?;
@@ -292,15 +307,8 @@ impl Run<'_> {
     }
 
     fn run_once(&self, wanted: fn(&Attach) -> bool) -> Result<(), RunError> {
-        for (probe, bpf) in self.program.probes.iter().zip(&self.loaded.programs) {
-            if wanted(&probe.attach) {
-                bpf::test_run(bpf.as_fd(), &[]).map_err(|source| match Feature::TestRun.check() {
-                    Ok(()) => during("running begin and end probes")(source),
-                    Err(_) => RunError::Kernel(Feature::TestRun),
-                })?;
-            }
-        }
-        Ok(())
+        let mut programs = self.program.probes.iter().zip(&self.loaded.programs);
+        programs.try_for_each(|(probe, bpf)| if wanted(&probe.attach) { test_run(bpf) } else { Ok(()) })
     }
 
     /// The event loop: until `exit()`, a signal, the end of the process, the deadline.
@@ -444,5 +452,18 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Runs a program once, which waits for no event.
+fn test_run(program: &OwnedFd) -> Result<(), RunError> {
+    bpf::test_run(program.as_fd(), &[]).map(|_| ()).map_err(cannot_run)
+}
+
+/// Why a program that waits for no event was not run.
+fn cannot_run(source: io::Error) -> RunError {
+    match Feature::TestRun.check() {
+        Ok(()) => during("running a program that waits for no event")(source),
+        Err(_) => RunError::Kernel(Feature::TestRun),
     }
 }

@@ -82,6 +82,12 @@ impl Run<'_> {
                 self.exit.get_or_insert(code as u8);
                 return Ok(());
             }
+            Action::Return => {
+                if let [Value::Int(value)] = args.as_slice() {
+                    self.returned.get_or_insert(value.value() as i64);
+                }
+                return Ok(());
+            }
             Action::Unwatch => return self.unwatch(record, &args),
             Action::Time(format) => self.sink.time(&strftime::format(format, clock::unix_nanos()))?,
             Action::Join(separator) => {

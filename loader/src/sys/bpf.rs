@@ -9,7 +9,7 @@ mod program;
 pub use map::{Map, map_create};
 pub use program::{
     AttachType, Debug, Function, ProgInfo, ProgType, Program, Rejected, btf_load, module_btf, prog_info,
-    prog_load, prog_load_logged, raw_tracepoint, test_run,
+    prog_load, prog_load_logged, raw_tracepoint, test_run, test_runs,
 };
 
 use super::{check, new_fd};

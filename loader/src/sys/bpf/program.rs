@@ -5,6 +5,7 @@ use crate::sys::probe::Feature;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// Program types (`enum bpf_prog_type`) in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,6 +206,22 @@ pub fn test_run(program: BorrowedFd<'_>, ctx: &[u64]) -> io::Result<u32> {
     Ok(attr.read_u32(4))
 }
 
+/// Runs a raw tracepoint program so many times, and tells how long that took. The kernel cannot do it in one call, so the time has that
+/// of the calls in it.
+///
+/// # Errors
+/// As [`test_run`].
+pub fn test_runs(program: BorrowedFd<'_>, times: u64) -> io::Result<Duration> {
+    Feature::TestRun.refuse_if_withheld(libc::EOPNOTSUPP)?;
+    let mut attr = Attr::new().fd(0, program);
+    let start = Instant::now();
+    for _ in 0..times {
+        // SAFETY: there are no addresses in the block.
+        unsafe { attr.call(Command::ProgTestRun) }?;
+    }
+    Ok(start.elapsed())
+}
+
 /// The BTF of a module, among all that the kernel has.
 ///
 /// # Errors
@@ -308,6 +325,7 @@ mod tests {
         }
         let fd = prog_load(&program(&RETURN_7)).unwrap();
         assert_eq!(test_run(fd.as_fd(), &[1, 2]).unwrap(), 7);
+        assert!(test_runs(fd.as_fd(), 3).unwrap() > Duration::ZERO);
         let info = prog_info(fd.as_fd()).unwrap();
         assert!(info.id > 0 && info.translated == 16, "{info:?}");
         let (_, log) = prog_load_logged(&program(&RETURN_7)).unwrap();
