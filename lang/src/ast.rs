@@ -13,7 +13,7 @@ pub struct Script {
     pub source: String,
     /// The files that it imports.
     pub imported: Imported,
-    /// `struct`, `union` and `enum` declarations.
+    /// `struct`, `union`, `enum` and `typedef` declarations.
     pub types: Vec<TypeDecl>,
     /// `config = { … }` blocks; more than one is an error of the checker.
     pub configs: Vec<ConfigBlock>,
@@ -30,8 +30,8 @@ pub struct Script {
 /// A top-level item.
 #[derive(Clone, Debug)]
 pub enum Item {
-    /// A type declaration.
-    Type(TypeDecl),
+    /// Declarations of types: one, several names by `typedef`, or none (`struct T;`).
+    Types(Vec<TypeDecl>),
     /// The config block.
     Config(ConfigBlock),
     /// A macro.
@@ -139,8 +139,8 @@ pub struct ConfigEntry {
 /// A declaration of a type.
 #[derive(Clone, Debug)]
 pub struct TypeDecl {
-    /// The tag.
-    pub name: Name,
+    /// The tag, or the name of a `typedef`; `None` for one without a tag.
+    pub name: Option<Name>,
     /// What it is.
     pub kind: TypeDeclKind,
     /// The whole declaration.
@@ -154,6 +154,8 @@ pub enum TypeDeclKind {
     Record(Record),
     /// `enum`: names with their explicit values.
     Enum(Vec<(Name, Option<Expr>)>),
+    /// `typedef`: another name of this type.
+    Typedef(TypeExpr),
 }
 
 /// The body of a `struct` or `union`.
@@ -163,8 +165,17 @@ pub struct Record {
     pub kind: StructKind,
     /// Members.
     pub fields: Vec<FieldDecl>,
-    /// `__attribute__((packed))`: no padding.
+    /// What is said of its layout.
+    pub attributes: Attributes,
+}
+
+/// `__attribute__((…))`, as far as it concerns the layout.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// `packed`: no padding.
     pub packed: bool,
+    /// `aligned(n)`: the least alignment in bytes.
+    pub align: Option<Box<Expr>>,
 }
 
 /// A member.
@@ -173,20 +184,13 @@ pub struct FieldDecl {
     /// `None` for an anonymous struct or union, whose members belong to the one around it, and for bits that only fill.
     pub name: Option<Name>,
     /// Its type.
-    pub ty: FieldType,
+    pub ty: TypeExpr,
     /// Number of bits of a bit-field, as written.
-    pub bits: Option<u64>,
+    pub bits: Option<Box<Expr>>,
+    /// What is said of its place.
+    pub attributes: Attributes,
     /// The whole member.
     pub span: Span,
-}
-
-/// Type of a member.
-#[derive(Clone, Debug)]
-pub enum FieldType {
-    /// A named type with pointers and arrays.
-    Type(TypeExpr),
-    /// A struct or union that is declared in place, with its tag if it has one.
-    Record(Option<Name>, Record),
 }
 
 /// A type as written.
@@ -201,7 +205,7 @@ pub struct TypeExpr {
 /// Kinds of written type.
 #[derive(Clone, Debug)]
 pub enum TypeKind {
-    /// `uint8`, `unsigned long`, `string`: the words with single spaces.
+    /// `uint8`, `unsigned long`, `string`, the name of a `typedef`: the words with single spaces.
     Named(String),
     /// `struct T`, `union T`.
     Record(StructKind, Name),
@@ -211,8 +215,10 @@ pub enum TypeKind {
     Typeof(Box<Expr>),
     /// `T *`
     Pointer(Box<TypeExpr>),
-    /// `T[n]`; 0 for `T[]`
-    Array(Box<TypeExpr>, u64),
+    /// `T[n]`; `None` for `T[]`
+    Array(Box<TypeExpr>, Option<Box<Expr>>),
+    /// A struct, union or enum that is declared where it is used, in another declaration.
+    Declared(Box<TypeDecl>),
 }
 
 impl TypeExpr {
@@ -221,7 +227,21 @@ impl TypeExpr {
     pub fn height(&self) -> usize {
         match &self.kind {
             TypeKind::Pointer(of) | TypeKind::Array(of, _) => 1 + of.height(),
-            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) | TypeKind::Typeof(_) => 0,
+            TypeKind::Named(_)
+            | TypeKind::Record(..)
+            | TypeKind::Enum(_)
+            | TypeKind::Typeof(_)
+            | TypeKind::Declared(_) => 0,
+        }
+    }
+
+    /// The declaration in it.
+    #[must_use]
+    pub fn declared(&self) -> Option<&TypeDecl> {
+        match &self.kind {
+            TypeKind::Declared(decl) => Some(decl),
+            TypeKind::Pointer(of) | TypeKind::Array(of, _) => of.declared(),
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) | TypeKind::Typeof(_) => None,
         }
     }
 
@@ -231,7 +251,7 @@ impl TypeExpr {
         match &self.kind {
             TypeKind::Typeof(e) => Some(e),
             TypeKind::Pointer(of) | TypeKind::Array(of, _) => of.typeof_operand(),
-            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => None,
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) | TypeKind::Declared(_) => None,
         }
     }
 
@@ -240,7 +260,7 @@ impl TypeExpr {
         match &mut self.kind {
             TypeKind::Typeof(e) => Some(e),
             TypeKind::Pointer(of) | TypeKind::Array(of, _) => of.typeof_operand_mut(),
-            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) => None,
+            TypeKind::Named(_) | TypeKind::Record(..) | TypeKind::Enum(_) | TypeKind::Declared(_) => None,
         }
     }
 }

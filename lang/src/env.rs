@@ -136,6 +136,17 @@ pub trait Env {
     }
 }
 
+/// A type that is asked for by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TypeName<'a> {
+    /// `struct T`, `union T`
+    Record(&'a str),
+    /// `enum T`
+    Enum(&'a str),
+    /// What a `typedef` calls so.
+    Typedef(&'a str),
+}
+
 /// Where a CPU's own variable of the kernel is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PerCpu {

@@ -127,7 +127,7 @@ fn is_wide(ty: &Type) -> bool {
 }
 
 /// The value of `a op b` for operands of one 64-bit type; `None` for division by zero.
-fn binary(op: BinOp, a: u64, b: u64, signed: bool) -> Option<u64> {
+pub(crate) fn binary(op: BinOp, a: u64, b: u64, signed: bool) -> Option<u64> {
     let (x, y) = (a as i64, b as i64);
     let order = if signed { x.cmp(&y) } else { a.cmp(&b) };
     Some(match op {

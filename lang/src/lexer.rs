@@ -5,12 +5,13 @@
 //! [`logos`] find the tokens. Items are parsed one by one; an error in one does not touch the next.
 
 mod preprocessor;
+mod typenames;
 
 use crate::diag::{Problem, Problems};
 use crate::span::Span;
 use crate::token::{LexError, Tok};
 use logos::Logos;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// A token and its place.
@@ -55,6 +56,7 @@ pub fn lex(source: &str) -> Lexed<'_> {
         item: Item::default(),
         too_deep: false,
         defines: HashMap::new(),
+        typedefs: HashSet::new(),
         branches: Vec::new(),
     };
     if source.len() >= u32::MAX as usize {
@@ -96,6 +98,8 @@ struct Lexer<'i> {
     too_deep: bool,
     /// What `#define` gave names to.
     defines: HashMap<&'i str, Vec<Tok<'i>>>,
+    /// Names that a `typedef` declares.
+    typedefs: HashSet<&'i str>,
     /// The `#ifdef` and `#ifndef` that no `#endif` has come for yet.
     branches: Vec<Span>,
 }
@@ -107,8 +111,10 @@ enum Until {
     Block,
     /// A `/` that stands before `{`, or that `{` itself when the slash was forgotten.
     Predicate,
-    /// A `;` or `}` outside of all braces: the end of a declaration, also of one that gotrace does not know.
+    /// A `;` or `}` outside of all braces: the end of a declaration.
     Declaration,
+    /// A `;` outside of all braces.
+    Semicolon,
 }
 
 impl<'i> Lexer<'i> {
@@ -144,9 +150,10 @@ impl<'i> Lexer<'i> {
                     self.tokens(Until::Declaration);
                     self.end_item();
                 }
-                (_, "import" | "typedef") if !after_word.starts_with([':', '{', '/']) => {
-                    self.unknown_item(word);
+                (_, "typedef") if !after_word.starts_with([':', '{', '/']) => {
+                    self.headed(Tok::Typedef, Until::Semicolon);
                 }
+                (_, "import") if !after_word.starts_with([':', '{', '/']) => self.import_of_nothing(word),
                 _ => self.probe(),
             }
         }
@@ -191,7 +198,8 @@ impl<'i> Lexer<'i> {
     }
 
     fn end_item(&mut self) {
-        let item = std::mem::take(&mut self.item);
+        let mut item = std::mem::take(&mut self.item);
+        self.name_types(&mut item.tokens);
         if !item.tokens.is_empty() {
             self.out.items.push(item);
         }
@@ -206,17 +214,11 @@ impl<'i> Lexer<'i> {
         self.end_item();
     }
 
-    fn unknown_item(&mut self, word: &str) {
-        let message = match word {
-            "import" => "`import` wants the name of a file",
-            _ => "gotrace has no `typedef`",
-        };
-        let help = match word {
-            "import" => "write it in quotes: `import \"file.bt\";`",
-            _ => "use the type itself: `struct T *`",
-        };
+    /// `import` without the name of a file.
+    fn import_of_nothing(&mut self, word: &str) {
         let span = Span::new(self.at, self.at + word.len());
-        self.out.problems.push(Problem::error(span, message).help(help));
+        let problem = Problem::error(span, "`import` wants the name of a file");
+        self.out.problems.push(problem.help("write it in quotes: `import \"file.bt\";`"));
         self.tokens(Until::Declaration);
         self.item = Item::default();
     }
@@ -238,9 +240,9 @@ impl<'i> Lexer<'i> {
         self.item = Item::default();
     }
 
-    /// `struct T { … }`, with an attribute behind it perhaps.
+    /// `struct T { … }`, with an attribute behind it perhaps; `struct T;`
     fn declaration(&mut self) {
-        self.tokens(Until::Block);
+        self.tokens(Until::Declaration);
         self.skip_space();
         if leading_word(self.rest()) == "__attribute__" {
             self.tokens(Until::Declaration);
@@ -383,6 +385,7 @@ impl<'i> Lexer<'i> {
                 Until::Block => tok == Tok::RBrace && open.is_empty(),
                 Until::Predicate => tok == Tok::PredicateClose,
                 Until::Declaration => matches!(tok, Tok::RBrace | Tok::Semi) && open.is_empty(),
+                Until::Semicolon => tok == Tok::Semi && open.is_empty(),
             };
             if done {
                 return;

@@ -45,6 +45,7 @@ pub mod ast;
 pub mod builtin;
 mod check;
 pub mod config;
+mod declarator;
 pub mod diag;
 mod dump;
 pub mod env;

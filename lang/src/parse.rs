@@ -2,9 +2,7 @@
 //!
 //! The grammar's actions call [`Builder`]: it decodes literals, limits the height of trees and collects problems.
 
-use crate::ast::{
-    Expr, ExprKind, FieldDecl, FieldType, Item, Name, Script, Stmt, StmtKind, TypeExpr, TypeKind,
-};
+use crate::ast::{Expr, ExprKind, Item, Name, Script, Stmt, StmtKind};
 use crate::diag::{Problem, Problems};
 use crate::lexer::{self, Token};
 use crate::literal;
@@ -31,9 +29,6 @@ lalrpop_mod!(
 
 /// Greatest height of an expression and number of `else if`: the checker and the code generator recurse over both.
 pub(crate) const MAX_HEIGHT: u32 = 128;
-
-/// Greatest number of `*` and `[n]` behind a type.
-const MAX_TYPE_HEIGHT: usize = 16;
 
 /// Parses a script. The tree holds everything that could be understood; it is fit for [`crate::check`] only when the
 /// problems hold no error.
@@ -82,7 +77,7 @@ fn items(script: &mut Script, part: Part<'_>, problems: &mut Problems) -> bool {
         };
         let tokens = item.tokens.iter().map(|t| (t.span.start as usize, t.tok, t.span.end as usize));
         match grammar::ItemParser::new().parse(&mut builder, tokens) {
-            Ok(Item::Type(t)) => script.types.push(t),
+            Ok(Item::Types(types)) => script.types.extend(types),
             Ok(Item::Config(c)) if part.start > 0 => {
                 let problem = Problem::error(c.span, "an imported file has no settings");
                 problems.push(problem.help("write them in the script that imports it"));
@@ -100,34 +95,13 @@ fn items(script: &mut Script, part: Part<'_>, problems: &mut Problems) -> bool {
     lexed.items.is_empty()
 }
 
-/// A declared member before its type is put together.
-pub(crate) struct Declarator {
-    /// `*` and `[n]` between type and name.
-    pub before: Vec<TypeSuffix>,
-    /// The name.
-    pub name: Name,
-    /// `[n]` behind the name.
-    pub after: Vec<u64>,
-    /// Number of bits of a bit-field.
-    pub bits: Option<u64>,
-}
-
-/// What stands behind a type.
-#[derive(Clone, Copy)]
-pub(crate) enum TypeSuffix {
-    /// `*`
-    Pointer,
-    /// `[n]`
-    Array(u64),
-}
-
 /// What the grammar's actions need while one item is parsed.
 pub(crate) struct Builder<'b> {
     tokens: &'b [Token<'b>],
     unclosed: bool,
     /// A syntax error was met in this item.
     failed: bool,
-    problems: Problems,
+    pub(crate) problems: Problems,
 }
 
 type Error<'i> = ParseError<usize, Tok<'i>, ()>;
@@ -220,56 +194,6 @@ impl Builder<'_> {
         }
     }
 
-    pub(crate) fn attribute(&mut self, name: &str, start: usize, end: usize) -> bool {
-        if !matches!(name, "packed" | "__packed__") {
-            let problem = Problem::error(self.span(start, end), format!("unknown attribute `{name}`"))
-                .note("only `packed` is known");
-            self.problems.push(problem);
-        }
-        true
-    }
-
-    /// A type with `*` or `[n]` behind it.
-    pub(crate) fn suffixed(
-        &mut self,
-        ty: TypeExpr,
-        suffix: TypeSuffix,
-        start: usize,
-        end: usize,
-    ) -> TypeExpr {
-        let span = self.span(start, end);
-        if ty.height() >= MAX_TYPE_HEIGHT {
-            self.problems.push(Problem::error(span, "this type is nested too deeply"));
-            return ty;
-        }
-        let ty = Box::new(ty);
-        let kind = match suffix {
-            TypeSuffix::Pointer => TypeKind::Pointer(ty),
-            TypeSuffix::Array(n) => TypeKind::Array(ty, n),
-        };
-        TypeExpr { kind, span }
-    }
-
-    /// The members of `T *a, b[2];`.
-    pub(crate) fn fields(
-        &mut self,
-        base: &TypeExpr,
-        names: Vec<Declarator>,
-        start: usize,
-        end: usize,
-    ) -> Vec<FieldDecl> {
-        let mut out = Vec::new();
-        for d in names {
-            // In C the array suffixes apply from right to left: `int a[2][3]` is two arrays of three.
-            let after = d.after.into_iter().rev().map(TypeSuffix::Array);
-            let suffixes: Vec<TypeSuffix> = d.before.into_iter().chain(after).collect();
-            let ty = suffixes.into_iter().fold(base.clone(), |ty, s| self.suffixed(ty, s, start, end));
-            let span = self.span(start, end);
-            out.push(FieldDecl { name: Some(d.name), ty: FieldType::Type(ty), bits: d.bits, span });
-        }
-        out
-    }
-
     /// A statement that could not be parsed.
     pub(crate) fn error_stmt(
         &mut self,
@@ -359,16 +283,6 @@ impl Builder<'_> {
             (Some(_), _) if expected.has("{") && self.tokens.iter().any(|t| t.tok == Tok::If) => {
                 problem.help("the block of an `if` stands in braces")
             }
-            (Some(Tok::RParen), Some(Tok::Star)) => match self.name_before_star(span) {
-                Some(name) => problem.help(format!("for a cast write `(struct {name} *)`")),
-                None => problem,
-            },
-            (Some(_), Some(Tok::RParen)) => match self.name_in_parentheses(span) {
-                Some(name) => {
-                    problem.help(format!("for a cast write `(struct {name} *)` or a type such as `(uint64)`"))
-                }
-                None => problem,
-            },
             (Some(Tok::Ident(name)), Some(Tok::LParen)) => {
                 problem.help(format!("is `{name}` a struct? write `struct {name}`"))
             }
@@ -380,30 +294,10 @@ impl Builder<'_> {
 /// What loops look like.
 const FOR: &str = "a loop over numbers: `for ($i : 0..10) { }`, over a map: `for ($kv : @map) { }`";
 
-impl<'b> Builder<'b> {
+impl Builder<'_> {
     /// Whether a `for` stands up to three words before.
     fn in_for(&self, span: Span) -> bool {
         self.tokens.iter().rev().filter(|t| t.span.end <= span.start).take(3).any(|t| t.tok == Tok::For)
-    }
-
-    /// The name in a `(name)` that stands right before: perhaps a cast was meant.
-    fn name_in_parentheses(&self, span: Span) -> Option<&'b str> {
-        let before: Vec<Tok<'b>> =
-            self.tokens.iter().rev().filter(|t| t.span.end <= span.start).take(3).map(|t| t.tok).collect();
-        match before.as_slice() {
-            [Tok::RParen, Tok::Ident(name), Tok::LParen] => Some(name),
-            _ => None,
-        }
-    }
-
-    /// The name in a `(name *` that stands right before.
-    fn name_before_star(&self, span: Span) -> Option<&'b str> {
-        let before = self.tokens.iter().rev().filter(|t| t.span.end <= span.start).map(|t| t.tok);
-        let mut before = before.skip_while(|t| *t == Tok::Star);
-        match (before.next(), before.next()) {
-            (Some(Tok::Ident(name)), Some(Tok::LParen)) => Some(name),
-            _ => None,
-        }
     }
 }
 
@@ -467,7 +361,8 @@ impl Expected {
             // An assignment before a `)` would be the member of a record.
             let odd = match *name {
                 "=" => after_expression || has(")"),
-                "(" => after_expression,
+                // Behind the name of a member, the parameters of a function could follow.
+                "(" => after_expression || has(";"),
                 _ => false,
             };
             if has(name) && !part_of_expression(name) && !odd {

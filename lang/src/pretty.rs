@@ -1,8 +1,8 @@
 //! The syntax tree as indented text (`-d ast`): one node a line, children below.
 
 use crate::ast::{
-    Block, ConfigBlock, Expr, ExprKind, FieldDecl, FieldType, Name, Over, Probe, Record, Script, Stmt,
-    StmtKind, TypeDecl, TypeDeclKind, TypeExpr, TypeKind,
+    Block, ConfigBlock, Expr, ExprKind, FieldDecl, Name, Over, Probe, Script, Stmt, StmtKind, TypeDecl,
+    TypeDeclKind, TypeExpr, TypeKind,
 };
 use std::fmt;
 
@@ -46,8 +46,12 @@ impl fmt::Display for TypeExpr {
             TypeKind::Enum(name) => write!(f, "enum {}", name.text),
             TypeKind::Typeof(_) => f.write_str("typeof(…)"),
             TypeKind::Pointer(to) => write!(f, "{to} *"),
-            TypeKind::Array(of, 0) => write!(f, "{of}[]"),
-            TypeKind::Array(of, n) => write!(f, "{of}[{n}]"),
+            TypeKind::Array(of, None) => write!(f, "{of}[]"),
+            TypeKind::Array(of, Some(n)) => match n.kind {
+                ExprKind::Int(n) => write!(f, "{of}[{n}]"),
+                _ => write!(f, "{of}[…]"),
+            },
+            TypeKind::Declared(decl) => f.write_str(&declared(decl)),
         }
     }
 }
@@ -73,37 +77,34 @@ impl Tree {
     }
 
     fn type_decl(&mut self, decl: &TypeDecl) {
-        match &decl.kind {
-            TypeDeclKind::Record(record) => self.record(&decl.name.text, record),
-            TypeDeclKind::Enum(values) => self.node(&format!("enum {}", decl.name.text), |t| {
+        self.node(&declared(decl), |t| match &decl.kind {
+            TypeDeclKind::Record(record) => record.fields.iter().for_each(|field| t.field(field)),
+            TypeDeclKind::Enum(values) => {
                 for (name, value) in values {
-                    t.node(&name.text, |t| {
-                        if let Some(value) = value {
-                            t.expr(value);
-                        }
-                    });
+                    t.node(&name.text, |t| value.iter().for_each(|value| t.expr(value)));
                 }
-            }),
-        }
+            }
+            TypeDeclKind::Typedef(ty) => t.declared_in(ty),
+        });
     }
 
-    fn record(&mut self, name: &str, record: &Record) {
-        let kind = record.kind.keyword();
-        let packed = if record.packed { " packed" } else { "" };
-        self.node(&format!("{kind} {name}{packed}"), |t| {
-            for field in &record.fields {
-                t.field(field);
-            }
-        });
+    /// The declaration that a type holds.
+    fn declared_in(&mut self, ty: &TypeExpr) {
+        match &ty.kind {
+            TypeKind::Declared(decl) => self.type_decl(decl),
+            TypeKind::Pointer(of) | TypeKind::Array(of, _) => self.declared_in(of),
+            _ => {}
+        }
     }
 
     fn field(&mut self, field: &FieldDecl) {
         let name = field.name.as_ref().map_or("(anonymous)", |n| n.text.as_str());
-        let bits = field.bits.map(|n| format!(" : {n}")).unwrap_or_default();
-        match &field.ty {
-            FieldType::Type(ty) => self.line(&format!("{name}: {ty}{bits}")),
-            FieldType::Record(_, record) => self.record(name, record),
-        }
+        self.node(&format!("{name}: {}", field.ty), |t| {
+            if let Some(bits) = &field.bits {
+                t.node("bits", |t| t.expr(bits));
+            }
+            t.declared_in(&field.ty);
+        });
     }
 
     fn config(&mut self, config: &ConfigBlock) {
@@ -250,4 +251,17 @@ impl Tree {
 /// `f.g`
 fn member_path(path: &[Name]) -> String {
     path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".")
+}
+
+/// The head of a declaration.
+fn declared(decl: &TypeDecl) -> String {
+    let name = decl.name.as_ref().map_or("(anonymous)", |n| n.text.as_str());
+    match &decl.kind {
+        TypeDeclKind::Record(record) => {
+            let packed = if record.attributes.packed { " packed" } else { "" };
+            format!("{} {name}{packed}", record.kind.keyword())
+        }
+        TypeDeclKind::Enum(_) => format!("enum {name}"),
+        TypeDeclKind::Typedef(ty) => format!("typedef {name}: {ty}"),
+    }
 }

@@ -281,13 +281,21 @@ impl<'s> Writer<'s> {
                 | Tok::Attribute
                 | Tok::Dot
         );
-        statement && !goes_on && !matches!(next, Tok::Ident(_) if self.declares(close))
+        statement && !goes_on && !(matches!(next, Tok::Ident(_) | Tok::Star) && self.in_declaration(close))
     }
 
-    /// Whether a `}` ends the members of a structure inside of another, whose name follows.
-    fn declares(&self, close: usize) -> bool {
-        let Some(open) = self.partner[close] else { return false };
-        self.tokens[..open].iter().rev().take(2).any(|t| matches!(t.tok, Tok::Struct | Tok::Union))
+    /// Whether a token belongs to the declaration of a type: there a name may follow a `}`, and stars belong to types.
+    fn in_declaration(&self, i: usize) -> bool {
+        let item = self.starts.partition_point(|start| *start <= i);
+        let first = item.checked_sub(1).and_then(|item| self.tokens.get(*self.starts.get(item)?));
+        matches!(first.map(|t| t.tok), Some(Tok::Struct | Tok::Union | Tok::Enum | Tok::Typedef))
+    }
+
+    /// Whether a token stands in brackets, as the size of an array does.
+    fn in_brackets(&self, i: usize) -> bool {
+        let before = self.tokens[..i].iter().enumerate().rev();
+        let mut brackets = before.filter(|(_, t)| matches!(t.tok, Tok::LBracket | Tok::LBrace | Tok::Semi));
+        brackets.next().is_some_and(|(open, t)| t.tok == Tok::LBracket && self.partner[open] > Some(i))
     }
 
     /// Whether a space stands between two neighbours on a line.
@@ -297,11 +305,14 @@ impl<'s> Writer<'s> {
             (Tok::PredicateOpen, _) | (_, Tok::PredicateClose) => false,
             (Tok::LBrace, Tok::RBrace) => self.adjacent(before, i).is_some(),
             (Tok::LParen | Tok::LBracket | Tok::Dot | Tok::Arrow | Tok::DotDot, _) => false,
+            (Tok::Comma, Tok::DotDot) => true,
             (
                 _,
                 Tok::RParen | Tok::RBracket | Tok::Comma | Tok::Semi | Tok::Dot | Tok::Arrow | Tok::DotDot,
             ) => false,
+            (Tok::Ident(_), Tok::LParen) if self.in_declaration(i) && self.is_star(i + 1) => true,
             (Tok::Ident(_) | Tok::Sizeof | Tok::Attribute, Tok::LParen) => false,
+            (Tok::RParen, Tok::LParen) if self.in_declaration(i) => false,
             (
                 Tok::Map(_) | Tok::RBracket | Tok::RParen | Tok::Var(_) | Tok::Ident(_) | Tok::TypeName(_),
                 Tok::LBracket,
@@ -361,8 +372,12 @@ impl<'s> Writer<'s> {
             (_, Some(Tok::TypeName(_) | Tok::Qualifier))
             | (Some(Tok::Struct | Tok::Union | Tok::Enum), Some(Tok::Ident(_))) => true,
             (_, Some(Tok::Star)) => self.is_pointer(i - 1),
-            _ => false,
+            _ => self.in_declaration(i) && !self.in_brackets(i),
         }
+    }
+
+    fn is_star(&self, i: usize) -> bool {
+        self.tokens.get(i).is_some_and(|t| t.tok == Tok::Star)
     }
 
     /// Whether a `)` ends a cast.
@@ -408,7 +423,7 @@ mod tests {
             for path in files.filter(|path| path.extension().is_some_and(|e| e == "gt" || e == "bt")) {
                 let source = std::fs::read_to_string(&path).unwrap_or_default();
                 let tree = |source: &str| crate::parse("t.gt", source).0.to_string();
-                // `#ifdef` and `#include` are refused.
+                // Lines of the preprocessor are refused.
                 if reformat("t.gt", &source).is_err() {
                     continue;
                 }
@@ -427,6 +442,15 @@ mod tests {
              begin{printf(\"%d\\n\",1+2*3);  $x=-1;@m[ $x,2 ]++;// behind\n\n\n/* own line */ if($x==1){print(1);}else{\nprint( 2 );}\n\
              for($i:0..5){@a[$i]=(uint8 *)arg0;}\nlet $y:uint64=*(uint64*)arg0;$z=$y?1:2; while($z){$z--;break}}\n\
              uprobe:./a:main.f,\nuprobe:./a:main.g / arg0>1&&!pid /{ @[comm]=count() }\n// at the end\n"
+        ));
+    }
+
+    #[test]
+    fn declarations() {
+        assert_text!(formatted(
+            "typedef struct{int a;const char*const b;}foo_t,*foo_p;\ntypedef int(*fn_t)(int,char*x,void(*cb)(int),...);struct F;\n\
+             struct __attribute__((packed,aligned(4)))T{fn_t f;int*(*g[3])(void);int m[2*3][N*2];enum{P,Q=7,}y:3;\n\
+             struct{char c;}in,*out;foo_t z __attribute__((aligned(8)));foo_p*zz;int:0;union{int w;};foo_t(*h)(foo_t*);};\n"
         ));
     }
 

@@ -161,11 +161,13 @@ pub enum Tok<'i> {
     #[token("__attribute__")]
     Attribute,
     /// `const`, `volatile`: understood and without meaning.
-    #[regex("const|volatile")]
+    #[regex("const|volatile|__const|__volatile__|__restrict")]
     Qualifier,
 
     /// A name of a scalar type, or a word of one (`unsigned`).
-    #[regex("u?int(8|16|32|64)(_t)?|bool|void|char|short|int|long|unsigned|signed")]
+    #[regex(
+        "u?int(8|16|32|64)(_t)?|bool|_Bool|void|char|short|int|long|unsigned|signed|float|double|__int128"
+    )]
     #[regex("s?size_t|u?intptr_t|[us](8|16|32|64)|__[us](8|16|32|64)|string|buffer")]
     TypeName(&'i str),
     /// Any other name.
@@ -196,6 +198,8 @@ pub enum Tok<'i> {
     Fn,
     /// `import` at the start of an item; made by the lexer, elsewhere it is a name.
     Import,
+    /// `typedef` at the start of an item; made by the lexer, elsewhere it is a name.
+    Typedef,
     /// The raw text of an attach point; made by the lexer's probe mode only.
     Attach(&'i str),
     /// The `/` before a predicate; made by the lexer's probe mode only.
@@ -293,6 +297,7 @@ impl fmt::Display for Tok<'_> {
             Tok::Macro => "macro",
             Tok::Fn => "fn",
             Tok::Import => "import",
+            Tok::Typedef => "typedef",
             Tok::Struct => "struct",
             Tok::Union => "union",
             Tok::Enum => "enum",

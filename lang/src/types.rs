@@ -195,6 +195,12 @@ impl Struct {
         Struct { name: name.into(), kind, size: 0, align: 1, fields: Vec::new() }
     }
 
+    /// Whether it can be asked for by its name. Others have names in parentheses, which say so.
+    #[must_use]
+    pub fn has_tag(&self) -> bool {
+        !self.name.ends_with(')')
+    }
+
     /// The member of that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {

@@ -144,3 +144,30 @@ fn questions_about_types() {
         "begin { assert_str(1); is_str(); print(default_str_length(1)); $x = assert_str(comm); }",
     ]));
 }
+
+#[test]
+fn names_of_types() {
+    let decl = "typedef struct { int a; struct T *t; } pair_t, *pair_p; typedef unsigned long word; struct T; enum { ONE = 1, SIX = 6 };
+typedef int (*callback)(void *, int); struct T { word w; callback f; pair_t pairs[SIX / 2]; char name[sizeof(word) * 2]; };\n";
+    assert_text!(outcomes_in_handler(
+        decl,
+        &[
+            "print(((struct T *)arg0)->pairs[1].a); print(((pair_t *)arg0)->t->w); print(((pair_p)arg0)->a); print((word)-1);",
+            "print((sizeof(pair_t), sizeof(struct T), offsetof(pair_t, t), sizeof(word), sizeof(typeof(word)))); let $x : pair_p = (pair_p)arg0; print($x->a);",
+            "print((pid_t)arg0); print(sizeof(pid_t)); let $p : pid_t = 1; print($p); print((SIX) - 1); print(ONE);",
+            "print((pair)arg0); print((T *)arg0); print((task_struct *)arg0); print((nothing)arg0);",
+            "print(((pair_t *)arg0)->b); print(container_of(arg0, pair_t, t)->a); print((enum E)1);",
+        ]
+    ));
+    assert_text!(outcomes(&[
+        "typedef int a; typedef int a; typedef long a; begin { }",
+        "typedef void nothing; struct T { nothing x; }; begin { }",
+        "typedef int f(int); struct T { f *g; f h; }; begin { }",
+        "struct T { int x[pid]; int y : pid; int z __attribute__((aligned(3))); }; begin { }",
+        "struct T { int x __attribute__((mode(DI))); }; begin { }",
+        "struct { int x; }; begin { }",
+        "struct F; struct T { struct F f; }; begin { }",
+        "typedef int x : 3; begin { }",
+        "typedef struct A { int x; } begin { }",
+    ]));
+}

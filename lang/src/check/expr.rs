@@ -77,9 +77,12 @@ impl Checker<'_> {
                 Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
             }
             ExprKind::SizeofExpr(operand) => {
-                let ty = match self.place(operand)? {
-                    Some(place) => place.ty,
-                    None => asked::type_of(operand, &self.expr(operand)?),
+                let ty = match self.named_type(operand) {
+                    Some(ty) => ty,
+                    None => match self.place(operand)? {
+                        Some(place) => place.ty,
+                        None => asked::type_of(operand, &self.expr(operand)?),
+                    },
                 };
                 Ok(build::int(u64::from(self.complete_type(&ty).size()), Type::I64, span))
             }

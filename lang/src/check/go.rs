@@ -7,10 +7,10 @@ use crate::ast::{Expr, ExprKind, Name, UnOp};
 use crate::check::place::{Base, Place};
 use crate::check::{Checked, Checker, build, whole};
 use crate::diag::Problem;
-use crate::env::{Abi, Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom};
+use crate::env::{Abi, Param, ParamPlace, Piece, Signature, SignatureOf, TypeName, TypesFrom};
 use crate::hir::{self, Attach, BinOp};
 use crate::span::Span;
-use crate::types::{AddrSpace, GoReference, GoType, Struct, Type};
+use crate::types::{AddrSpace, GoReference, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
 /// Bytes of a `[]byte` that are read when it is used as a buffer.
@@ -181,6 +181,17 @@ impl Checker<'_> {
         let of_threads = || self.go_program.as_ref().map(|program| &program.binary);
         let binary = self.target().binaries.first().or_else(of_threads)?;
         self.env.go_struct(binary, &s.name).map(Arc::new)
+    }
+
+    /// What the traced program calls so.
+    pub(super) fn of_program(&self, name: TypeName<'_>) -> Option<Type> {
+        match name {
+            TypeName::Record(name) => {
+                let named = Struct::named(StructKind::Struct, name);
+                self.go_struct(&named).map(Type::Struct)
+            }
+            TypeName::Enum(_) | TypeName::Typedef(_) => None,
+        }
     }
 
     /// Whether a value has parts that only exist in Go.

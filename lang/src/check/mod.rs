@@ -20,6 +20,9 @@ mod expr;
 mod go;
 mod infer;
 mod kernel;
+mod layout;
+#[cfg(test)]
+mod layout_tests;
 mod loops;
 mod maps;
 mod ops;
@@ -76,7 +79,7 @@ const MAX_PASSES: usize = 64;
 /// All problems, warnings included, when one of them is an error.
 pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program, Problems), Problems> {
     let mut problems = Problems::new();
-    let types = Types::new(&script.types, &mut problems);
+    let types = Types::new(&script.types, env, &mut problems);
     let (mut targets, functions) = probe::resolve(script, env, config, &mut problems);
     let programs = targets.len();
     targets.extend(script.fns.iter().map(Target::function));
@@ -148,7 +151,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
 pub(crate) struct Checker<'a> {
     pub env: &'a dyn Env,
     pub config: &'a Config,
-    pub types: &'a Types,
+    pub types: &'a Types<'a>,
     pub functions: &'a [hir::Function],
     /// Whether attach points are missing, which has been reported: maps may be assigned in their blocks.
     pub incomplete: bool,

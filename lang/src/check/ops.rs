@@ -500,7 +500,7 @@ fn is_comparable(ty: &Type) -> bool {
     }
 }
 
-fn hir_op(op: BinOp) -> hir::BinOp {
+pub(super) fn hir_op(op: BinOp) -> hir::BinOp {
     match op {
         BinOp::Add => hir::BinOp::Add,
         BinOp::Sub => hir::BinOp::Sub,

@@ -9,7 +9,6 @@ use crate::diag::Problem;
 use crate::hir::{self, Agg, Stmt, UnOp, VarId};
 use crate::span::Span;
 use crate::types::{AddrSpace, Type};
-use std::sync::Arc;
 
 /// Most copies of an unrolled block.
 const MAX_UNROLL: u64 = 100;
@@ -546,26 +545,38 @@ impl Checker<'_> {
     /// A written type.
     pub(crate) fn written_type(&mut self, ty: &TypeExpr, space: AddrSpace) -> Checked<Type> {
         let resolved = match &ty.kind {
-            TypeKind::Typeof(e) => return Ok(self.expr(e)?.ty),
+            TypeKind::Typeof(e) => {
+                return match self.named_type(e) {
+                    Some(ty) => Ok(ty),
+                    None => Ok(self.expr(e)?.ty),
+                };
+            }
             TypeKind::Pointer(to) if ty.typeof_operand().is_some() => {
                 return Ok(types::pointer_to(self.written_type(to, space)?, space));
             }
             TypeKind::Array(of, n) if ty.typeof_operand().is_some() => {
-                types::array_of(self.written_type(of, space)?, *n, ty.span)
+                let n = match n {
+                    Some(n) => self.constant(n, "the size of an array")?,
+                    None => 0,
+                };
+                types::array_of(self.written_type(of, space)?, u64::try_from(n).unwrap_or(u64::MAX), ty.span)
             }
-            _ => self.types.resolve(ty, space),
+            _ => self.types.resolve(ty, space, &|name| self.of_program(name)),
         };
         match resolved {
             Ok(ty) => Ok(ty),
-            Err(problem) => {
-                if let TypeKind::Record(_, name) = &ty.kind
-                    && let Some(known) = self.env.kernel_struct(&name.text)
-                {
-                    return Ok(Type::Struct(Arc::new(known)));
-                }
-                self.fail(*problem)
-            }
+            Err(problem) => self.fail(*problem),
         }
+    }
+
+    /// The type that a lone name stands for, where a value of that name would be meant if there was one.
+    pub(super) fn named_type(&self, e: &Expr) -> Option<Type> {
+        let ExprKind::Ident(name) = &e.kind else { return None };
+        if self.types.constants.contains_key(name) || crate::builtin::find(name).is_some() {
+            return None;
+        }
+        let named = TypeExpr { kind: TypeKind::Named(name.clone()), span: e.span };
+        self.types.resolve(&named, AddrSpace::User, &|name| self.of_program(name)).ok()
     }
 }
 

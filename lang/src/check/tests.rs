@@ -191,6 +191,10 @@ impl Env for TestEnv {
         Some(Struct { name: name.into(), size: 128, align: 8, fields, kind: StructKind::Struct })
     }
 
+    fn kernel_typedef(&self, name: &str) -> Option<Type> {
+        (name == "pid_t").then_some(Type::I32)
+    }
+
     fn go_struct(&self, _binary: &str, name: &str) -> Option<Struct> {
         let field = |name: &str, offset, ty| Field::new(name, offset, ty);
         let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
@@ -660,7 +664,7 @@ fn declarations_with_errors() {
         "struct T { int x[4294967295][4294967295]; }; begin { }",
         "struct T { int x : 3; }; begin { }",
         "struct T { int x; } struct T { int y; }; begin { }",
-        "struct T { int x; } __attribute__((aligned)); begin { }",
+        "struct T { int x; } __attribute__((alined)); begin { }",
         "enum E { A = pid }; begin { }",
         "enum E { A, A }; begin { }",
         "struct T { unsigned unsigned x; }; begin { }",

@@ -1,69 +1,31 @@
-//! Written types become real ones: the names of scalar types, and the layout of the script's `struct`, `union` and
-//! `enum` declarations (offsets and padding as a C compiler for a 64-bit machine makes them).
+//! Written types become real ones: the names of scalar types, what the script's `struct`, `union`, `enum` and `typedef` declarations
+//! say (their layout is `layout.rs`), and the kernel's types by name.
 //!
 //! A pointer to a structure holds only the structure's name, as an empty [`Struct`]: structures may point to each
 //! other, and to themselves. [`Types::complete`] finds the members when they are needed.
 
-use crate::ast::{self, FieldType, TypeDeclKind, TypeExpr, TypeKind};
+use crate::ast::{self, TypeDeclKind, TypeExpr, TypeKind};
+use crate::check::layout::{Layout, Placement};
 use crate::check::maps::with_article;
+use crate::check::ops::hir_op;
 use crate::diag::{Problem, Problems};
+use crate::env::{Env, TypeName};
+use crate::fold;
 use crate::span::Span;
-use crate::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
-use std::collections::BTreeMap;
+use crate::types::{AddrSpace, Enum, Field, FieldForm, Struct, StructKind, Type};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The types that a script declares.
-#[derive(Debug, Default)]
-pub(crate) struct Types {
+pub(crate) struct Types<'e> {
+    env: &'e dyn Env,
     records: BTreeMap<String, Arc<Struct>>,
     enums: BTreeMap<String, Arc<Enum>>,
+    typedefs: BTreeMap<String, Type>,
+    /// What is declared in other declarations, by its place.
+    in_place: HashMap<Span, Type>,
     /// Enumerators: their type and value.
     pub constants: BTreeMap<String, (Arc<Enum>, i64)>,
-}
-
-/// Where the next member of a structure goes.
-struct Layout {
-    kind: StructKind,
-    packed: bool,
-    /// Bits that are taken.
-    end: u64,
-    /// Alignment in bytes so far.
-    align: u32,
-}
-
-impl Layout {
-    /// Room for a member of `size` bytes; its offset in bytes.
-    fn add(&mut self, size: u64, align: u32) -> u64 {
-        let align = if self.packed { 1 } else { align.max(1) };
-        self.align = self.align.max(align);
-        let offset = match self.kind {
-            StructKind::Union => 0,
-            StructKind::Struct => self.end.next_multiple_of(8 * u64::from(align)) / 8,
-        };
-        self.end = self.end.max(8 * (offset + size));
-        offset
-    }
-
-    /// Room for a bit-field of `width` bits in words of `size` bytes, as the System V ABI has it: where the last member ended,
-    /// unless it would reach over the end of a word. A width of 0 ends the word. Gives the byte offset and the bits there.
-    fn add_bits(&mut self, size: u64, width: u64, named: bool) -> (u64, BitRange) {
-        let word = 8 * size;
-        let start = if self.kind == StructKind::Union { 0 } else { self.end };
-        let crosses = start / word != (start + width.max(1) - 1) / word;
-        let start =
-            if width == 0 || (crosses && !self.packed) { start.next_multiple_of(word) } else { start };
-        if named && !self.packed {
-            self.align = self.align.max(size as u32);
-        }
-        self.end = self.end.max(start + width);
-        let offset = if self.packed { start / 8 } else { start / word * size };
-        (offset, BitRange { shift: (start - 8 * offset) as u8, width: width as u8 })
-    }
-
-    /// Size in bytes with the padding at the end.
-    fn size(&self) -> u64 {
-        self.end.div_ceil(8).next_multiple_of(u64::from(self.align))
-    }
 }
 
 /// `string` and `buffer` without a size: that of the values that meet them.
@@ -74,9 +36,32 @@ pub(crate) const ANY_BUFFER: Type = Type::Buf(0);
 /// Largest size of a structure, and so of an array in it: offsets stay far from overflow.
 const MAX_SIZE: u64 = 1 << 20;
 
+/// Greatest alignment that can be asked for.
+const MOST_ALIGNMENT: u32 = 4096;
+
+/// What stands for the name of a type without one.
+const ANONYMOUS: &str = "(anonymous)";
+
+/// Size and alignment of `long double` and `__int128`.
+const WIDE: u32 = 16;
+
+/// Whether these words are a type of [`WIDE`] bytes: nothing is done with its values, but it takes its room.
+fn is_wide(words: &str) -> bool {
+    words.split(' ').any(|word| word == "__int128") || matches!(words, "long double" | "double long")
+}
+
+/// Scalar types, for suggestions.
+const SCALARS: &[&str] = &[
+    "bool", "char", "short", "int", "long", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
+    "uint64",
+];
+
 /// A C word list and what it means.
 const NAMED: &[(&str, Type)] = &[
     ("bool", Type::Bool),
+    ("_Bool", Type::Bool),
+    ("float", Type::Float(32)),
+    ("double", Type::Float(64)),
     ("void", Type::Void),
     ("int8", Type::Int { bits: 8, signed: true }),
     ("int16", Type::Int { bits: 16, signed: true }),
@@ -106,6 +91,9 @@ fn named(words: &str) -> Option<Type> {
     {
         return Some(Type::Int { bits, signed: sign == 's' });
     }
+    if is_wide(words) {
+        return Some(Type::Array(Box::new(Type::Int { bits: 8, signed: false }), WIDE));
+    }
     let (mut bits, mut signed, mut longs) = (None, None, 0);
     for word in words.split(' ') {
         match word {
@@ -124,47 +112,83 @@ fn named(words: &str) -> Option<Type> {
     Some(Type::Int { bits: bits.unwrap_or(32), signed: signed.unwrap_or(true) })
 }
 
-impl Types {
+impl<'e> Types<'e> {
     /// Lays out all declarations of a script.
-    pub fn new(decls: &[ast::TypeDecl], problems: &mut Problems) -> Types {
-        let mut types = Types::default();
+    pub fn new(decls: &[ast::TypeDecl], env: &'e dyn Env, problems: &mut Problems) -> Types<'e> {
+        let mut types = Types {
+            env,
+            records: BTreeMap::new(),
+            enums: BTreeMap::new(),
+            typedefs: BTreeMap::new(),
+            in_place: HashMap::new(),
+            constants: BTreeMap::new(),
+        };
         for decl in decls {
-            match &decl.kind {
-                TypeDeclKind::Record(record) => {
-                    if types.records.contains_key(&decl.name.text) {
-                        let message = format!("`struct {}` is declared twice", decl.name.text);
-                        problems.push(Problem::error(decl.name.span, message));
-                    }
-                    if let Some(layout) = types.record(&decl.name.text, record, problems) {
-                        types.records.insert(decl.name.text.clone(), Arc::new(layout));
-                    } else {
-                        // Known by name at least, so that its uses are no further errors.
-                        let empty = Struct::named(record.kind, decl.name.text.as_str());
-                        types.records.insert(decl.name.text.clone(), Arc::new(empty));
-                    }
-                }
-                TypeDeclKind::Enum(values) => types.enumeration(&decl.name, values, problems),
+            if let (TypeDeclKind::Record(_), None) = (&decl.kind, &decl.name) {
+                let what = "a structure without a name declares nothing";
+                problems.push(Problem::error(decl.span, what));
             }
+            types.declare(decl, "", problems);
         }
         types
     }
 
+    /// Lays out a declaration, in that of `outer` perhaps.
+    fn declare(&mut self, decl: &ast::TypeDecl, outer: &str, problems: &mut Problems) -> Option<Type> {
+        match &decl.kind {
+            TypeDeclKind::Record(record) => {
+                let anonymous = || format!("{outer}::{ANONYMOUS}");
+                let name = decl.name.as_ref().map_or_else(anonymous, |tag| tag.text.clone());
+                if let Some(tag) = decl.name.as_ref().filter(|tag| self.records.contains_key(&tag.text)) {
+                    let message = format!("`{} {name}` is declared twice", record.kind.keyword());
+                    problems.push(Problem::error(tag.span, message));
+                }
+                let layout = self.record(&name, record, problems);
+                let known = layout.is_some();
+                // Known by name at least, so that its uses are no further errors.
+                let layout = Arc::new(layout.unwrap_or_else(|| Struct::named(record.kind, name.as_str())));
+                if decl.name.is_some() {
+                    self.records.insert(name, layout.clone());
+                }
+                known.then_some(Type::Struct(layout))
+            }
+            TypeDeclKind::Enum(values) => {
+                Some(Type::Enum(self.enumeration(decl.name.as_ref(), values, problems)))
+            }
+            TypeDeclKind::Typedef(of) => {
+                let name = decl.name.as_ref()?;
+                let ty = match &of.kind {
+                    // It may be declared later.
+                    TypeKind::Record(kind, tag) if !self.records.contains_key(&tag.text) => {
+                        incomplete(*kind, &tag.text)
+                    }
+                    _ => self.member_type(of, &name.text, problems)?,
+                };
+                match self.typedefs.get(&name.text) {
+                    Some(known) if *known != ty => {
+                        let message = format!("`{}` is declared twice", name.text);
+                        problems.push(Problem::error(name.span, message));
+                    }
+                    _ => drop(self.typedefs.insert(name.text.clone(), ty)),
+                }
+                None
+            }
+        }
+    }
+
     fn enumeration(
         &mut self,
-        tag: &ast::Name,
+        tag: Option<&ast::Name>,
         values: &[(ast::Name, Option<ast::Expr>)],
         problems: &mut Problems,
-    ) {
+    ) -> Arc<Enum> {
         let mut variants: Vec<(String, i64)> = Vec::new();
         let mut next = 0i64;
         for (name, value) in values {
             if let Some(value) = value {
                 match self.constant(value, &variants) {
                     Some(v) => next = v,
-                    None => problems.push(
-                        Problem::error(value.span, "the value of an enumerator must be a constant")
-                            .note("numbers, other enumerators, and `-`, `+`, `|` and `<<` between them"),
-                    ),
+                    None => problems.push(not_constant(value.span, "the value of an enumerator")),
                 }
             }
             let known = self.constants.contains_key(&name.text);
@@ -182,78 +206,118 @@ impl Types {
             u32::try_from(most).is_ok()
         };
         let bits = if fits { 32 } else { 64 };
-        let name = tag.text.clone();
+        let name = tag.map_or_else(|| ANONYMOUS.to_owned(), |tag| tag.text.clone());
         let declared = Arc::new(Enum { name: name.clone(), bits, signed, variants });
         for (name, value) in &declared.variants {
             self.constants.insert(name.clone(), (declared.clone(), *value));
         }
-        if self.enums.insert(name, declared).is_some() {
+        if let Some(tag) = tag
+            && self.enums.insert(name, declared.clone()).is_some()
+        {
             problems.push(Problem::error(tag.span, format!("`enum {}` is declared twice", tag.text)));
         }
+        declared
     }
 
-    /// The value of a constant expression in an enumeration, of which `variants` are known so far.
+    /// The value of a constant expression in a declaration, of whose enumerators `variants` are known so far.
     fn constant(&self, e: &ast::Expr, variants: &[(String, i64)]) -> Option<i64> {
+        use ast::{BinOp, UnOp};
+        let value = |e: &ast::Expr| self.constant(e, variants);
         Some(match &e.kind {
             ast::ExprKind::Int(v) => *v as i64,
+            ast::ExprKind::Bool(v) => i64::from(*v),
             ast::ExprKind::Ident(name) => match variants.iter().find(|(n, _)| n == name) {
                 Some((_, value)) => *value,
-                None => self.constants.get(name)?.1,
+                None => match self.constants.get(name) {
+                    Some((_, value)) => *value,
+                    None => self.env.kernel_enumerator(name)?.1,
+                },
             },
-            ast::ExprKind::Unary(ast::UnOp::Neg, e) => self.constant(e, variants)?.wrapping_neg(),
+            ast::ExprKind::Unary(UnOp::Neg, e) => value(e)?.wrapping_neg(),
+            ast::ExprKind::Unary(UnOp::BitNot, e) => !value(e)?,
+            ast::ExprKind::Unary(UnOp::Not, e) => i64::from(value(e)? == 0),
+            ast::ExprKind::Binary(BinOp::LogAnd, a, b) => i64::from(value(a)? != 0 && value(b)? != 0),
+            ast::ExprKind::Binary(BinOp::LogOr, a, b) => i64::from(value(a)? != 0 || value(b)? != 0),
             ast::ExprKind::Binary(op, a, b) => {
-                let (a, b) = (self.constant(a, variants)?, self.constant(b, variants)?);
-                match op {
-                    ast::BinOp::Add => a.wrapping_add(b),
-                    ast::BinOp::Or => a | b,
-                    ast::BinOp::Shl => a.wrapping_shl(b as u32),
-                    _ => return None,
-                }
+                fold::binary(hir_op(*op), value(a)? as u64, value(b)? as u64, true)? as i64
             }
+            ast::ExprKind::Ternary(condition, then, otherwise) => match (value(condition)?, then) {
+                (0, _) => value(otherwise)?,
+                (_, Some(then)) => value(then)?,
+                (condition, None) => condition,
+            },
+            ast::ExprKind::Cast(ty, e) => {
+                let ty = self.resolve(ty, AddrSpace::User, &|_| None).ok().filter(Type::is_scalar)?;
+                fold::canonical(value(e)? as u64, &ty) as i64
+            }
+            ast::ExprKind::SizeofType(ty) => {
+                size_of(&self.resolve(ty, AddrSpace::User, &|_| None).ok()?)?.cast_signed()
+            }
+            ast::ExprKind::SizeofExpr(name) => match &name.kind {
+                ast::ExprKind::Ident(word) => {
+                    let named = TypeExpr { kind: TypeKind::Named(word.clone()), span: name.span };
+                    size_of(&self.resolve(&named, AddrSpace::User, &|_| None).ok()?)?.cast_signed()
+                }
+                _ => return None,
+            },
             _ => return None,
         })
     }
 
+    /// A constant that is an alignment.
+    fn alignment(&self, attributes: &ast::Attributes, problems: &mut Problems) -> Option<u32> {
+        let written = attributes.align.as_ref()?;
+        let value = self.constant(written, &[]).and_then(|n| u32::try_from(n).ok());
+        let value = value.filter(|n| n.is_power_of_two() && *n <= MOST_ALIGNMENT);
+        if value.is_none() {
+            let message = format!("an alignment is a power of two up to {MOST_ALIGNMENT}");
+            problems.push(Problem::error(written.span, message));
+        }
+        value
+    }
+
+    /// The type of a member; what is declared in it is declared.
+    fn member_type(&mut self, ty: &TypeExpr, outer: &str, problems: &mut Problems) -> Option<Type> {
+        if let Some(decl) = ty.declared()
+            && !self.in_place.contains_key(&decl.span)
+        {
+            let declared = self.declare(decl, outer, problems)?;
+            self.in_place.insert(decl.span, declared);
+        }
+        self.resolve(ty, AddrSpace::User, &|_| None).map_err(|p| problems.push(*p)).ok()
+    }
+
     fn record(&mut self, name: &str, record: &ast::Record, problems: &mut Problems) -> Option<Struct> {
         let mut fields: Vec<Field> = Vec::new();
-        let mut layout = Layout { kind: record.kind, packed: record.packed, end: 0, align: 1 };
+        let align = self.alignment(&record.attributes, problems).unwrap_or(1);
+        let mut layout = Layout::new(record.kind, record.attributes.packed, align);
         let mut complete = true;
         for decl in &record.fields {
-            let ty = match &decl.ty {
-                FieldType::Type(t) => self.resolve(t, AddrSpace::User).map_err(|p| problems.push(*p)).ok(),
-                FieldType::Record(tag, inner) => {
-                    let tag_name =
-                        tag.as_ref().map_or_else(|| format!("{name}::(anonymous)"), |t| t.text.clone());
-                    let layout = self.record(&tag_name, inner, problems).map(Arc::new);
-                    if let (Some(tag), Some(layout)) = (tag, &layout) {
-                        self.records.insert(tag.text.clone(), layout.clone());
-                    }
-                    layout.map(Type::Struct)
-                }
-            };
-            let Some(ty) = ty else {
+            let Some(ty) = self.member_type(&decl.ty, name, problems) else {
                 complete = false;
                 continue;
             };
+            let incomplete = matches!(&ty, Type::Struct(s) if s.size == 0 && s.has_tag() && !self.knows(s));
             let size = size_of(&ty).filter(|_| ty != Type::Void && ty != ANY_STRING && ty != ANY_BUFFER);
-            let Some(size) = size.filter(|s| layout.end / 8 + s <= MAX_SIZE) else {
+            let Some(size) = size.filter(|s| !incomplete && layout.taken() + s <= MAX_SIZE) else {
                 let what = match ty {
                     Type::Void => "a member cannot be `void`",
                     ANY_STRING | ANY_BUFFER => "a member needs a size: `char name[16]`",
+                    _ if incomplete => "the members of this structure are not known",
                     _ => "this structure is too large",
                 };
                 problems.push(Problem::error(decl.span, what));
                 return None;
             };
-            let (offset, form) = match decl.bits {
-                None => (layout.add(size, ty.align()), FieldForm::Plain),
-                Some(width) => {
-                    if let Err(problem) = check_bits(decl, &ty, width) {
-                        problems.push(*problem);
-                        complete = false;
-                        continue;
-                    }
-                    let (offset, range) = layout.add_bits(size, width, decl.name.is_some());
+            let placement = Placement {
+                natural: natural_align(&decl.ty, &ty),
+                packed: decl.attributes.packed,
+                least: self.alignment(&decl.attributes, problems),
+            };
+            let (offset, form) = match self.bits(decl, &ty, problems) {
+                Ok(None) => (layout.add(size, placement), FieldForm::Plain),
+                Ok(Some(width)) => {
+                    let (offset, range) = layout.add_bits(size, width, decl.name.is_some(), placement);
                     if u32::from(range.shift) + u32::from(range.width) > 64 {
                         let message = "this bit-field reaches over nine bytes, which cannot be read at once";
                         problems.push(Problem::error(decl.span, message));
@@ -261,6 +325,11 @@ impl Types {
                         continue;
                     }
                     (offset, FieldForm::Bits(range))
+                }
+                Err(problem) => {
+                    problems.push(*problem);
+                    complete = false;
+                    continue;
                 }
             };
             match (&decl.name, &ty) {
@@ -273,9 +342,12 @@ impl Types {
                 }
                 (None, _) if decl.bits.is_some() => {}
                 // The members of an anonymous structure are members of the one around it.
-                (None, Type::Struct(inner)) => fields.extend(
-                    inner.fields.iter().map(|f| Field { offset: f.offset + offset as u32, ..f.clone() }),
-                ),
+                (None, Type::Struct(inner)) if matches!(decl.ty.kind, TypeKind::Declared(_)) => fields
+                    .extend(
+                        inner.fields.iter().map(|f| Field { offset: f.offset + offset as u32, ..f.clone() }),
+                    ),
+                // Only its values matter.
+                (None, Type::Enum(_)) if matches!(decl.ty.kind, TypeKind::Declared(_)) => {}
                 (None, _) => problems.push(Problem::error(decl.span, "this member has no name")),
             }
         }
@@ -283,38 +355,97 @@ impl Types {
         complete.then(|| Struct { name: name.to_owned(), kind: record.kind, size, align, fields })
     }
 
-    /// The type that is written. Pointers in it point to `space`.
-    pub fn resolve(&self, ty: &TypeExpr, space: AddrSpace) -> Result<Type, Box<Problem>> {
+    /// The width of a bit-field; `None` for other members.
+    fn bits(
+        &self,
+        decl: &ast::FieldDecl,
+        ty: &Type,
+        problems: &mut Problems,
+    ) -> Result<Option<u64>, Box<Problem>> {
+        let Some(bits) = &decl.bits else { return Ok(None) };
+        let Some(width) = self.constant(bits, &[]).and_then(|bits| u64::try_from(bits).ok()) else {
+            problems.push(not_constant(bits.span, "the width of a bit-field"));
+            return Ok(Some(1));
+        };
+        check_bits(decl, ty, width).map(|()| Some(width))
+    }
+
+    /// Whether a structure is declared by the script, perhaps with a mistake in it.
+    fn knows(&self, s: &Struct) -> bool {
+        self.records.contains_key(&s.name)
+    }
+
+    /// The type that is written. Pointers in it point to `space`. What the script does not declare is what `outside` knows by that
+    /// name, or else the kernel.
+    pub fn resolve(
+        &self,
+        ty: &TypeExpr,
+        space: AddrSpace,
+        outside: &dyn Fn(TypeName<'_>) -> Option<Type>,
+    ) -> Result<Type, Box<Problem>> {
+        let found = |name: TypeName<'_>| outside(name).or_else(|| of_kernel(self.env, name));
         match &ty.kind {
             TypeKind::Named(words) => match words.as_str() {
                 "string" => Ok(ANY_STRING),
                 "buffer" => Ok(ANY_BUFFER),
                 words => named(words)
-                    .ok_or_else(|| Box::new(Problem::error(ty.span, format!("unknown type `{words}`")))),
+                    .or_else(|| self.typedef(words, &found))
+                    .or_else(|| found(TypeName::Typedef(words)))
+                    .map(|ty| in_space(ty, space))
+                    .ok_or_else(|| Box::new(self.unknown_name(words, ty.span, &found))),
             },
             TypeKind::Enum(name) => match self.enums.get(&name.text) {
                 Some(declared) => Ok(Type::Enum(declared.clone())),
-                None => Err(Box::new(
-                    Problem::error(name.span, format!("unknown type `enum {}`", name.text))
-                        .did_you_mean(&name.text, self.enums.keys().map(String::as_str)),
-                )),
+                None => found(TypeName::Enum(&name.text)).ok_or_else(|| {
+                    Box::new(
+                        Problem::error(name.span, format!("unknown type `enum {}`", name.text))
+                            .did_you_mean(&name.text, self.enums.keys().map(String::as_str)),
+                    )
+                }),
             },
             TypeKind::Record(kind, name) => match self.records.get(&name.text) {
                 Some(layout) => Ok(Type::Struct(layout.clone())),
-                None => Err(Box::new(self.unknown(*kind, name))),
+                None => {
+                    found(TypeName::Record(&name.text)).ok_or_else(|| Box::new(self.unknown(*kind, name)))
+                }
             },
             TypeKind::Pointer(to) => {
                 let to = match &to.kind {
                     // Perhaps declared later, perhaps never: it matters only when the pointer is followed.
                     TypeKind::Record(kind, name) => incomplete(*kind, &name.text),
-                    _ => self.resolve(to, space)?,
+                    _ => self.resolve(to, space, outside)?,
                 };
                 Ok(pointer_to(to, space))
             }
-            TypeKind::Array(of, n) => array_of(self.resolve(of, space)?, *n, ty.span),
+            TypeKind::Array(of, n) => {
+                let n = match n {
+                    None => 0,
+                    Some(n) => {
+                        let value = self.constant(n, &[]).and_then(|n| u64::try_from(n).ok());
+                        value.ok_or_else(|| Box::new(not_constant(n.span, "the size of an array")))?
+                    }
+                };
+                array_of(self.resolve(of, space, outside)?, n, ty.span)
+            }
             TypeKind::Typeof(e) => {
                 Err(Box::new(Problem::error(e.span, "`typeof` stands in blocks, where values have types")))
             }
+            TypeKind::Declared(decl) => match self.in_place.get(&decl.span) {
+                Some(declared) => Ok(declared.clone()),
+                None => Err(Box::new(Problem::error(ty.span, "types are declared outside of blocks"))),
+            },
+        }
+    }
+
+    /// What a `typedef` of the script calls so. `found` knows what the script does not declare.
+    fn typedef(&self, name: &str, found: &dyn Fn(TypeName<'_>) -> Option<Type>) -> Option<Type> {
+        let ty = self.typedefs.get(name)?;
+        match ty {
+            Type::Struct(s) if s.fields.is_empty() => {
+                let declared = self.complete(s).map(Type::Struct);
+                declared.or_else(|| found(TypeName::Record(&s.name))).or_else(|| Some(ty.clone()))
+            }
+            _ => Some(ty.clone()),
         }
     }
 
@@ -328,16 +459,73 @@ impl Types {
             .did_you_mean(&name.text, self.records.keys().map(String::as_str))
     }
 
+    /// The error for a type that is named by a word alone.
+    fn unknown_name(&self, name: &str, span: Span, found: &dyn Fn(TypeName<'_>) -> Option<Type>) -> Problem {
+        let problem = Problem::error(span, format!("unknown type `{name}`"));
+        let record =
+            self.records.get(name).map(|s| s.kind).or_else(|| match found(TypeName::Record(name))? {
+                Type::Struct(s) => Some(s.kind),
+                _ => None,
+            });
+        if let Some(kind) = record {
+            return problem.help(format!("write `{} {name}`", kind.keyword()));
+        }
+        if self.enums.contains_key(name) || found(TypeName::Enum(name)).is_some() {
+            return problem.help(format!("write `enum {name}`"));
+        }
+        let known = self.typedefs.keys().map(String::as_str).chain(SCALARS.iter().copied());
+        let problem = problem.did_you_mean(name, known);
+        match problem.help.is_empty() && !name.contains(' ') {
+            true => problem.help(format!("a structure is written with its keyword: `struct {name}`")),
+            false => problem,
+        }
+    }
+
     /// The declared structures.
     pub fn record_names(&self) -> impl Iterator<Item = &str> {
         self.records.keys().map(String::as_str)
     }
 }
 
+/// What the running kernel calls so.
+pub(crate) fn of_kernel(env: &dyn Env, name: TypeName<'_>) -> Option<Type> {
+    match name {
+        TypeName::Record(name) => env.kernel_struct(name).map(|s| Type::Struct(Arc::new(s))),
+        TypeName::Enum(name) => env.kernel_enum(name).map(|e| Type::Enum(Arc::new(e))),
+        TypeName::Typedef(name) => env.kernel_typedef(name),
+    }
+}
+
+fn not_constant(span: Span, what: &str) -> Problem {
+    Problem::error(span, format!("{what} must be a constant"))
+        .note("numbers, enumerators, `sizeof` of a type, and operators between them")
+}
+
+/// The same type with pointers to `space`: a name says nothing of where its pointers point.
+fn in_space(ty: Type, space: AddrSpace) -> Type {
+    match ty {
+        Type::Ptr { to, .. } => pointer_to(in_space(*to, space), space),
+        Type::Array(of, n) => Type::Array(Box::new(in_space(*of, space)), n),
+        other => other,
+    }
+}
+
+/// The alignment of a type as written; a few types have a greater one than anything of their size in the language.
+fn natural_align(written: &TypeExpr, ty: &Type) -> u32 {
+    match &written.kind {
+        TypeKind::Named(words) if is_wide(words) => WIDE,
+        TypeKind::Array(of, _) => match ty {
+            Type::Array(element, _) => natural_align(of, element),
+            _ => ty.align(),
+        },
+        _ => ty.align(),
+    }
+}
+
 /// A pointer. Of a structure it holds the name only.
 pub(crate) fn pointer_to(to: Type, space: AddrSpace) -> Type {
     let to = match to {
-        Type::Struct(s) => incomplete(s.kind, &s.name),
+        Type::Struct(s) if s.has_tag() => incomplete(s.kind, &s.name),
         other => other,
     };
     Type::Ptr { to: Box::new(to), space }

@@ -106,7 +106,7 @@ fn composite(btf: &Btf, id: TypeId, name: &str, depth: usize) -> Option<Struct> 
         add(btf, &member, depth, &mut fields);
     }
     let kind = if matches!(btf.ty(id)?, Raw::Union { .. }) { StructKind::Union } else { StructKind::Struct };
-    Some(Struct { kind, name: name.to_owned(), size, align: alignment(size), fields })
+    Some(Struct { kind, name: name.to_owned(), size, align: alignment(btf, id, depth), fields })
 }
 
 /// Adds a member; the members of an anonymous structure or union are members of the one around it.
@@ -129,9 +129,28 @@ fn add(btf: &Btf, member: &Member<'_>, depth: usize, fields: &mut Vec<Field>) {
     }
 }
 
-/// BTF does not tell alignments. They matter where a structure is kept as a whole, and any that divides the size serves there.
-fn alignment(size: u32) -> u32 {
-    [8, 4, 2].into_iter().find(|align| size.is_multiple_of(*align)).unwrap_or(1)
+/// The alignment of a type in bytes. BTF does not tell it: it follows from the members, and where they or the size do not keep to it, the
+/// structure is packed.
+fn alignment(btf: &Btf, id: TypeId, depth: usize) -> u32 {
+    let resolved = btf.resolve(id).and_then(|id| Some((id, btf.ty(id)?)));
+    match resolved {
+        _ if depth > DEPTH => 1,
+        Some((_, Raw::Int { size, .. } | Raw::Enum { size, .. })) => size.clamp(1, 16),
+        Some((_, Raw::Pointer(_))) => 8,
+        Some((_, Raw::Array { element, .. })) => alignment(btf, element, depth + 1),
+        Some((id, Raw::Struct { size, .. } | Raw::Union { size, .. })) => {
+            let mut most = 1;
+            for member in btf.members(id) {
+                let align = alignment(btf, member.ty, depth + 1);
+                if member.bit_width.is_none() && !member.bit_offset.is_multiple_of(8 * align) {
+                    return 1;
+                }
+                most = most.max(align);
+            }
+            if size.is_multiple_of(most) { most } else { 1 }
+        }
+        _ => 1,
+    }
 }
 
 /// The language's counterpart of a type; `None` for what has no size.
@@ -151,8 +170,8 @@ pub(super) fn convert(btf: &Btf, id: TypeId, depth: usize) -> Option<Type> {
         Raw::Struct { name: "", .. } | Raw::Union { name: "", .. } => {
             Type::Struct(Arc::new(composite(btf, id, "(anonymous)", depth + 1)?))
         }
-        Raw::Struct { name, size } => named(StructKind::Struct, name, size),
-        Raw::Union { name, size } => named(StructKind::Union, name, size),
+        Raw::Struct { name, size } => named(StructKind::Struct, name, size, alignment(btf, id, depth)),
+        Raw::Union { name, size } => named(StructKind::Union, name, size, alignment(btf, id, depth)),
         _ => return None,
     })
 }
@@ -161,15 +180,14 @@ pub(super) fn convert(btf: &Btf, id: TypeId, depth: usize) -> Option<Type> {
 fn pointee(btf: &Btf, id: TypeId, depth: usize) -> Type {
     let resolved = btf.resolve(id).and_then(|id| btf.ty(id));
     match resolved {
-        Some(Raw::Forward { name }) => named(StructKind::Struct, name, 0),
+        Some(Raw::Forward { name }) => named(StructKind::Struct, name, 0, 1),
         _ => convert(btf, id, depth).unwrap_or(Type::Void),
     }
 }
 
 /// A structure without its members.
-fn named(kind: StructKind, name: &str, size: u32) -> Type {
-    let (name, align) = (name.to_owned(), alignment(size));
-    Type::Struct(Arc::new(Struct { kind, name, size, align, fields: Vec::new() }))
+fn named(kind: StructKind, name: &str, size: u32, align: u32) -> Type {
+    Type::Struct(Arc::new(Struct { kind, name: name.to_owned(), size, align, fields: Vec::new() }))
 }
 
 /// An enumeration; an integer where its width is none that the language has.
