@@ -10,6 +10,7 @@ use crate::span::Span;
 use codespan_reporting::diagnostic::{Diagnostic, Label as CodeLabel, Severity as CodeSeverity};
 use codespan_reporting::term::termcolor::{Ansi, NoColor, WriteColor};
 use codespan_reporting::term::{self, Chars};
+use indexmap::IndexSet;
 use std::fmt;
 use std::io;
 
@@ -106,31 +107,14 @@ impl Problem {
     }
 
     /// Writes the problem with the lines of the script it is about.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub fn write(
-        &self,
-        out: &mut dyn WriteColor,
-        source_name: &str,
-        source: &str,
-        imported: &Imported,
-    ) -> io::Result<()> {
-        let parts = imported.parts(source_name, source).into_iter().map(|part| (part.name, part.text));
-        let mut files = Excerpts::new(parts.collect());
-        if let Some(label) = self.labels.iter().find(|l| l.primary).or(self.labels.first()) {
-            let part = imported.part(source_name, source, label.span.start);
-            files.cut(imported.index(label.span.start), clamp(part.span(label.span), part.text));
-        }
+    fn write(&self, out: &mut dyn WriteColor, files: &mut Excerpts<'_>) -> io::Result<()> {
+        files.cut(self.labels.iter().find(|l| l.primary).or(self.labels.first()).map(|l| l.span));
         let severity = match self.severity {
             Severity::Error => CodeSeverity::Error,
             Severity::Warning => CodeSeverity::Warning,
         };
         let labels = self.labels.iter().filter_map(|l| {
-            let part = imported.part(source_name, source, l.span.start);
-            let range = clamp(part.span(l.span), part.text);
-            let file = imported.index(l.span.start);
-            let range = files.shown(file, range)?;
+            let (file, range) = files.shown(l.span)?;
             let label =
                 if l.primary { CodeLabel::primary(file, range) } else { CodeLabel::secondary(file, range) };
             Some(label.with_message(&l.text))
@@ -143,28 +127,16 @@ impl Problem {
             .with_labels(labels)
             .with_notes(notes.chain(help).collect());
         let config = term::Config { chars: Chars::ascii(), ..term::Config::default() };
-        term::emit_to_write_style(out, &config, &files, &diagnostic).map_err(io::Error::other)
+        term::emit_to_write_style(out, &config, files, &diagnostic).map_err(io::Error::other)
     }
-}
-
-/// The byte range of a span within the source, moved to character boundaries.
-fn clamp(span: Span, source: &str) -> std::ops::Range<usize> {
-    let floor = |mut at: usize| {
-        at = at.min(source.len());
-        while !source.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    };
-    let start = floor(span.start as usize);
-    start..floor(span.end as usize).max(start)
 }
 
 /// The problems of a script, in the order they were found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[must_use = "the problems must be shown"]
 pub struct Problems {
-    list: Vec<Problem>,
+    /// A set, because a block that is checked for several attach points has its errors several times.
+    list: IndexSet<Problem>,
     /// The files that the script imports.
     imported: Imported,
 }
@@ -175,19 +147,14 @@ impl Problems {
         Problems::default()
     }
 
-    /// Adds a problem, unless the very same is there already (a block that is checked for several attach points has
-    /// its errors several times).
+    /// Adds a problem, unless the very same is there already.
     pub fn push(&mut self, problem: Problem) {
-        if !self.list.contains(&problem) {
-            self.list.push(problem);
-        }
+        self.list.insert(problem);
     }
 
     /// Adds all of another list.
     pub fn extend(&mut self, other: Problems) {
-        for problem in other.list {
-            self.push(problem);
-        }
+        self.list.extend(other.list);
     }
 
     /// The same, of a script that imports these files.
@@ -197,9 +164,13 @@ impl Problems {
 
     /// Moves all places: the script is part of a longer text.
     pub(crate) fn shift(&mut self, by: u32) {
-        for label in self.list.iter_mut().flat_map(|problem| &mut problem.labels) {
-            label.span = label.span.shifted(by);
-        }
+        let shifted = |mut problem: Problem| {
+            for label in &mut problem.labels {
+                label.span = label.span.shifted(by);
+            }
+            problem
+        };
+        self.list = std::mem::take(&mut self.list).into_iter().map(shifted).collect();
     }
 
     /// Whether any of them is an error.
@@ -215,7 +186,7 @@ impl Problems {
     }
 
     /// The problems.
-    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+    pub fn iter(&self) -> indexmap::set::Iter<'_, Problem> {
         self.list.iter()
     }
 
@@ -233,11 +204,12 @@ impl Problems {
     #[must_use]
     pub fn render(&self, source_name: &str, source: &str, color: bool) -> String {
         let mut bytes = Vec::new();
+        let mut files = Excerpts::new(source_name, source, &self.imported);
         for problem in &self.list {
             let written = if color {
-                problem.write(&mut Ansi::new(&mut bytes), source_name, source, &self.imported)
+                problem.write(&mut Ansi::new(&mut bytes), &mut files)
             } else {
-                problem.write(&mut NoColor::new(&mut bytes), source_name, source, &self.imported)
+                problem.write(&mut NoColor::new(&mut bytes), &mut files)
             };
             debug_assert!(written.is_ok(), "writing to memory does not fail and ranges are clamped");
         }
@@ -247,13 +219,13 @@ impl Problems {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Problems {
-        Problems { list: vec![problem], ..Problems::default() }
+        Problems { list: IndexSet::from([problem]), ..Problems::default() }
     }
 }
 
 impl IntoIterator for Problems {
     type Item = Problem;
-    type IntoIter = std::vec::IntoIter<Problem>;
+    type IntoIter = indexmap::set::IntoIter<Problem>;
     fn into_iter(self) -> Self::IntoIter {
         self.list.into_iter()
     }
@@ -261,7 +233,7 @@ impl IntoIterator for Problems {
 
 impl<'a> IntoIterator for &'a Problems {
     type Item = &'a Problem;
-    type IntoIter = std::slice::Iter<'a, Problem>;
+    type IntoIter = indexmap::set::Iter<'a, Problem>;
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
@@ -281,23 +253,37 @@ impl fmt::Display for Problems {
 /// The known name that is nearest to a mistyped one; `None` when none is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = match name.chars().count() {
+    let wanted = folded(name);
+    let limit = match wanted.len() {
         0..=2 => 1,
         3..=5 => 2,
         n => n / 3 + 1,
     };
     known
         .into_iter()
-        .map(|k| (edit_distance(&name.to_lowercase(), &k.to_lowercase()), k))
-        .filter(|&(distance, k)| distance <= limit && distance < k.chars().count().max(2) && k != name)
+        .filter_map(|k| {
+            let letters = folded(k);
+            // The difference of the lengths is the least distance.
+            let close = letters.len().abs_diff(wanted.len()) <= limit;
+            let distance = close.then(|| distance(&wanted, &letters))?;
+            (distance <= limit && distance < letters.len().max(2) && k != name).then_some((distance, k))
+        })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, k)| k)
+}
+
+/// The characters of a name in lower case.
+fn folded(name: &str) -> Vec<char> {
+    name.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// Number of characters to insert, remove, replace or swap (neighbours) to make one text the other.
 #[must_use]
 pub fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
+}
+
+fn distance(a: &[char], b: &[char]) -> usize {
     // Rows i-2, i-1 and i of the matrix of distances between prefixes.
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();

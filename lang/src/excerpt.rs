@@ -1,6 +1,8 @@
 //! The lines that a problem shows. Of a very long line only the surroundings of what is meant are shown: a script of one line with a
 //! thousand warnings would else be written a thousand times.
 
+use crate::source::{Imported, Part};
+use crate::span::Span;
 use codespan_reporting::files::{Error, Files};
 use std::ops::Range;
 
@@ -13,9 +15,17 @@ const SHOWN: usize = 240;
 /// The files of a script, of which one line may be cut.
 #[derive(Debug)]
 pub(crate) struct Excerpts<'a> {
-    /// Names and texts.
-    files: Vec<(&'a str, &'a str)>,
+    imported: &'a Imported,
+    files: Vec<File<'a>>,
     cut: Option<Cut>,
+}
+
+/// A file and its lines.
+#[derive(Debug)]
+struct File<'a> {
+    part: Part<'a>,
+    /// Where each line starts; behind a last line break is an empty line.
+    starts: Vec<usize>,
 }
 
 /// A line that is not shown whole.
@@ -26,62 +36,78 @@ struct Cut {
     shown: Range<usize>,
 }
 
-impl<'a> Excerpts<'a> {
-    /// Whole files.
-    pub(crate) fn new(files: Vec<(&'a str, &'a str)>) -> Excerpts<'a> {
-        Excerpts { files, cut: None }
+impl<'a> File<'a> {
+    fn new(part: Part<'a>) -> File<'a> {
+        let breaks = part.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        File { part, starts: std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect() }
     }
 
-    /// Shows only the surroundings of `place` if its line is very long.
-    pub(crate) fn cut(&mut self, file: usize, place: Range<usize>) {
-        let Ok(line) = self.line_of(file, place.start) else { return };
-        let (Ok(whole), Some((_, text))) = (self.whole_line(file, line), self.files.get(file)) else {
-            return;
-        };
-        if whole.len() <= LONGEST || place.end > whole.end {
-            return;
-        }
-        let boundary = |mut at: usize| {
-            while !text.is_char_boundary(at) {
-                at -= 1;
-            }
-            at
-        };
-        let start = boundary(place.start.saturating_sub(BEFORE).max(whole.start));
-        let end = boundary((start + SHOWN).min(whole.end));
-        self.cut = Some(Cut { file, line, shown: start..end });
-    }
-
-    /// The part of a place that is shown; `None` when nothing of it is.
-    pub(crate) fn shown(&self, file: usize, place: Range<usize>) -> Option<Range<usize>> {
-        let Some(cut) = self.cut.as_ref().filter(|cut| cut.file == file) else { return Some(place) };
-        let on_the_line = self.line_of(file, place.start).is_ok_and(|line| line == cut.line);
-        if !on_the_line {
-            return Some(place);
-        }
-        let range = place.start..place.end.min(cut.shown.end);
-        (range.start >= cut.shown.start && range.start <= range.end).then_some(range)
+    /// The range of bytes of a place, moved into the text and to boundaries of characters.
+    fn range(&self, span: Span) -> Range<usize> {
+        let (text, span) = (self.part.text, self.part.span(span));
+        let start = text.floor_char_boundary(span.start as usize);
+        start..text.floor_char_boundary(span.end as usize).max(start)
     }
 
     /// The line that a byte is on.
-    fn line_of(&self, file: usize, at: usize) -> Result<usize, Error> {
-        let (_, text) = self.files.get(file).ok_or(Error::FileMissing)?;
-        let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-        Ok(before.iter().filter(|byte| **byte == b'\n').count())
+    fn line_of(&self, at: usize) -> usize {
+        self.starts.partition_point(|start| *start <= at).saturating_sub(1)
     }
 
     /// The bytes of a line, its end included.
-    fn whole_line(&self, file: usize, line: usize) -> Result<Range<usize>, Error> {
-        let (_, text) = self.files.get(file).ok_or(Error::FileMissing)?;
-        let mut start = 0;
-        for (index, content) in text.split_inclusive('\n').enumerate() {
-            if index == line {
-                return Ok(start..start + content.len());
-            }
-            start += content.len();
+    fn line(&self, line: usize) -> Range<usize> {
+        let start = |line: usize| self.starts.get(line).copied().unwrap_or(self.part.text.len());
+        start(line)..start(line + 1)
+    }
+}
+
+impl<'a> Excerpts<'a> {
+    /// The whole files of a script with that name and text.
+    pub(crate) fn new(name: &'a str, text: &'a str, imported: &'a Imported) -> Excerpts<'a> {
+        let files = imported.parts(name, text).into_iter().map(File::new).collect();
+        Excerpts { imported, files, cut: None }
+    }
+
+    /// The file of a place, and the range of bytes there.
+    fn place(&self, span: Span) -> Option<(usize, Range<usize>)> {
+        let index = self.imported.index(span.start);
+        Some((index, self.files.get(index)?.range(span)))
+    }
+
+    /// Shows only the surroundings of a place if its line is very long, and other lines whole.
+    pub(crate) fn cut(&mut self, place: Option<Span>) {
+        self.cut = place.and_then(|span| self.cut_at(span));
+    }
+
+    fn cut_at(&self, span: Span) -> Option<Cut> {
+        let (index, place) = self.place(span)?;
+        let file = self.files.get(index)?;
+        let line = file.line_of(place.start);
+        let whole = file.line(line);
+        if whole.len() <= LONGEST || place.end > whole.end {
+            return None;
         }
-        // The empty line at the end.
-        Ok(start..start)
+        let boundary = |at: usize| file.part.text.floor_char_boundary(at);
+        let start = boundary(place.start.saturating_sub(BEFORE).max(whole.start));
+        let end = boundary((start + SHOWN).min(whole.end));
+        Some(Cut { file: index, line, shown: start..end })
+    }
+
+    /// The file of a place and the part of it that is shown; `None` when nothing of it is.
+    pub(crate) fn shown(&self, span: Span) -> Option<(usize, Range<usize>)> {
+        let (index, place) = self.place(span)?;
+        let cut = self.cut.as_ref().filter(|cut| cut.file == index);
+        let Some(cut) =
+            cut.filter(|cut| self.files.get(index).is_some_and(|f| f.line_of(place.start) == cut.line))
+        else {
+            return Some((index, place));
+        };
+        let range = place.start..place.end.min(cut.shown.end);
+        (range.start >= cut.shown.start && range.start <= range.end).then_some((index, range))
+    }
+
+    fn file(&self, index: usize) -> Result<&File<'a>, Error> {
+        self.files.get(index).ok_or(Error::FileMissing)
     }
 }
 
@@ -91,28 +117,28 @@ impl<'a> Files<'a> for Excerpts<'a> {
     type Source = &'a str;
 
     fn name(&'a self, file: usize) -> Result<&'a str, Error> {
-        self.files.get(file).map(|(name, _)| *name).ok_or(Error::FileMissing)
+        Ok(self.file(file)?.part.name)
     }
 
     fn source(&'a self, file: usize) -> Result<&'a str, Error> {
-        self.files.get(file).map(|(_, text)| *text).ok_or(Error::FileMissing)
+        Ok(self.file(file)?.part.text)
     }
 
     fn line_index(&'a self, file: usize, at: usize) -> Result<usize, Error> {
-        self.line_of(file, at)
+        Ok(self.file(file)?.line_of(at))
     }
 
     fn column_number(&'a self, file: usize, line: usize, at: usize) -> Result<usize, Error> {
-        let whole = self.whole_line(file, line)?;
-        let (_, text) = self.files.get(file).ok_or(Error::FileMissing)?;
-        let before = text.get(whole.start..at.clamp(whole.start, whole.end)).unwrap_or_default();
+        let file = self.file(file)?;
+        let whole = file.line(line);
+        let before = file.part.text.get(whole.start..at.clamp(whole.start, whole.end)).unwrap_or_default();
         Ok(before.chars().count() + 1)
     }
 
     fn line_range(&'a self, file: usize, line: usize) -> Result<Range<usize>, Error> {
         match &self.cut {
             Some(cut) if cut.file == file && cut.line == line => Ok(cut.shown.clone()),
-            _ => self.whole_line(file, line),
+            _ => Ok(self.file(file)?.line(line)),
         }
     }
 }

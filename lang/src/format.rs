@@ -222,19 +222,7 @@ impl Format {
 impl Spec {
     /// Parses what stands behind a `%`; gives the text behind the conversion too.
     fn parse(mut text: &[u8]) -> Result<(Spec, &[u8]), String> {
-        let mut spec = Spec {
-            left: false,
-            plus: false,
-            space: false,
-            alt: false,
-            zero: false,
-            width: None,
-            precision: None,
-            bits: None,
-            long: false,
-            register: false,
-            conv: Conv::Signed,
-        };
+        let mut spec = Spec::plain(Conv::Signed);
         while let Some((&flag, after)) = text.split_first() {
             match flag {
                 b'-' => spec.left = true,

@@ -135,19 +135,6 @@ const WITH_ARGUMENTS: &[ProbeKind] = &[
     ProbeKind::Fentry,
     ProbeKind::Fexit,
 ];
-/// Probes that interrupt code whose registers are known.
-const WITH_REGISTERS: &[ProbeKind] = &[
-    ProbeKind::Uprobe,
-    ProbeKind::Uretprobe,
-    ProbeKind::Interval,
-    ProbeKind::Profile,
-    ProbeKind::Software,
-    ProbeKind::Hardware,
-    ProbeKind::Kprobe,
-    ProbeKind::Kretprobe,
-    ProbeKind::Watchpoint,
-    ProbeKind::Usdt,
-];
 /// Probes whose programs can be told what the kernel handed to them.
 const WITH_CONTEXT: &[ProbeKind] = &[
     ProbeKind::Iter,
@@ -162,6 +149,11 @@ const WITH_CONTEXT: &[ProbeKind] = &[
     ProbeKind::Watchpoint,
     ProbeKind::Usdt,
 ];
+/// Probes that interrupt code whose registers are known.
+const WITH_REGISTERS: &[ProbeKind] = match WITH_CONTEXT.split_first() {
+    Some((_iter, probes)) => probes,
+    None => WITH_CONTEXT,
+};
 /// Probes at the entry of a function.
 const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.

@@ -28,6 +28,8 @@ mod maps;
 mod ops;
 mod place;
 mod probe;
+#[cfg(test)]
+mod scale_tests;
 mod scope;
 mod stmt;
 mod subprogram;

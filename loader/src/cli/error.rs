@@ -18,7 +18,7 @@ pub enum CliError {
         /// Its text.
         source_text: String,
         /// What is wrong.
-        problems: Problems,
+        problems: Box<Problems>,
     },
     /// A file could not be read or written.
     #[error("{path}: {source}", path = path.display())]

@@ -91,7 +91,11 @@ impl Source {
     /// Problems as an error.
     pub fn errors(&self, problems: Problems) -> CliError {
         let problems = problems.with_files(self.imported.clone());
-        CliError::Script { name: self.name.clone(), source_text: self.text.clone(), problems }
+        CliError::Script {
+            name: self.name.clone(),
+            source_text: self.text.clone(),
+            problems: Box::new(problems),
+        }
     }
 
     /// One problem as an error.

@@ -23,6 +23,8 @@ pub(super) struct Kernel {
     symbols: OnceCell<Option<Kallsyms>>,
     /// Structures that were asked for, by tag.
     structs: RefCell<HashMap<String, Option<Struct>>>,
+    /// Names that were asked for as enumerators: a script is checked in several passes.
+    enumerators: RefCell<HashMap<String, Option<(Enum, i64)>>>,
 }
 
 impl Kernel {
@@ -62,10 +64,15 @@ impl Kernel {
 
     /// The enumeration that has an enumerator of this name, and its value.
     pub(super) fn enumerator(&self, name: &str) -> Option<(Enum, i64)> {
-        self.all_types(None).find_map(|(_, btf)| {
+        if let Some(known) = self.enumerators.borrow().get(name) {
+            return known.clone();
+        }
+        let found = self.all_types(None).find_map(|(_, btf)| {
             let (id, value) = btf.find_enumerator(name)?;
             Some((declared_enum(btf, id)?, value))
-        })
+        });
+        self.enumerators.borrow_mut().insert(name.to_owned(), found.clone());
+        found
     }
 
     /// An enumeration by its tag.
