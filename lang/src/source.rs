@@ -11,7 +11,7 @@ use crate::span::Span;
 pub struct Imported {
     /// Offset and name, in ascending order.
     files: Vec<(u32, String)>,
-    /// The files, each behind those that it imports itself.
+    /// The files, each behind those that it imports itself; of files that import each other one comes first.
     order: Vec<usize>,
 }
 

@@ -203,6 +203,7 @@ pub(crate) fn resolve<'a>(
         functions: Functions::default(),
         targets: Vec::new(),
         ignored: Vec::new(),
+        unmatched: Vec::new(),
         filtered: false,
     };
     let mut other = Vec::new();
@@ -224,6 +225,7 @@ pub(crate) fn resolve<'a>(
                 Err(problem) => resolver.problems.push(*problem),
             }
         }
+        resolver.tell_unmatched(first);
     }
     let Resolver { targets, functions, ignored, problems, filtered, .. } = resolver;
     if targets.is_empty() && filtered && !problems.has_errors() {
@@ -329,6 +331,8 @@ struct Resolver<'a, 'e> {
     targets: Vec<Target<'a>>,
     /// What is missing and may be, as errors.
     ignored: Vec<Problem>,
+    /// The patterns of the clause that match nothing, as errors.
+    unmatched: Vec<Problem>,
     /// The user's filter left something out.
     filtered: bool,
 }
@@ -391,7 +395,17 @@ impl<'a> Resolver<'a, '_> {
         }
         match self.config.missing_probes {
             MissingProbes::Ignore => self.ignored.push(problem),
+            MissingProbes::Error if point.text.contains('*') => self.unmatched.push(problem),
             MissingProbes::Error | MissingProbes::Warn => self.problems.push(problem),
+        }
+    }
+
+    /// Tells of the patterns of a clause that match nothing. It is enough that something else of the clause does: tools name
+    /// what other kernels have (`kprobe:lookup_fast, kprobe:lookup_fast.constprop.*`).
+    fn tell_unmatched(&mut self, first: usize) {
+        let severity = if self.targets.len() > first { Severity::Warning } else { Severity::Error };
+        for problem in std::mem::take(&mut self.unmatched) {
+            self.problems.push(Problem { severity, ..problem });
         }
     }
 

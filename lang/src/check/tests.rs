@@ -896,6 +896,8 @@ fn attach_points() {
         "u:./wbe:main.handler { }",
         "u:./web:main.prepareAnsver { }",
         "t:syscalls:nope { }",
+        "u:./web:main.handler, u:./web:nope* { }",
+        "u:./web:nope*, u:./web:none.* { }",
         "upprobe:./web:main.f { } kprobe:vfs_read { } interval:s:0 { }",
         "",
         "config = { missing_probes = warn }",

@@ -2,7 +2,8 @@
 //! `#else`, `#endif`).
 //!
 //! This is what scripts for bpftrace use besides `#include`. There is no C compiler here, so headers cannot be read, and where the
-//! kernel describes its types itself they are not needed: scripts ask for that by the name `BPFTRACE_HAVE_BTF`.
+//! kernel describes its types itself they are not needed: scripts ask for that by the name `BPFTRACE_HAVE_BTF`, and those that do not are
+//! read without the header.
 
 use super::{Lexer, leading_word};
 use crate::diag::Problem;
@@ -41,6 +42,13 @@ impl<'i> Lexer<'i> {
             // The branch before it was taken.
             "else" => self.skip_branch(false),
             "endif" => drop(self.branches.pop()),
+            // Headers of the kernel and of C: most scripts want structures of them, which are known.
+            "include" if rest.starts_with('<') => {
+                let problem = Problem::warning(span, "this is left out: gotrace reads no C headers")
+                    .note("structures and enumerators of the kernel are known without it")
+                    .help("give other constants their names: `#define AF_INET 2`");
+                self.out.problems.push(problem);
+            }
             "include" => {
                 let problem = Problem::error(span, "gotrace reads no C headers").help(
                     "structures of the kernel are known without it; declare others: `struct T { int32 x; };`",

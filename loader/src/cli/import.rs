@@ -1,7 +1,7 @@
 //! The files that a script imports: found, read, and put behind its own text, for [`lang::parse_files()`].
 //!
 //! A name is looked for beside the file that imports it, then in the directories of `-I`. A directory stands for all scripts in
-//! it. Each file is taken once.
+//! it. Each file is taken once, so files may import each other.
 
 use super::CliError;
 use super::script::Source;
@@ -25,10 +25,9 @@ pub(super) fn resolve(source: Source, dirs: &[PathBuf]) -> Result<Source, CliErr
         return Ok(source);
     }
     let own = PathBuf::from(&source.name);
-    let mut around: Vec<PathBuf> = own.canonicalize().into_iter().collect();
-    let mut importer = Importer { whole: source, dirs, taken: Vec::new() };
+    let mut importer = Importer { whole: source, dirs, taken: own.canonicalize().into_iter().collect() };
     let beside = own.parent().map(Path::to_owned).unwrap_or_default();
-    importer.imports(&imports, 0, &beside, &mut around)?;
+    importer.imports(&imports, 0, &beside)?;
     Ok(importer.whole)
 }
 
@@ -36,24 +35,17 @@ struct Importer<'a> {
     /// The script with what has been imported.
     whole: Source,
     dirs: &'a [PathBuf],
-    /// The files that have been imported.
+    /// The script and the files that have been imported.
     taken: Vec<PathBuf>,
 }
 
 impl Importer<'_> {
-    /// Takes what a file imports whose text stands at `start` and lies in the directory `beside`. `around` are the files that are
-    /// being imported, this one last.
-    fn imports(
-        &mut self,
-        imports: &[Import],
-        start: u32,
-        beside: &Path,
-        around: &mut Vec<PathBuf>,
-    ) -> Result<(), CliError> {
+    /// Takes what a file imports whose text stands at `start` and lies in the directory `beside`.
+    fn imports(&mut self, imports: &[Import], start: u32, beside: &Path) -> Result<(), CliError> {
         for import in imports {
             let span = import.span.shifted(start);
             for file in self.files(&import.path, span, beside)? {
-                self.file(&file, span, around)?;
+                self.file(&file, span)?;
             }
         }
         Ok(())
@@ -108,19 +100,12 @@ impl Importer<'_> {
         Ok(files)
     }
 
-    fn file(&mut self, path: &Path, span: Span, around: &mut Vec<PathBuf>) -> Result<(), CliError> {
+    fn file(&mut self, path: &Path, span: Span) -> Result<(), CliError> {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if let Some(first) = around.iter().position(|file| *file == canonical) {
-            let way: Vec<String> = around[first..].iter().chain([&canonical]).map(|p| file_name(p)).collect();
-            let problem = Problem::error(span, format!("`{}` imports itself", file_name(&canonical)))
-                .note(way.join(" imports "))
-                .help("put what both need into a file of its own");
-            return self.fail(problem);
-        }
         if self.taken.contains(&canonical) {
             return Ok(());
         }
-        self.taken.push(canonical.clone());
+        self.taken.push(canonical);
         let text = match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => {
@@ -135,15 +120,9 @@ impl Importer<'_> {
         };
         let imports = lang::imports(&text);
         let (index, start) = self.whole.append(path.display().to_string(), &text);
-        around.push(canonical);
         let beside = path.parent().map(Path::to_owned).unwrap_or_default();
-        self.imports(&imports, start, &beside, around)?;
-        around.pop();
+        self.imports(&imports, start, &beside)?;
         self.whole.imported.complete(index);
         Ok(())
     }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

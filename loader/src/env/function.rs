@@ -4,7 +4,6 @@
 //! the kernel's BTF.
 
 use super::btf::{Kernel, convert};
-use crate::sys::probe::Feature;
 use inspect::btf::{Btf, Type as Raw, TypeId};
 use inspect::glob::Glob;
 use inspect::kallsyms::Kallsyms;
@@ -23,16 +22,6 @@ const NAMED: usize = 4;
 
 pub(super) fn error(message: String) -> EnvError {
     EnvError { message, ..EnvError::default() }
-}
-
-/// A kernel that lacks a kind of probe says so before anything else.
-fn require(feature: Feature, what: &str, instead: &str) -> Result<(), EnvError> {
-    feature.check().map_err(|e| EnvError {
-        message: format!("{what} do not work here: this kernel has no {} ({e})", feature.describe()),
-        notes: vec![format!("Linux has them since {}", feature.since())],
-        help: Some(instead.to_owned()),
-        ..EnvError::default()
-    })
 }
 
 /// The raw tracepoints that a pattern matches.
@@ -147,7 +136,6 @@ pub(super) fn parameters(btf: &Btf, function: TypeId, skip: usize) -> Vec<Kernel
 
 /// The functions for `fentry` and `fexit` that a pattern matches.
 pub(super) fn fentries(kernel: &Kernel, module: Option<&str>, pattern: &str) -> Result<Vec<Match>, EnvError> {
-    require(Feature::Fentry, "fentry and fexit", "try `kprobe`, or a tracepoint")?;
     let glob = Glob::new(pattern);
     let traceable = traceable_functions();
     let mut found: Vec<KernelFunction> = Vec::new();
@@ -205,7 +193,6 @@ pub(super) fn kprobes(
     module: Option<&str>,
     spec: &KprobeSpec,
 ) -> Result<Vec<Match>, EnvError> {
-    require(Feature::Kprobe, "kprobes", "try `rawtracepoint` or `tracepoint`")?;
     let (pattern, offset) = match spec {
         KprobeSpec::Address(address) => return at_address(kernel, *address),
         KprobeSpec::Function(pattern) => (pattern.as_str(), 0),

@@ -13,6 +13,7 @@ mod tracepoint;
 mod uprobe;
 pub mod usdt;
 
+use crate::sys::probe::Feature;
 use inspect::elf::Binary;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress};
@@ -21,7 +22,7 @@ use lang::probe::{AttachKind, AttachPoint, Mode};
 use lang::types::{Enum, Struct, Type};
 use regex_lite::Regex;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -53,6 +54,8 @@ pub struct Host {
     native_structures: native::Structures,
     /// The kernel's types.
     kernel: btf::Kernel,
+    /// What this kernel lacks to run the scripts that were checked, where scripts are only checked.
+    lacking: Option<RefCell<BTreeSet<String>>>,
     /// The error types of Go binaries, by the name in the script.
     errors: RefCell<HashMap<String, Vec<(SymbolAddress, ErrorType)>>>,
 }
@@ -98,6 +101,34 @@ impl Host {
     #[must_use]
     pub fn with_options(self, options: BTreeMap<String, String>) -> Host {
         Host { options, ..self }
+    }
+
+    /// The same, for scripts that are not run here: a kind of probe that this kernel lacks is no error but one of [`Host::lacking`].
+    #[must_use]
+    pub fn checking_only(self) -> Host {
+        Host { lacking: Some(RefCell::default()), ..self }
+    }
+
+    /// What this kernel lacks to run the scripts that were checked, as sentences.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<String> {
+        self.lacking.iter().flat_map(|lacking| lacking.borrow().clone()).collect()
+    }
+
+    /// A kernel that lacks a kind of probe says so before anything else.
+    fn require(&self, feature: Feature, what: &str, instead: &str) -> Result<(), EnvError> {
+        let Err(error) = feature.check() else { return Ok(()) };
+        let message = format!("{what} do not work here: this kernel has no {} ({error})", feature.describe());
+        if let Some(lacking) = &self.lacking {
+            lacking.borrow_mut().insert(message);
+            return Ok(());
+        }
+        Err(EnvError {
+            message,
+            notes: vec![format!("Linux has them since {}", feature.since())],
+            help: Some(instead.to_owned()),
+            ..EnvError::default()
+        })
     }
 
     /// Opens a binary by path, program name or library name, once.
@@ -238,10 +269,12 @@ impl Env for Host {
                 function::raw_tracepoints(&self.kernel, module.as_deref(), event)
             }
             AttachKind::Fentry { module, function, .. } => {
+                self.require(Feature::Fentry, "fentry and fexit", "try `kprobe`, or a tracepoint")?;
                 function::fentries(&self.kernel, module.as_deref(), function)
             }
             AttachKind::Iter { object, .. } => iter::resolve(&self.kernel, object),
             AttachKind::Kprobe { module, target, .. } => {
+                self.require(Feature::Kprobe, "kprobes", "try `rawtracepoint` or `tracepoint`")?;
                 function::kprobes(&self.kernel, module.as_deref(), target)
             }
             _ => Ok(Vec::new()),
