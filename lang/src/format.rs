@@ -101,7 +101,7 @@ pub enum Conv {
     Pointer,
     /// `%f`, `%e`, `%g`: a floating-point number
     Float(FloatForm),
-    /// `%s`: any type in its own form
+    /// `%s`, and `%v` as in Go: any type in its own form
     Text,
     /// `%r`: a buffer, printable bytes as they are and others as `\x00`
     Buffer,
@@ -163,6 +163,7 @@ const CONVERSIONS: &[(&str, Conv)] = &[
     ("g", Conv::Float(FloatForm::Shortest)),
     ("G", Conv::Float(FloatForm::Shortest)),
     ("s", Conv::Text),
+    ("v", Conv::Text),
     ("rx", Conv::BufferHex),
     ("rh", Conv::BufferHexSpaced),
     ("r", Conv::Buffer),

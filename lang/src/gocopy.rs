@@ -19,6 +19,16 @@ pub struct GoCopy {
 }
 
 impl GoCopy {
+    /// Whether the value is a reference, which may be nil.
+    #[must_use]
+    pub fn is_reference(&self) -> bool {
+        let Some(Node { kind, .. }) = self.nodes.first() else { return false };
+        matches!(
+            kind,
+            Kind::Bytes { .. } | Kind::Slice { .. } | Kind::Pointer { .. } | Kind::Container { .. }
+        ) || matches!(kind, Kind::Func { .. } | Kind::Interface { .. })
+    }
+
     /// Whether equal values are equal bytes: nothing in them is an address of something that is copied too.
     #[must_use]
     pub fn is_flat(&self) -> bool {

@@ -146,7 +146,8 @@ impl Copy<'_> {
         match kind {
             1..=14 | 24 if data == 0 => Value::Dynamic { ty, address: None },
             1 => Value::Bool(raw & 0xff != 0),
-            2 | 6 => int(64),
+            2 => int(64),
+            6 => Value::DynamicInt64 { ty, number: raw.cast_signed() },
             3 => int(8),
             4 => int(16),
             5 => int(32),

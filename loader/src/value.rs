@@ -105,6 +105,13 @@ pub enum Value {
         /// What a pointer, map, channel or function is.
         address: Option<u64>,
     },
+    /// An `int64` in an interface: a `time.Duration` prints as Go prints it.
+    DynamicInt64 {
+        /// Its type.
+        ty: GoTypeAddress,
+        /// The number.
+        number: i64,
+    },
     /// A time that prints by a `strftime` format.
     Timestamp {
         /// Nanoseconds since boot.

@@ -44,7 +44,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
         "person 7\nlist 1\nnone true\nslices 25\nfloats -2.499999999675e+10\n2.5 4\ntimes -3m0s\ndynamic <nil>\n\
          dynamic int\ndynamic int8\ndynamic string\ndynamic bool\ndynamic float64\ndynamic main.Level\n\
          dynamic *main.Person\ndynamic main.Geo\ndynamic []int\ndynamic map[string]int\n\
-         dynamic *errors.errorString\nfailure <nil>\nfailure plain\nfailure wrapped: inner\n\
+         dynamic *errors.errorString\ndynamic time.Duration\nfailure <nil>\nfailure plain\nfailure wrapped: inner\n\
          failure no such file or directory\nfailure open /none: no such file or directory\n\
          failure connect: connection refused\nfailure dial tcp: connect: connection refused\n\
          failure strconv.Atoi: parsing \"12x\": invalid syntax\nfailure link /a /b: denied\nfailure code 5\n\
@@ -57,6 +57,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
         "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\neach 5 10\neach 6 11\neach x 20\nadder 114 abcbcbc\n",
         End::Code(0),
     ),
+    ("pages", &[], "length 240\n", End::Code(0)),
     ("ranges", &[], "4 found\n-1 none\n20 found\n5 found\n10\n6 found\n", End::Code(0)),
     ("goids", &["-locked"], "work calls 1000\n", End::Code(0)),
     ("leaf", &[], "leaf true 10\n", End::Code(0)),

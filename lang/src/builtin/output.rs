@@ -15,7 +15,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Statement,
         args: (1, usize::MAX),
         signature: "printf(FORMAT [, VALUE, …])",
-        doc: "Prints by a format: `%d %i %u %o %x %X %c %p` for numbers, `%s` for any value, `%r %rx %rh` for buffers, with \
+        doc: "Prints by a format: `%d %i %u %o %x %X %c %p` for numbers, `%s` or `%v` for any value, `%r %rx %rh` for buffers, with \
               flags, width and precision as in C; a width or precision of `*` is an argument before the value.",
         example: "uprobe:./web:main.handler { printf(\"%-16s %6d %s\\n\", comm, pid, func); }",
         probes: EVERYWHERE,

@@ -5,6 +5,7 @@ use crate::builtin::{self, Form};
 use crate::check::asked;
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::{agg_name, agg_signed, with_article};
+use crate::check::nil::NIL;
 use crate::check::types::ANY_STRING;
 use crate::check::{Checked, Checker, Outcome, Stop, Value, build};
 use crate::diag::Problem;
@@ -145,6 +146,7 @@ impl Checker<'_> {
                     (ExprKind::Map { name, keys }, _) if !keys.is_empty() => {
                         problem.help(format!("whether there is an entry: `has_key({}, …)`", name.text))
                     }
+                    (_, Type::GoCopy(copy)) if copy.is_reference() => problem.help("compare it: `… != nil`"),
                     (_, Type::Str(_)) => problem.help("compare it: `… != \"\"`"),
                     _ => problem,
                 };
@@ -188,10 +190,8 @@ impl Checker<'_> {
                     return self.fail(problem.note(refused.why).help(refused.instead));
                 }
                 let problem = Problem::error(span, format!("unknown name `{name}`"));
-                let problem = if name == "nil" {
-                    problem
-                        .note("an empty interface has no type, and other values that are nil are 0")
-                        .help("for an error and any other interface write `gotype(x) == \"<nil>\"`, for a pointer `x == 0`")
+                let problem = if name == NIL {
+                    problem.help("values of Go programs are compared with it: `x == nil`, `x != nil`")
                 } else if self.is_argument(name) {
                     problem.help(format!("an argument is a member of `args`: `args.{name}`"))
                 } else if self.scopes.find(name).is_some() {

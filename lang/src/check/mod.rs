@@ -25,6 +25,7 @@ mod layout;
 mod layout_tests;
 mod loops;
 mod maps;
+mod nil;
 mod ops;
 mod place;
 mod probe;

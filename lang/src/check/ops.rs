@@ -23,6 +23,9 @@ impl Checker<'_> {
             let (a, b) = (self.condition(a), self.condition(b));
             return Ok(build::logical(logic, a?, b?, span));
         }
+        if let Some(compared) = self.nil_comparison(op, (a, b), span)? {
+            return Ok(compared);
+        }
         let (x, y) = (self.expr(a), self.expr(b));
         let (mut x, mut y) = (x?, y?);
         if op.is_comparison() {
@@ -242,7 +245,7 @@ impl Checker<'_> {
             (Type::Struct(_), Type::Struct(_)) => problem.help("compare their members"),
             (Type::GoError, _) | (_, Type::GoError) => problem
                 .note("the message is put together when it is printed")
-                .help("whether there is an error tells its type: `gotype(x) != \"<nil>\"`"),
+                .help("whether there is an error: `x != nil`"),
             _ => problem,
         };
         self.fail(problem)

@@ -46,6 +46,7 @@ pub fn value(v: &Value, cx: &Context) -> Json {
             members.extend(capacity.map(|cap| ("cap".to_owned(), integer(cap.into()))));
             Json::Object(members.into_iter().collect())
         }
+        Value::DynamicInt64 { ty, number } => value(&text::dynamic_int64(*ty, *number, cx), cx),
         Value::Text(_)
         | Value::Complex(..)
         | Value::Duration(_)

@@ -59,6 +59,7 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
                 None => push(out, "{...}"),
             }
         }
+        Value::DynamicInt64 { ty, number } => self::value(out, &dynamic_int64(*ty, *number, cx), cx),
         Value::Timestamp { nanos, format } => {
             out.extend(strftime::format(format, cx.clock.unix_nanos(*nanos)));
         }
@@ -165,6 +166,14 @@ pub fn go_type(ty: GoTypeAddress, cx: &Context) -> String {
             Some(name) => name.short.to_string(),
             None => format!("type {address:#x}"),
         },
+    }
+}
+
+/// An `int64` of this type as what it is.
+pub fn dynamic_int64(ty: GoTypeAddress, number: i64, cx: &Context) -> Value {
+    match cx.symbols.go_type(ty) {
+        Some(name) if &*name.full == "time.Duration" => Value::Duration(number),
+        _ => Value::Int(Int::of_64(number.cast_unsigned(), true)),
     }
 }
 

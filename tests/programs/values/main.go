@@ -138,6 +138,7 @@ func main() {
 	fmt.Println("times", times(-90*time.Second, then, time.Time{}, time.Now()))
 	for _, a := range []interface{}{
 		nil, 77, int8(-3), "some text", true, 2.5, Level(3), ann, Geo{1, 2}, []int{1}, map[string]int{}, errors.New("e"),
+		2500 * time.Millisecond,
 	} {
 		fmt.Println("dynamic", dynamic(a))
 	}
