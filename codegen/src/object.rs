@@ -3,6 +3,7 @@
 //! [`crate::elf::write`] turns an [`Object`] into a standard BPF ELF file. The loader takes the bytes from there, and the
 //! layouts from here.
 
+use crate::helper::Helper;
 use crate::insn::Insn;
 use lang::hir::{Action, MapValue};
 use lang::span::Span;
@@ -83,6 +84,14 @@ impl Program {
         let mut linked = vec![false; self.subs.len()];
         self.link(&self.func_refs, &mut linked, &mut len, &mut lines);
         lines
+    }
+
+    /// Whether it reads memory of the process that it interrupts.
+    #[must_use]
+    pub fn reads_user_memory(&self) -> bool {
+        let insns = self.insns.iter().chain(self.subs.iter().flat_map(|sub| &sub.insns));
+        let reads = [Helper::ReadUser, Helper::ReadUserStr].map(|helper| Insn::call(helper as i32));
+        insns.into_iter().any(|insn| reads.contains(insn))
     }
 
     fn link(&self, refs: &[FuncRef], linked: &mut [bool], len: &mut usize, lines: &mut Vec<(usize, Span)>) {

@@ -140,6 +140,11 @@ impl Process {
         self.folder.join("exe")
     }
 
+    /// Path of its memory, to be read at addresses: `/proc/PID/mem`.
+    pub fn memory(&self) -> PathBuf {
+        self.folder.join("mem")
+    }
+
     /// Path of its executable in its own file system.
     ///
     /// # Errors

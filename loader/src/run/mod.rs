@@ -9,6 +9,7 @@ mod command;
 mod error;
 mod packets;
 mod records;
+mod resident;
 mod trials;
 mod walk;
 
@@ -32,9 +33,11 @@ use crate::sys::signal::Signals;
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object};
 use error::during;
-use lang::hir::{Attach, MapValue, Program};
+use inspect::proc::Process;
+use lang::hir::{Attach, MapValue, Probe, Program};
 use lang::probe::Mode;
 use lang::types::{StackKind, Type};
+use resident::Files;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -229,6 +232,12 @@ impl Run<'_> {
             self.run_once(|attach| matches!(attach, Attach::Begin))?;
         }
         self.note_binaries();
+        let files = self.files_to_read();
+        match (&traced, self.options.scope.pid) {
+            (_, Some(pid)) => files.bring_in(&Process::new(pid)),
+            (Traced::Child(_), None) => {}
+            (_, None) => files.bring_in_everywhere(),
+        }
         let progress = self.options.progress.map(|places| Progress::start(places, io::stderr()));
         let attached =
             attach::attach(self.loaded, self.program, self.options.scope, &mut || events.signal_is_waiting());
@@ -251,11 +260,22 @@ impl Run<'_> {
             let program = child.program().display().to_string();
             let pid = child.pid();
             self.symbols.forget(pid);
-            // A program may end before its mappings could be read while it runs.
-            let released = match self.shows_user_code() {
-                true => child.release_at_start(|| self.symbols.note_started(pid)),
-                false => child.release(),
+            let names = self.shows_user_code();
+            let mut seen = false;
+            let at_start = || {
+                // A program may end before its mappings could be read while it runs.
+                if names {
+                    self.symbols.note_started(pid);
+                }
+                files.bring_in(&Process::new(pid));
+                seen = true;
             };
+            let stops = names || !files.is_empty();
+            let released = if stops { child.release_at_start(at_start) } else { child.release() };
+            // Where it cannot be stopped, soon is the best that there is.
+            if !seen {
+                files.bring_in(&Process::new(pid));
+            }
             released.map_err(|source| RunError::Child { program, source })?;
         }
         Ok(attached)
@@ -283,12 +303,15 @@ impl Run<'_> {
         if let Some(pid) = self.options.scope.pid {
             self.symbols.note_process(pid);
         }
-        let targets = self.program.probes.iter().filter_map(|probe| match &probe.attach {
-            Attach::Uprobe { targets, .. } => Some(targets),
-            _ => None,
-        });
-        let paths: BTreeSet<&str> = targets.flatten().map(|t| t.path.as_str()).collect();
+        let paths: BTreeSet<&str> = self.program.probes.iter().flat_map(traced_files).collect();
         paths.into_iter().for_each(|path| self.symbols.note_binary(path.as_ref()));
+    }
+
+    /// The traced files whose memory the script reads.
+    fn files_to_read(&self) -> Files {
+        let programs = self.program.probes.iter().zip(&self.object.programs);
+        let reading = programs.filter(|(_, bpf)| bpf.reads_user_memory());
+        Files::new(reading.flat_map(|(probe, _)| traced_files(probe)))
     }
 
     /// The ring buffer, through a descriptor of its own.
@@ -466,4 +489,13 @@ fn cannot_run(source: io::Error) -> RunError {
         Ok(()) => during("running a program that waits for no event")(source),
         Err(_) => RunError::Kernel(Feature::TestRun),
     }
+}
+
+/// The files that a probe is in.
+fn traced_files(probe: &Probe) -> impl Iterator<Item = &str> {
+    let targets = match &probe.attach {
+        Attach::Uprobe { targets, .. } => targets.as_slice(),
+        _ => &[],
+    };
+    targets.iter().map(|target| target.path.as_str())
 }
