@@ -448,6 +448,13 @@ impl Btf {
         })
     }
 
+    /// All structures, unions and enumerations that have a name.
+    pub fn tagged(&self) -> impl Iterator<Item = (TypeId, Type<'_>)> {
+        let kinds = [kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64];
+        let named = self.walk().filter(move |(_, raw)| raw.name != 0 && kinds.contains(&raw.kind));
+        named.filter_map(|(id, _)| Some((id, self.ty(id)?)))
+    }
+
     /// All functions: numbers and names.
     pub fn functions(&self) -> impl Iterator<Item = (TypeId, &str)> {
         let functions = self.walk().filter(|(_, raw)| raw.kind == kind::FUNC);

@@ -51,6 +51,14 @@ fn sample() -> Btf {
 }
 
 #[test]
+fn types_with_a_name() {
+    let btf = sample();
+    let names: Vec<Type<'_>> = btf.tagged().map(|(_, ty)| ty).collect();
+    assert_eq!(names.first(), Some(&Type::Struct { name: "task", size: 48 }), "{names:?}");
+    assert!(names.iter().all(|ty| !matches!(ty, Type::Struct { name: "", .. })));
+}
+
+#[test]
 fn members_and_paths() {
     let btf = sample();
     let task = btf.find_struct("task").expect("task");

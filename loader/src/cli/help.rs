@@ -58,6 +58,7 @@ Examples:
   gotrace list 'uretprobe:./web:main.*'   those whose return can be traced
   gotrace list -v 'tracepoint:sched:*'    events of the kernel with their fields
   gotrace list openat                     events with that in their name
+  gotrace list -v 'struct task_struct'    a type of the kernel, with offsets
   gotrace list golatency 'main.*' ./web   what a script attaches to";
 
 /// Behind the help of `gotrace tools`.

@@ -1,6 +1,7 @@
-//! `gotrace list`: the probes that match a pattern, or what a script attaches to.
+//! `gotrace list`: the probes that match a pattern, what a script attaches to, or a type of the kernel.
 
 mod details;
+mod types;
 
 use super::script::Source;
 use super::{CliError, RunArgs, answer, import};
@@ -24,6 +25,8 @@ pub(super) fn list(what: &str, args: Vec<String>, verbose: bool) -> Result<u8, C
     let mut listing = Listing { verbose, ..Listing::default() };
     if what.is_empty() {
         listing.kinds();
+    } else if let (true, [name]) = (types::is_keyword(what), args.as_slice()) {
+        listing.pattern(&format!("{what} {name}"))?;
     } else if is_script(what) {
         listing.script(&import::resolve(Source::open(what)?, &[])?, args)?;
     } else {
@@ -88,8 +91,13 @@ impl Listing {
     }
 
     /// Lists a pattern. Short forms: a path alone or with a function stands for its uprobes, a kind alone for all of it, `sched:*`
-    /// for tracepoints of a category, a bare word for tracepoints that have it in their name.
+    /// for tracepoints of a category, a bare word for tracepoints that have it in their name; `struct NAME` is a type.
     fn pattern(&mut self, pattern: &str) -> Result<(), CliError> {
+        if let Some((keyword, name)) = types::parts(pattern) {
+            let found = types::list(&Host::default(), keyword, name, self.verbose);
+            self.lines.extend(found.map_err(|e| described(&problem(&e, Span::default())))?);
+            return Ok(());
+        }
         let (first, rest) =
             pattern.split_once(':').map_or((pattern, None), |(first, rest)| (first, Some(rest)));
         if let Some(kind) = lang::probe::find_kind(first) {

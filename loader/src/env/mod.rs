@@ -14,6 +14,7 @@ mod uprobe;
 pub mod usdt;
 
 use crate::sys::probe::Feature;
+use inspect::btf::Btf;
 use inspect::elf::Binary;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress};
@@ -71,6 +72,11 @@ impl Host {
     #[must_use]
     pub fn allowing_unsafe(self, allows_unsafe: bool) -> Host {
         Host { allows_unsafe, ..self }
+    }
+
+    /// The types of the kernel, then those of its modules by name.
+    pub(crate) fn kernel_types(&self) -> impl Iterator<Item = (Option<&str>, &Btf)> {
+        self.kernel.all_types(None)
     }
 
     /// With the probes that are meant.
@@ -403,7 +409,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// The nearest of many names, best first.
-fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
     let limit = name.len() / 3 + 1;
     let mut near: Vec<(usize, &str)> = known
         .filter(|k| k.len().abs_diff(name.len()) <= limit)
