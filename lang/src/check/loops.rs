@@ -114,7 +114,7 @@ impl Checker<'_> {
                 at,
             )) => {
                 let (agg, at) = (super::agg_name(*agg), *at);
-                let problem = Problem::error(e.span, format!("a loop cannot run over {agg}() values yet"))
+                let problem = Problem::error(e.span, format!("a loop cannot run over {agg}() values"))
                     .label(at, "assigned here")
                     .help(format!("`print({})` prints them", name.text));
                 return self.fail(problem);
