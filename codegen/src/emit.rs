@@ -263,7 +263,7 @@ impl Emit<'_> {
             Op::Call { callee, args, ret } => self.call(*callee, args, *ret),
             Op::Jump(to) => self.jump(Insn::jump(0), *to),
             Op::MayGoto(to) => self.jump(Insn::may_goto(0), *to),
-            Op::Branch { cond, a, b, to } => {
+            Op::Branch { cond, a, b, to, .. } => {
                 let a = self.read(*a, 0);
                 let insn = match b {
                     Operand::Imm(imm) => Insn::jump_if_imm(*cond, a, *imm, 0),

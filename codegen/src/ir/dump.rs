@@ -124,7 +124,7 @@ impl Func {
             }
             Op::Jump(l) => writeln!(f, "jump L{}", l.0),
             Op::MayGoto(l) => writeln!(f, "may_goto L{}", l.0),
-            Op::Branch { cond, a, b, to } => {
+            Op::Branch { cond, a, b, to, .. } => {
                 writeln!(
                     f,
                     "br {} {} {} -> L{}",

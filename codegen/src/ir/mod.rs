@@ -145,6 +145,15 @@ pub enum Arg {
     Func(usize),
 }
 
+/// Who asks a condition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// The script: nothing that is generated depends on what the verifier learns of it.
+    Script,
+    /// What is generated, which may need what the verifier learns: that an address is not null.
+    Compiler,
+}
+
 /// An operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Op {
@@ -287,6 +296,8 @@ pub enum Op {
         b: Operand,
         /// Target.
         to: Label,
+        /// Who asks.
+        asker: Asker,
     },
     /// At the head of a loop whose end the verifier need not see: goes on at a label when the program has gone round too often
     /// (8 million times, or for a quarter of a second on newer kernels). The kernel keeps count (`BPF_JCOND`, Linux 6.9).
@@ -480,7 +491,12 @@ impl Func {
 
     /// Jumps if `a cond b`.
     pub fn branch(&mut self, cond: Cond, a: Val, b: Operand, to: Label) {
-        self.push(Op::Branch { cond, a, b, to });
+        self.push(Op::Branch { cond, a, b, to, asker: Asker::Compiler });
+    }
+
+    /// Jumps if `a cond b`, which the script asks.
+    pub fn condition(&mut self, cond: Cond, a: Val, b: Operand, to: Label) {
+        self.push(Op::Branch { cond, a, b, to, asker: Asker::Script });
     }
 
     /// Whether a value is a temporary.

@@ -130,7 +130,7 @@ impl Lower<'_, '_> {
             let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
             let got = self.f.load(width, from.at(at));
             let word = self.f.operand(word);
-            self.f.branch(Cond::Ne, got, word, differ);
+            self.f.condition(Cond::Ne, got, word, differ);
         }
     }
 

@@ -373,7 +373,7 @@ impl Lower<'_, '_> {
                     }
                 }
                 Value::Val(val) => {
-                    self.f.branch(if when { Cond::Ne } else { Cond::Eq }, val, Operand::Imm(0), to);
+                    self.f.condition(if when { Cond::Ne } else { Cond::Eq }, val, Operand::Imm(0), to);
                 }
             },
         }
@@ -400,7 +400,7 @@ impl Lower<'_, '_> {
         }
         let a = self.val(a);
         let b = self.operand(b);
-        self.f.branch(cond, a, b, to);
+        self.f.condition(cond, a, b, to);
     }
 }
 

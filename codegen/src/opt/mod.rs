@@ -3,6 +3,7 @@
 mod cse;
 mod dce;
 mod far;
+mod forget;
 mod jumps;
 mod narrow;
 mod remat;
@@ -22,6 +23,7 @@ pub const PASSES: &[Pass] = &[
     ("dce", dce::run),
     ("jumps", jumps::run),
     ("remat", remat::run),
+    ("forget", forget::run),
     ("scratch", scratch::run),
     ("far", far::run),
 ];

@@ -151,7 +151,7 @@ pub fn run_ir(f: &Func) -> Vec<Call> {
                 at = labels[to];
                 continue;
             }
-            Op::Branch { cond, a, b, to } => {
+            Op::Branch { cond, a, b, to, .. } => {
                 if cond.holds(val(*a), operand(*b)) {
                     at = labels[to];
                 }
