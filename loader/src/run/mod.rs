@@ -37,7 +37,7 @@ use inspect::proc::Process;
 use lang::hir::{Attach, MapValue, Probe, Program};
 use lang::probe::Mode;
 use lang::types::{StackKind, Type};
-use resident::Files;
+use resident::Probed;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -232,11 +232,11 @@ impl Run<'_> {
             self.run_once(|attach| matches!(attach, Attach::Begin))?;
         }
         self.note_binaries();
-        let files = self.files_to_read();
-        match (&traced, self.options.scope.pid) {
-            (_, Some(pid)) => files.bring_in(&Process::new(pid)),
-            (Traced::Child(_), None) => {}
-            (_, None) => files.bring_in_everywhere(),
+        let probed = self.probed_and_read();
+        match (&probed, &traced, self.options.scope.pid) {
+            (None, ..) | (_, Traced::Child(_), None) => {}
+            (Some(probed), _, Some(pid)) => probed.bring_in(&Process::new(pid)),
+            (Some(probed), _, None) => probed.bring_in_everywhere(),
         }
         let progress = self.options.progress.map(|places| Progress::start(places, io::stderr()));
         let attached =
@@ -267,14 +267,14 @@ impl Run<'_> {
                 if names {
                     self.symbols.note_started(pid);
                 }
-                files.bring_in(&Process::new(pid));
+                probed.iter().for_each(|probed| probed.bring_in(&Process::new(pid)));
                 seen = true;
             };
-            let stops = names || !files.is_empty();
+            let stops = names || probed.is_some();
             let released = if stops { child.release_at_start(at_start) } else { child.release() };
             // Where it cannot be stopped, soon is the best that there is.
             if !seen {
-                files.bring_in(&Process::new(pid));
+                probed.iter().for_each(|probed| probed.bring_in(&Process::new(pid)));
             }
             released.map_err(|source| RunError::Child { program, source })?;
         }
@@ -307,11 +307,10 @@ impl Run<'_> {
         paths.into_iter().for_each(|path| self.symbols.note_binary(path.as_ref()));
     }
 
-    /// The traced files whose memory the script reads.
-    fn files_to_read(&self) -> Files {
-        let programs = self.program.probes.iter().zip(&self.object.programs);
-        let reading = programs.filter(|(_, bpf)| bpf.reads_user_memory());
-        Files::new(reading.flat_map(|(probe, _)| traced_files(probe)))
+    /// The files that are probed, if the script reads memory of processes.
+    fn probed_and_read(&self) -> Option<Probed> {
+        let reads = self.object.programs.iter().any(object::Program::reads_user_memory);
+        reads.then(|| Probed::new(self.program.probes.iter().flat_map(traced_files)))
     }
 
     /// The ring buffer, through a descriptor of its own.

@@ -21,31 +21,23 @@ const PAGE: usize = 4096;
 /// Pages that are brought into one process: 256 MiB.
 const LIMIT: usize = 1 << 16;
 
-/// The files whose mappings are meant, by device and inode.
-#[derive(Default)]
-pub struct Files(HashSet<(u64, u64)>);
+/// The files that are probed, by device and inode.
+pub struct Probed(HashSet<(u64, u64)>);
 
-impl Files {
+impl Probed {
     /// These files, as far as they are there.
-    pub fn new<'a>(paths: impl Iterator<Item = &'a str>) -> Files {
-        Files(paths.filter_map(|path| identity(path.as_ref())).collect())
+    pub fn new<'a>(paths: impl Iterator<Item = &'a str>) -> Probed {
+        Probed(paths.filter_map(|path| identity(path.as_ref())).collect())
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Reads the pages of these files that a process has mapped, but for code. Nothing is said of a process that has ended or is
-    /// not readable: its memory reads as nothing, and `-k` tells.
+    /// Reads the pages that a process has mapped of these files and of its program, which gives its constants to libraries and to the
+    /// kernel; but for code. Nothing is said of a process that has ended or is not readable: its memory reads as nothing, and `-k` tells.
     pub fn bring_in(&self, process: &Process) {
-        if self.is_empty() {
-            return;
-        }
         let (Ok(mappings), Ok(memory)) = (process.maps(), File::open(process.memory())) else { return };
+        let program = identity(&process.exe());
         let meant = mappings.iter().filter(|mapping| {
             let file = || process.mapped_file(mapping).and_then(|file| identity(&file));
-            !mapping.executable && file().is_some_and(|file| self.0.contains(&file))
+            !mapping.executable && file().is_some_and(|file| Some(file) == program || self.0.contains(&file))
         });
         for page in meant.flat_map(|m| (m.start..m.end).step_by(PAGE)).take(LIMIT) {
             // One page that cannot be read says nothing about the next.
@@ -56,7 +48,7 @@ impl Files {
     /// The same for all processes that run one of the files.
     pub fn bring_in_everywhere(&self) {
         let runs = |process: &Process| identity(&process.exe()).is_some_and(|exe| self.0.contains(&exe));
-        let all = if self.is_empty() { Vec::new() } else { Process::all().unwrap_or_default() };
+        let all = if self.0.is_empty() { Vec::new() } else { Process::all().unwrap_or_default() };
         all.iter().filter(|process| runs(process)).for_each(|process| self.bring_in(process));
     }
 }
