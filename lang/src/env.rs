@@ -36,8 +36,21 @@ pub trait Env {
     /// No such symbol, or no symbols at all.
     fn symbol_address(&self, binary: &str, symbol: &str) -> Result<SymbolAddress, EnvError>;
 
-    /// A structure type of a Go program with its members, by the full name of the type. `binary` is the one that the probe traces.
+    /// A structure of a program with its members: of Go by the full name of the type, else by its tag, with the namespaces that it is in
+    /// or without. `binary` is the one that the probe traces.
     fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
+        let _ = (binary, name);
+        None
+    }
+
+    /// A type of a program by its name, as [`Env::go_struct`]. Structures in it that have a name come without their members.
+    fn binary_type(&self, binary: &str, name: TypeName<'_>) -> Option<Type> {
+        let _ = (binary, name);
+        None
+    }
+
+    /// The enumeration of a program that has an enumerator of this name, and its value.
+    fn binary_enumerator(&self, binary: &str, name: &str) -> Option<(Enum, i64)> {
         let _ = (binary, name);
         None
     }
@@ -137,7 +150,7 @@ pub trait Env {
 }
 
 /// A type that is asked for by name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TypeName<'a> {
     /// `struct T`, `union T`
     Record(&'a str),

@@ -170,8 +170,8 @@ pub enum Tok<'i> {
     )]
     #[regex("s?size_t|u?intptr_t|[us](8|16|32|64)|__[us](8|16|32|64)|string|buffer")]
     TypeName(&'i str),
-    /// Any other name.
-    #[regex("[a-zA-Z_][a-zA-Z0-9_]*")]
+    /// Any other name; in namespaces for those of C++ and Rust.
+    #[regex("[a-zA-Z_][a-zA-Z0-9_]*(::[a-zA-Z_][a-zA-Z0-9_]*)*")]
     Ident(&'i str),
     /// `$x`
     #[regex(r"\$[a-zA-Z_][a-zA-Z0-9_]*")]

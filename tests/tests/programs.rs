@@ -83,6 +83,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ("oxide", &[], "top 27\n", End::Code(0)),
     ("jit", &[], "called 3\n", End::Code(0)),
     ("threads", &[], "work calls 800\n", End::Code(0)),
+    ("kinds", &[], "handle 27\n", End::Code(0)),
     ("deeds", &["signals", "opens", "none"], "signals\nopens\n", End::Code(0)),
     ("chain", &[], "sums 4 7\n", End::Code(0)),
     ("allocs", &[], "nodes 1000 points 500 pages 100 huges 10 slices 200\n", End::Code(0)),

@@ -1,16 +1,18 @@
-//! Debug information of C, C++ and Rust: the parameters and the result of a function with their types (`types.rs`), and the instructions of
-//! source lines (`lines.rs`). Go programs have tables of their own ([`crate::go`]).
+//! Debug information of C, C++ and Rust: the parameters and the result of a function with their types (`types.rs`), types by
+//! name (`named.rs`), and the instructions of source lines (`lines.rs`). Go programs have tables of their own ([`crate::go`]).
 //!
 //! A [`struct@Debug`] is made for the questions of one attach point. It reads the roots of all units once; of one unit more is read when a function
 //! of it is asked for. The sections are untrusted: `gimli` checks every read, and all walks end with the data.
 
 mod lines;
+mod named;
 mod types;
 
 use gimli::constants as dw;
 use gimli::{AttributeValue, DebugInfoOffset, Dwarf, EndianSlice, LittleEndian, Operation, Unit, UnitOffset};
 
 pub use lines::LineStart;
+pub use named::Wanted;
 pub use types::{Member, Type, TypeId, Variant};
 
 use crate::elf::Binary;

@@ -36,8 +36,10 @@ pub enum Type {
     Array {
         /// Its elements.
         of: TypeId,
-        /// Their number.
+        /// Their number, in all dimensions.
         count: u32,
+        /// Numbers of elements, the outermost dimension first.
+        dimensions: Vec<u32>,
     },
     /// A structure, class or union.
     Composite {
@@ -97,6 +99,8 @@ pub struct Variant {
 const WRAPPERS: usize = 64;
 /// Members and values that are read of one type.
 const MEMBERS: usize = 4096;
+/// Dimensions of an array.
+const DIMENSIONS: usize = 8;
 
 impl<'a> Debug<'a> {
     fn at(&self, id: TypeId) -> Option<(&UnitAt<'a>, UnitOffset)> {
@@ -190,24 +194,28 @@ impl<'a> Debug<'a> {
                 };
                 Type::Enum { name: name(), size: size?, signed }
             }
-            dw::DW_TAG_array_type => Type::Array { of: of?, count: self.count(at, entry.offset())? },
+            dw::DW_TAG_array_type => {
+                let dimensions = self.dimensions(at, entry.offset())?;
+                let count = dimensions.iter().try_fold(1u32, |count, n| count.checked_mul(*n))?;
+                Type::Array { of: of?, count, dimensions }
+            }
             dw::DW_TAG_unspecified_type => Type::Other { size: 8 },
             _ => Type::Other { size: size.unwrap_or(8) },
         })
     }
 
-    /// The number of elements of an array in all its dimensions.
-    fn count(&self, at: &UnitAt<'a>, array: UnitOffset) -> Option<u32> {
-        let mut count = 1u64;
+    /// The numbers of elements of an array, the outermost dimension first; 0 where it is not said.
+    fn dimensions(&self, at: &UnitAt<'a>, array: UnitOffset) -> Option<Vec<u32>> {
+        let mut dimensions = Vec::new();
         self.children(at, array, |entry| {
-            if entry.tag() == dw::DW_TAG_subrange_type {
+            if entry.tag() == dw::DW_TAG_subrange_type && dimensions.len() < DIMENSIONS {
                 let number = |name| entry.attr_value(name).and_then(|value| value.udata_value());
                 let here = number(dw::DW_AT_count)
                     .or_else(|| number(dw::DW_AT_upper_bound).and_then(|last| last.checked_add(1)));
-                count = count.saturating_mul(here.unwrap_or(0));
+                dimensions.push(here.and_then(|n| u32::try_from(n).ok()).unwrap_or(0));
             }
         })?;
-        u32::try_from(count).ok()
+        Some(dimensions)
     }
 
     /// The members of a structure or union in order, bases of a class first.
@@ -254,30 +262,6 @@ impl<'a> Debug<'a> {
             variants.extend(value.map(|value| Variant { name, value }));
         });
         variants
-    }
-
-    /// The structure of a name that is described somewhere, for one that is only declared where it is used.
-    pub fn described(&self, name: &str) -> Option<TypeId> {
-        self.units.iter().find_map(|at| {
-            let mut entries = at.unit.entries_raw(None).ok()?;
-            let mut entry = Entry::null();
-            while !entries.is_empty() {
-                if !entries.read_entry(&mut entry).ok()? {
-                    continue;
-                }
-                let composite = matches!(
-                    entry.tag(),
-                    dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_union_type
-                );
-                if composite
-                    && entry.attr_value(dw::DW_AT_declaration).is_none()
-                    && entry.attr_value(dw::DW_AT_name).is_some_and(|text| self.text(at, text) == name)
-                {
-                    return Some(TypeId(at.start + entry.offset().0));
-                }
-            }
-            None
-        })
     }
 
     /// Calls `each` with the entries directly below one.

@@ -182,7 +182,9 @@ impl Checker<'_> {
                     .help(format!("call it: `{}`", b.signature)),
             ),
             None => {
-                if let Some((of, value)) = self.env.kernel_enumerator(name) {
+                let enumerator =
+                    self.enumerator_of_program(name).or_else(|| self.env.kernel_enumerator(name));
+                if let Some((of, value)) = enumerator {
                     return Ok(build::int(value as u64, Type::Enum(Arc::new(of)), span));
                 }
                 if let Some(refused) = builtin::refused(name) {

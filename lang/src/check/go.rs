@@ -10,7 +10,7 @@ use crate::diag::Problem;
 use crate::env::{Abi, Param, ParamPlace, Piece, Signature, SignatureOf, TypeName, TypesFrom};
 use crate::hir::{self, Attach, BinOp};
 use crate::span::Span;
-use crate::types::{AddrSpace, GoReference, GoType, Struct, StructKind, Type};
+use crate::types::{AddrSpace, Enum, GoReference, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
 /// Bytes of a `[]byte` that are read when it is used as a buffer.
@@ -176,11 +176,15 @@ impl Checker<'_> {
         self.fail(problem)
     }
 
-    /// A Go structure with its members.
+    /// A structure of the traced program with its members.
     pub(crate) fn go_struct(&self, s: &Struct) -> Option<Arc<Struct>> {
+        self.env.go_struct(self.traced_binary()?, &s.name).map(Arc::new)
+    }
+
+    /// The binary whose types are meant: that of the probe, else the program that goroutines are told of.
+    fn traced_binary(&self) -> Option<&str> {
         let of_threads = || self.go_program.as_ref().map(|program| &program.binary);
-        let binary = self.target().binaries.first().or_else(of_threads)?;
-        self.env.go_struct(binary, &s.name).map(Arc::new)
+        self.target().binaries.first().or_else(of_threads).map(String::as_str)
     }
 
     /// What the traced program calls so.
@@ -190,8 +194,13 @@ impl Checker<'_> {
                 let named = Struct::named(StructKind::Struct, name);
                 self.go_struct(&named).map(Type::Struct)
             }
-            TypeName::Enum(_) | TypeName::Typedef(_) => None,
+            TypeName::Enum(_) | TypeName::Typedef(_) => self.env.binary_type(self.traced_binary()?, name),
         }
+    }
+
+    /// The enumeration of the traced program that has an enumerator of this name, and its value.
+    pub(super) fn enumerator_of_program(&self, name: &str) -> Option<(Enum, i64)> {
+        self.env.binary_enumerator(self.traced_binary()?, name)
     }
 
     /// Whether a value has parts that only exist in Go.

@@ -68,7 +68,7 @@ impl Checker<'_> {
             }
             ExprKind::Member(base, name) if is_context(base) && self.event_context().is_some() => {
                 let data = Struct::named(StructKind::Struct, EVENT_CONTEXT);
-                let ty = self.known_struct(Type::Struct(Arc::new(data)), base.span)?;
+                let ty = self.known_struct_in(Type::Struct(Arc::new(data)), AddrSpace::Kernel, base.span)?;
                 self.member(Place::new(Base::Context(0), ty), name, e.span).map(Some)
             }
             ExprKind::Member(base, name) => {
@@ -149,7 +149,7 @@ impl Checker<'_> {
                 return self.fail(Problem::error(span, message));
             }
         };
-        let ty = self.known_struct(ty, span)?;
+        let ty = self.known_struct_in(ty, space, span)?;
         if matches!(pointer.kind, hir::ExprKind::Builtin(hir::Builtin::Context)) {
             return Ok(Place::new(Base::Context(0), ty));
         }
@@ -159,20 +159,32 @@ impl Checker<'_> {
     /// A structure with its members; other types as they are.
     pub(super) fn complete_type(&self, ty: &Type) -> Type {
         match ty {
-            Type::Struct(s) => self.complete_struct(s).map_or_else(|| ty.clone(), Type::Struct),
+            Type::Struct(s) => {
+                self.complete_struct(s, AddrSpace::User).map_or_else(|| ty.clone(), Type::Struct)
+            }
             _ => ty.clone(),
         }
     }
 
-    /// A structure with its members: of the script, of the traced Go program, or of the kernel.
-    fn complete_struct(&self, s: &Arc<Struct>) -> Option<Arc<Struct>> {
+    /// A structure with its members: of the script, of the traced program, or of the kernel, which comes before the program where
+    /// it is in the kernel's memory.
+    fn complete_struct(&self, s: &Arc<Struct>, space: AddrSpace) -> Option<Arc<Struct>> {
         let kernel = || self.env.kernel_struct(&s.name).map(Arc::new);
-        self.types.complete(s).or_else(|| self.go_struct(s)).or_else(kernel)
+        let outside = || match space {
+            AddrSpace::User => self.go_struct(s).or_else(kernel),
+            AddrSpace::Kernel => kernel().or_else(|| self.go_struct(s)),
+        };
+        self.types.complete(s).or_else(outside)
     }
 
     pub(super) fn known_struct(&mut self, ty: Type, span: Span) -> Checked<Type> {
+        self.known_struct_in(ty, AddrSpace::User, span)
+    }
+
+    /// A structure with its members, whose values are in that memory.
+    fn known_struct_in(&mut self, ty: Type, space: AddrSpace, span: Span) -> Checked<Type> {
         let Type::Struct(s) = &ty else { return Ok(ty) };
-        match self.complete_struct(s) {
+        match self.complete_struct(s, space) {
             Some(s) => Ok(Type::Struct(s)),
             None => {
                 let problem = Problem::error(span, format!("unknown type `{ty}`"))
@@ -197,7 +209,11 @@ impl Checker<'_> {
             return self.fail(Problem::error(span, "only structures have members"));
         };
         let field = self.field(s, name)?;
-        let ty = self.known_struct(field.ty, span)?;
+        let space = match place.base {
+            Base::Memory(_, space) => space,
+            _ => AddrSpace::User,
+        };
+        let ty = self.known_struct_in(field.ty, space, span)?;
         let base = match place.base {
             Base::Memory(address, space) => {
                 Base::Memory(build::offset(address, u64::from(field.offset), span), space)
@@ -224,7 +240,23 @@ impl Checker<'_> {
         if problem.help.is_empty() {
             problem = problem.note(members(s));
         }
+        if let Some(note) = self.other_of_this_name(s) {
+            problem = problem.note(note);
+        }
         self.fail(problem)
+    }
+
+    /// Which of two structures of a name this is, if both the traced program and the kernel have one.
+    fn other_of_this_name(&self, s: &Arc<Struct>) -> Option<String> {
+        let (ours, kernel) = (self.go_struct(s)?, self.env.kernel_struct(&s.name)?);
+        let binary = self.target().binaries.first()?;
+        if *s == ours && ours.fields != kernel.fields {
+            return Some(format!(
+                "this is the structure of {binary}; the kernel's of that name is taken for addresses of the kernel"
+            ));
+        }
+        (s.fields == kernel.fields && s.fields != ours.fields)
+            .then(|| format!("this is the structure of the kernel; {binary} has one of that name too"))
     }
 
     /// `args.name` of a tracepoint.

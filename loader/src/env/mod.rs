@@ -16,8 +16,9 @@ pub mod usdt;
 use crate::sys::probe::Feature;
 use inspect::btf::Btf;
 use inspect::elf::Binary;
+use inspect::native::Wanted;
 use lang::arch::Arch;
-use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress};
+use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress, TypeName};
 use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint, Mode};
 use lang::types::{Enum, Struct, Type};
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Greatest number of names that an error suggests.
 const SUGGESTIONS: usize = 3;
@@ -152,6 +154,15 @@ impl Host {
         let binary = Rc::new(Binary::open(&path).map_err(|e| open_error(&path, &e))?);
         self.binaries.borrow_mut().insert(name.to_owned(), Rc::clone(&binary));
         Ok(binary)
+    }
+
+    /// A type of a binary that is not Go.
+    fn native_type(&self, binary: &str, name: &str, wanted: Wanted) -> Option<Type> {
+        let file = self.binary(binary).ok()?;
+        if file.go().ok()?.is_some() {
+            return None;
+        }
+        native::named(binary, &file, &self.native_structures, name, wanted)
     }
 
     /// The binaries that a name in an attach point stands for, with what they are called: one, or those that a pattern matches.
@@ -317,9 +328,34 @@ impl Env for Host {
     fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
         let file = self.binary(binary).ok()?;
         let Some(go) = file.go().ok()? else {
-            return native::structure(binary, &file, &self.native_structures, name);
+            let found = native::named(binary, &file, &self.native_structures, name, Wanted::Composite)?;
+            return match found {
+                Type::Struct(s) => Some(Arc::unwrap_or_clone(s)),
+                _ => None,
+            };
         };
         go::Types { binary, go, structures: &self.structures }.structure(name)
+    }
+
+    fn binary_type(&self, binary: &str, name: TypeName<'_>) -> Option<Type> {
+        let (name, wanted) = match name {
+            TypeName::Record(name) => return Some(Type::Struct(Arc::new(self.go_struct(binary, name)?))),
+            TypeName::Enum(name) => (name, Wanted::Enum),
+            // Names with namespaces are not those of C, which has the keyword before the others.
+            TypeName::Typedef(name) if name.contains("::") => {
+                let mut kinds = [Wanted::Typedef, Wanted::Composite, Wanted::Enum].into_iter();
+                return kinds.find_map(|wanted| self.native_type(binary, name, wanted));
+            }
+            TypeName::Typedef(name) => (name, Wanted::Typedef),
+        };
+        self.native_type(binary, name, wanted)
+    }
+
+    fn binary_enumerator(&self, binary: &str, name: &str) -> Option<(Enum, i64)> {
+        let Type::Enum(of) = self.native_type(binary, name, Wanted::Variant)? else { return None };
+        let last = name.rsplit("::").next().unwrap_or(name);
+        let value = of.variants.iter().find(|(variant, _)| variant == last)?.1;
+        Some((Arc::unwrap_or_clone(of), value))
     }
 
     fn go_program(&self, which: ProgramOf<'_>) -> Result<GoProgram, EnvError> {

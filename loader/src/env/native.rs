@@ -5,7 +5,7 @@ mod classes;
 
 use classes::Classes;
 use inspect::elf::Binary;
-use inspect::native::{Debug, Function, Held, Language, Member, Type as Raw, TypeId};
+use inspect::native::{Debug, Function, Held, Language, Member, Type as Raw, TypeId, Wanted};
 use lang::arch::Arch;
 use lang::env::{Param, ParamPlace, Signature, SignatureOf, TypesFrom};
 use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
@@ -18,9 +18,14 @@ const DEPTH: u32 = 8;
 /// Types that are looked at for one question, so that a damaged file cannot make it an endless one.
 const WORK: u32 = 1 << 16;
 
-/// The structures that were met, by binary (as the script names it) and name, so that they can be asked for by name.
+/// What is known of the types of binaries.
 #[derive(Default)]
-pub(super) struct Structures(RefCell<HashMap<(String, String), TypeId>>);
+pub(super) struct Structures {
+    /// Structures that were met, by binary (as the script names it) and name, so that they can be asked for by name.
+    met: RefCell<HashMap<(String, String), TypeId>>,
+    /// Answers, which take a walk through all the debug information.
+    answers: RefCell<HashMap<(String, Wanted, String), Option<Type>>>,
+}
 
 /// Reads types of one binary.
 pub(super) struct Types<'a, 'd> {
@@ -54,13 +59,35 @@ pub(super) fn signature(
     }
 }
 
-/// A structure of a binary by its name.
-pub(super) fn structure(binary: &str, file: &Binary, structures: &Structures, name: &str) -> Option<Struct> {
-    let debug = Debug::open(file)?;
-    let types = Types::new(binary, &debug, structures);
-    let met = structures.0.borrow().get(&(binary.to_owned(), name.to_owned())).copied();
-    let id = met.or_else(|| debug.described(name))?;
-    types.composite(id, 0)
+/// A type of a binary by its name: a structure with its members, an enumeration (also by one of its values), or what a typedef stands for.
+pub(super) fn named(
+    binary: &str,
+    file: &Binary,
+    structures: &Structures,
+    name: &str,
+    wanted: Wanted,
+) -> Option<Type> {
+    let key = (binary.to_owned(), wanted, name.to_owned());
+    if let Some(known) = structures.answers.borrow().get(&key) {
+        return known.clone();
+    }
+    let found = || {
+        let debug = Debug::open(file)?;
+        let types = Types::new(binary, &debug, structures);
+        let met = || structures.met.borrow().get(&(binary.to_owned(), name.to_owned())).copied();
+        match wanted {
+            Wanted::Composite => {
+                let id = met().or_else(|| debug.named(name, wanted))?;
+                // By the name that was asked for, it is found again.
+                let composite = types.composite(id, 0)?;
+                Some(Type::Struct(Arc::new(Struct { name: name.to_owned(), ..composite })))
+            }
+            Wanted::Enum | Wanted::Typedef | Wanted::Variant => Some(types.ty(debug.named(name, wanted)?, 0)),
+        }
+    };
+    let found = found();
+    structures.answers.borrow_mut().insert(key, found.clone());
+    found
 }
 
 impl<'a, 'd> Types<'a, 'd> {
@@ -145,14 +172,17 @@ impl<'a, 'd> Types<'a, 'd> {
             }
             Some(Raw::Float { size: size @ (4 | 8) }) => Type::Float(bits(size)),
             Some(Raw::Pointer(to)) => pointer(to.map_or(Type::Void, |to| self.ty(to, depth + 1))),
-            Some(Raw::Array { of, count }) => Type::Array(Box::new(self.ty(of, depth + 1)), count),
+            Some(Raw::Array { of, dimensions, .. }) => {
+                let element = self.ty(of, depth + 1);
+                dimensions.into_iter().rev().fold(element, |of, n| Type::Array(Box::new(of), n))
+            }
             Some(Raw::Composite { name, .. }) if name.is_empty() => match self.composite(id, depth + 1) {
                 Some(composite) => Type::Struct(Arc::new(composite)),
                 None => Type::Void,
             },
             Some(Raw::Composite { name, size, union, .. }) => {
                 if let Some(id) = self.debug.resolved(id) {
-                    self.structures.0.borrow_mut().insert((self.binary.to_owned(), name.clone()), id);
+                    self.structures.met.borrow_mut().insert((self.binary.to_owned(), name.clone()), id);
                 }
                 let named = Struct::named(kind(union), name.as_str());
                 Type::Struct(Arc::new(Struct { size, align: alignment(size), ..named }))
@@ -179,7 +209,9 @@ impl<'a, 'd> Types<'a, 'd> {
         let id = self.debug.resolved(id)?;
         let (name, size, union) = match self.debug.ty(id)? {
             Raw::Composite { name, size, union, .. } => (name, size, union),
-            Raw::Declared { name } => return self.composite(self.debug.described(&name)?, depth + 1),
+            Raw::Declared { name } => {
+                return self.composite(self.debug.named(&name, Wanted::Composite)?, depth + 1);
+            }
             _ => return None,
         };
         let mut fields = Vec::new();

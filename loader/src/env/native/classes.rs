@@ -133,7 +133,7 @@ impl<'a, 'd> Classes<'a, 'd> {
                     self.classify(member.ty, offset, words, depth + 1)
                 })
             }
-            Raw::Array { of, count } => {
+            Raw::Array { of, count, .. } => {
                 let each = self.size(of, 0)?;
                 (0..count.min(LARGEST)).try_for_each(|i| self.classify(of, at + i * each, words, depth + 1))
             }
@@ -163,7 +163,7 @@ impl<'a, 'd> Classes<'a, 'd> {
             | Raw::Composite { size, .. }
             | Raw::Enum { size, .. }
             | Raw::Other { size } => size,
-            Raw::Array { of, count } => self.size(of, depth + 1)?.checked_mul(count)?,
+            Raw::Array { of, count, .. } => self.size(of, depth + 1)?.checked_mul(count)?,
             Raw::Void | Raw::Declared { .. } => return None,
         })
     }
