@@ -15,6 +15,12 @@ pub struct Target {
     pub uprobe_multi: bool,
     /// Links of many kernel functions (`BPF_TRACE_KPROBE_MULTI`, Linux 5.18).
     pub kprobe_multi: bool,
+    /// Atomic instructions that give the former value (Linux 5.12). Kernels without them never preempt a program in favour of another
+    /// one on its CPU, they only interrupt it; what is claimed by two plain instructions there is safe, as the one that comes between
+    /// is done before the first goes on.
+    pub atomic_fetch: bool,
+    /// Programs of iterators over threads leave out other processes than [`Target::pid`], as the kernel cannot (before Linux 6.1).
+    pub filter_walks: bool,
     /// `bpf_task_pt_regs` (Linux 5.15), needed for the direct caller in stacks of Go code at events outside of it.
     pub task_registers: bool,
     /// `bpf_map_lookup_percpu_elem` (Linux 5.19), needed to read aggregations inside a script.
@@ -97,6 +103,8 @@ impl Target {
             cpus,
             uprobe_multi: true,
             kprobe_multi: false,
+            atomic_fetch: true,
+            filter_walks: false,
             task_registers: false,
             percpu_lookup: true,
             map_count: None,

@@ -198,6 +198,14 @@ pub struct Iter {
     pub pin: Option<String>,
 }
 
+impl Iter {
+    /// Whether it walks over threads: it can be asked for those of one process.
+    #[must_use]
+    pub fn of_threads(&self) -> bool {
+        matches!(self.object.as_str(), "task" | "task_file" | "task_vma")
+    }
+}
+
 /// The sites of one binary.
 #[derive(Clone, Debug)]
 pub struct UprobeTarget {

@@ -8,6 +8,7 @@ pub mod events;
 mod gocopy;
 pub mod load;
 pub mod maps;
+mod needs;
 pub mod number;
 pub mod output;
 mod partition;

@@ -114,7 +114,12 @@ impl LoadError {
 /// What a program may not do that the verifier rejected for calling a helper, and why that can be.
 fn refused_helper(log: &str) -> Option<(&'static str, &'static str)> {
     /// Helpers that a kernel may have and refuse.
-    const REFUSED: [(&str, &str, &str); 4] = [
+    const REFUSED: [(&str, &str, &str); 5] = [
+        (
+            "bpf_probe_read_kernel",
+            "read the kernel's memory",
+            "it is locked down in the mode `confidentiality` (/sys/kernel/security/lockdown)",
+        ),
         (
             "bpf_probe_write_user",
             "write into the memory of a process",

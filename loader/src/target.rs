@@ -28,6 +28,8 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.uprobe_multi = uprobes && Feature::UprobeMulti.check().is_ok();
     let kprobes = program.probes.iter().any(|p| matches!(p.attach, Attach::Kprobe { .. }));
     target.kprobe_multi = kprobes && Feature::KprobeMulti.check().is_ok();
+    target.atomic_fetch = Feature::AtomicFetch.check().is_ok();
+    target.filter_walks = pid.is_some() && walks(program) && Feature::IterOfProcess.check().is_err();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
     target.executable = program.go_program.as_ref().and_then(|_| executable());
     target.task_registers =
@@ -36,7 +38,10 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
     target.strstr = searches_texts(program).then(strstr).flatten();
-    target.fields = kernel_fields(program);
+    target.fields = match target.filter_walks {
+        true => offsets(KernelField::ALL),
+        false => kernel_fields(program),
+    };
     target.tai_offset = clock::tai_offset();
     target.unix_offset = clock::unix_offset();
     target.percpu_lookup = reads_aggregations(program) && Feature::PerCpuLookup.check().is_ok();
@@ -163,6 +168,10 @@ fn loops(program: &Program) -> Loops {
         true if Feature::CallLoop.check().is_ok() => Loops::Callback,
         _ => Loops::Plain,
     }
+}
+
+fn walks(program: &Program) -> bool {
+    program.probes.iter().any(|p| matches!(&p.attach, Attach::Iter(iter) if iter.of_threads()))
 }
 
 fn counts_maps(program: &Program) -> bool {

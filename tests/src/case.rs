@@ -142,6 +142,21 @@ pub const NEEDS: &[Need] = &[
         },
     },
     Need {
+        name: "for_each_map",
+        missing: "no bpf_for_each_map_elem (Linux 5.13)",
+        present: || kernel_release() >= (5, 13),
+    },
+    Need {
+        name: "percpu_lookup",
+        missing: "no bpf_map_lookup_percpu_elem (Linux 5.19)",
+        present: || kernel_release() >= (5, 19),
+    },
+    Need {
+        name: "iter_of_process",
+        missing: "no iter over the threads of one process (Linux 6.1)",
+        present: || kernel_release() >= (6, 1),
+    },
+    Need {
         name: "uprobe_multi",
         missing: "no uprobe_multi links (Linux 6.6)",
         present: || kernel_release() >= (6, 6),

@@ -137,6 +137,13 @@ impl Lower<'_, '_> {
 
     fn atomic_max(&mut self, on: Place, new: Val) {
         let done = self.f.label();
+        if !self.unit.target.atomic_fetch {
+            let old = self.f.load(Width::D, on);
+            self.f.branch(Cond::Le, new, Operand::Val(old), done);
+            self.f.store(Width::D, on, Operand::Val(new));
+            self.f.push(Op::Label(done));
+            return;
+        }
         for _ in 0..TRIES {
             let expected = self.f.load(Width::D, on);
             self.f.branch(Cond::Le, new, Operand::Val(expected), done);

@@ -337,8 +337,16 @@ impl Lower<'_, '_> {
         let delta = self.f.constant(delta as u64);
         let end = self.f.label();
         let entry = self.entry_or_insert(map, key, end);
-        let old = self.f.temp();
-        self.f.push(Op::Atomic { op: AtomicOp::FetchAdd, on: entry, src: delta, old: Some(old) });
+        let old = if self.unit.target.atomic_fetch {
+            let old = self.f.temp();
+            self.f.push(Op::Atomic { op: AtomicOp::FetchAdd, on: entry, src: delta, old: Some(old) });
+            old
+        } else {
+            // Nothing is lost in the map, but two CPUs can be told the same value.
+            let old = self.f.load(Width::D, entry);
+            self.f.push(Op::Atomic { op: AtomicOp::Add, on: entry, src: delta, old: None });
+            old
+        };
         let value = if prefix { self.f.alu(AluOp::Add, old, Operand::Val(delta)) } else { old };
         self.f.push(Op::Copy { dst: result, src: value });
         self.f.push(Op::Label(end));

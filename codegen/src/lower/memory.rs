@@ -147,9 +147,14 @@ impl Lower<'_, '_> {
         let args = vec![Arg::Map(map), Arg::Addr(key)];
         self.f.push(Op::Call { callee: Helper::MapLookup.into(), args, ret: Some(base) });
         self.f.branch(Cond::Eq, base, Operand::Imm(0), none);
-        let one = self.f.constant(1);
-        let old = self.f.temp();
-        self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: base.into(), src: one, old: Some(old) });
+        let atomic = self.unit.target.atomic_fetch;
+        let old = if atomic {
+            let (one, old) = (self.f.constant(1), self.f.temp());
+            self.f.push(Op::Atomic { op: AtomicOp::Xchg, on: base.into(), src: one, old: Some(old) });
+            old
+        } else {
+            self.f.load(Width::D, base.into())
+        };
         self.f.branch(Cond::Eq, old, Operand::Imm(0), got);
         self.f.push(Op::Alu { op: AluOp::Add, dst: index, a: index, b: Operand::Imm(1) });
         // The blocks of a CPU start at a multiple of their number, so the low bits are 0 again behind the last one. The verifier
@@ -159,6 +164,9 @@ impl Lower<'_, '_> {
         self.count_error(CounterKind::NoScratch);
         self.f.push(Op::Jump(self.quit));
         self.f.push(Op::Label(got));
+        if !atomic {
+            self.f.store(Width::D, base.into(), Operand::Imm(1));
+        }
         self.f.ops.extend(body);
     }
 }

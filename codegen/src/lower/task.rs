@@ -60,7 +60,7 @@ impl Lower<'_, '_> {
     }
 
     /// The id that a thread has in the innermost pid namespace it belongs to, if that is gotrace's own; else 0.
-    fn id_in_namespace(&mut self, task: Val, inode: u64) -> Value {
+    pub(super) fn id_in_namespace(&mut self, task: Val, inode: u64) -> Value {
         let pid = self.member(task, KernelField::TaskThreadPid, &Type::U64);
         let level = self.member(pid, KernelField::PidLevel, &Type::U32);
         let distance = self.f.alu(AluOp::Mul, level, Operand::Imm(UPID_SIZE as i32));
@@ -81,7 +81,7 @@ impl Lower<'_, '_> {
         self.copy_of(result).into()
     }
 
-    fn member(&mut self, structure: Val, field: KernelField, ty: &Type) -> Val {
+    pub(super) fn member(&mut self, structure: Val, field: KernelField, ty: &Type) -> Val {
         let offset = self.kernel_offset(field);
         let at = self.f.alu(AluOp::Add, structure, Operand::Imm(offset));
         self.load_traced(ty, at.into(), AddrSpace::Kernel)

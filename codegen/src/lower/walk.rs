@@ -10,6 +10,7 @@ use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{Cond, Width};
 use crate::ir::{Arg, Func, Operand, Place, Val};
+use crate::kernel::KernelField;
 use lang::format::{Conv, Format, Piece, Size, Spec};
 use lang::hir::{Action, Attach, Expr, Iter};
 use lang::types::Type;
@@ -24,12 +25,32 @@ impl Lower<'_, '_> {
                 self.f.branch(Cond::Eq, word, Operand::Imm(0), self.quit);
             }
         }
+        if let (true, Some(pid)) = (self.unit.target.filter_walks, self.unit.target.pid) {
+            self.leave_out_other_processes(iter, pid);
+        }
         if iter.pin.is_none() && super::sends_records_or_ends(&self.probe.body) {
             let byte: Place = self.f.slot(8).into();
             self.f.store(Width::B, byte, Operand::Imm(0));
             let file = self.walk_file();
             self.f.call_void(Helper::SeqWrite, &[Arg::Val(file), Arg::Addr(byte), Arg::Imm(1)]);
         }
+    }
+
+    /// Does nothing for a thread of another process.
+    fn leave_out_other_processes(&mut self, iter: &Iter, pid: u32) {
+        let params = || iter.function.params.iter().flatten();
+        let Some(task) = params().find(|param| param.name == "task").map(|param| param.word) else { return };
+        let task = self.walk_word(task);
+        let leader = self.member(task, KernelField::TaskLeader, &Type::U64);
+        let id = match self.unit.target.pid_namespace {
+            None => self.member(leader, KernelField::TaskPid, &Type::U32),
+            Some((_, inode)) => {
+                let id = self.id_in_namespace(leader, inode);
+                self.val(id)
+            }
+        };
+        let pid = self.f.operand(u64::from(pid));
+        self.f.branch(Cond::Ne, id, pid, self.quit);
     }
 
     /// A word of the context as a number: as it is, the verifier takes it for a pointer, with which it allows little.

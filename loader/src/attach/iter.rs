@@ -3,6 +3,7 @@
 
 use super::{Attached, Failure, Scope};
 use crate::sys::link::{self, Walked};
+use crate::sys::probe::Feature;
 use lang::hir::{Action, Iter, Probe, StmtKind, visit_all};
 use std::fs::File;
 use std::io;
@@ -11,9 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// Where relative names of pinned iterators lie.
 const BPF_FS: &str = "/sys/fs/bpf";
-
-/// Iterators that walk over threads: they can be asked for those of one process (Linux 6.1).
-const OF_TASKS: [&str; 3] = ["task", "task_file", "task_vma"];
 
 /// Iterators that walk inside one map, which must be named by its descriptor.
 const OF_ONE_MAP: [&str; 3] = ["bpf_map_elem", "bpf_sk_storage_map", "sockmap"];
@@ -42,16 +40,15 @@ pub(super) fn attach(
         });
     }
     let walked = match scope.pid {
-        Some(pid) if OF_TASKS.contains(&iter.object.as_str()) => Walked::Process(pid),
+        // Without the feature, the program leaves out other processes itself.
+        Some(pid) if iter.of_threads() && Feature::IterOfProcess.check().is_ok() => Walked::Process(pid),
         _ if iter.object == "cgroup" => Walked::Hierarchy,
         _ => Walked::All,
     };
     let link = link::iter(program, walked).map_err(|e| {
         let mut failure = Failure::new("the iterator was refused", &e);
         if e.raw_os_error() == Some(libc::EINVAL) && walked != Walked::All {
-            failure.help = Some(
-                "Linux walks over the threads of one process, and over control groups, since 6.1".into(),
-            );
+            failure.help = Some("Linux walks over control groups since 6.1".into());
         }
         failure
     })?;

@@ -1,6 +1,7 @@
 //! Probes in the kernel: raw tracepoints (Linux 4.17), fentry and fexit (5.5, with BTF), kprobes (perf links 5.15; one link for many
 //! functions 5.18, where the kernel has fprobe, else one perf event for each), and watchpoints.
 
+use super::pace::Pace;
 use super::{Attached, Failure, Watched};
 use crate::sys::perf::{self, Kprobe, Scope};
 use crate::sys::{bpf, clock, link, process};
@@ -61,6 +62,7 @@ pub(super) fn kprobe(
     ret: bool,
     places: &[(u32, KernelPlace)],
     attached: &mut Attached,
+    pace: &mut Pace<'_>,
 ) -> Result<(), Failure> {
     if kind == ProgramKind::KprobeMulti {
         let addresses: Vec<u64> = places.iter().map(|(_, p)| p.address).collect();
@@ -71,14 +73,12 @@ pub(super) fn kprobe(
         attached.sites += places.len();
         return Ok(());
     }
-    for (index, place) in places {
+    pace.one_by_one(places, attached, |(index, place), _| {
         let event = open(place, ret).map_err(|e| refused(place, &e))?;
         let link = link::perf_event(program, event.as_fd(), u64::from(*index))
             .map_err(|e| Failure::new(&format!("{} was refused", shown(place)), &e))?;
-        attached.links.extend([link, event]);
-        attached.sites += 1;
-    }
-    Ok(())
+        Ok(Some([link, event]))
+    })
 }
 
 /// By address where it is known: names can be those of several functions.

@@ -4,14 +4,17 @@
 mod event;
 pub mod iter;
 mod kernel;
+pub mod pace;
 pub mod progress;
 pub mod uprobe;
 
 use crate::load::Loaded;
 use crate::privileges;
+use codegen::object::ProgramKind;
 use lang::env::Site;
 use lang::hir::{Attach, Program};
 use lang::span::Span;
+use pace::{Pace, Watch};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -76,6 +79,21 @@ impl Attached {
         self.sites
     }
 
+    /// Number of descriptors that hold it.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Detaches all; `told` gets the number of descriptors that are closed.
+    pub fn detach(mut self, told: &mut dyn FnMut(usize)) {
+        // In their order: the link of a place goes before its event, and closing it waits for running programs.
+        for (closed, descriptor) in self.links.drain(..).enumerate() {
+            drop(descriptor);
+            told(closed + 1);
+        }
+    }
+
     /// The walks that the script makes, in its order; they are handed out once.
     pub fn take_walks(&mut self) -> Vec<iter::Walk> {
         std::mem::take(&mut self.walks)
@@ -99,8 +117,8 @@ impl Attached {
     }
 }
 
-/// Attaches all programs but those that gotrace runs itself: `begin`, `end`, `test` and `bench`. One by one that can take seconds: `stop` is asked now and then whether to leave it
-/// at what is attached, as after a Ctrl-C.
+/// Attaches all programs but those that gotrace runs itself: `begin`, `end`, `test` and `bench`. One by one that can take long: `watch` is
+/// told how it goes on, and asked whether to leave it at what is attached, as after a Ctrl-C.
 ///
 /// # Errors
 /// The first probe that could not be attached; those attached before are detached.
@@ -108,9 +126,15 @@ pub fn attach(
     loaded: &Loaded,
     program: &Program,
     scope: Scope,
-    stop: &mut dyn FnMut() -> bool,
+    watch: &mut dyn Watch,
 ) -> Result<Attached, AttachError> {
     let mut attached = Attached::default();
+    let one_by_one = program.probes.iter().zip(&loaded.kinds).map(|(probe, kind)| match &probe.attach {
+        Attach::Uprobe { targets, .. } if !scope.uprobe_multi => targets.iter().map(|t| t.sites.len()).sum(),
+        Attach::Kprobe { places, .. } if *kind != ProgramKind::KprobeMulti => places.len(),
+        _ => 0,
+    });
+    let mut pace = Pace::new(one_by_one.sum(), watch);
     for ((probe, bpf), kind) in program.probes.iter().zip(&loaded.programs).zip(&loaded.kinds) {
         let result = match &probe.attach {
             Attach::Begin | Attach::End | Attach::Test | Attach::Bench => Ok(()),
@@ -126,14 +150,16 @@ pub fn attach(
             }
             Attach::Fentry { .. } => kernel::fentry(bpf.as_fd(), &mut attached),
             Attach::Iter(iter) => iter::attach(bpf.as_fd(), probe, iter, scope, &mut attached),
-            Attach::Kprobe { ret, places } => kernel::kprobe(bpf.as_fd(), *kind, *ret, places, &mut attached),
+            Attach::Kprobe { ret, places } => {
+                kernel::kprobe(bpf.as_fd(), *kind, *ret, places, &mut attached, &mut pace)
+            }
             Attach::Watchpoint(watch) => kernel::watchpoint(bpf.as_fd(), watch, scope.pid, &mut attached),
             Attach::Perf { event, count } => {
                 event::counter(bpf.as_fd(), event, *count, scope.pid, &mut attached)
             }
             Attach::Tracepoint(tracepoint) => event::tracepoint(bpf.as_fd(), tracepoint, &mut attached),
             Attach::Uprobe { class, targets, .. } => targets.iter().try_for_each(|target| {
-                uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached, stop)
+                uprobe::attach(bpf.as_fd(), class, target, scope, &mut attached, &mut pace)
             }),
         };
         result.map_err(|failure| AttachError {

@@ -1,32 +1,14 @@
 //! Probes in user-space code. With links of many uprobes (Linux 6.6) all sites of a program in a binary are one link, attached and
 //! detached at once; before that each site is a perf event of its own.
 
+use super::pace::Pace;
 use super::{Attached, Failure, LeftOut, Scope};
 use crate::sys::link::{self, UprobeMulti};
-use crate::sys::probe::Feature;
-use crate::sys::{perf, process};
+use crate::sys::perf;
 use lang::env::{Site, Stop, UprobeClass};
 use lang::hir::UprobeTarget;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
-
-/// Most places that are attached one by one. Each takes two descriptors and, when it is detached, a grace period of the kernel of
-/// about 0.1 s under a lock, so that threads do not help: more of them would take minutes to come off, also after a `kill -9`.
-const MOST_ONE_BY_ONE: usize = 512;
-
-/// A number of places that are attached one by one from which on the user is told that it takes time.
-const MANY_ONE_BY_ONE: usize = 20;
-
-/// What to tell the user before many places are attached one by one.
-#[must_use]
-pub fn warning(places: usize, scope: Scope) -> Option<String> {
-    let many = !scope.uprobe_multi && (MANY_ONE_BY_ONE..=MOST_ONE_BY_ONE).contains(&places);
-    many.then(|| {
-        format!(
-            "{places} places are attached one by one; it takes the kernel about 0.1 s for each to detach it"
-        )
-    })
-}
 
 /// Attaches a program to all sites of a binary.
 pub(super) fn attach(
@@ -35,13 +17,13 @@ pub(super) fn attach(
     target: &UprobeTarget,
     scope: Scope,
     attached: &mut Attached,
-    stop: &mut dyn FnMut() -> bool,
+    pace: &mut Pace<'_>,
 ) -> Result<(), Failure> {
     let path = CString::new(target.path.as_str())
         .map_err(|_| Failure { what: format!("the path {:?} has a NUL byte", target.path), help: None })?;
     let ret = class.stop == Stop::KernelReturn;
     if !scope.uprobe_multi {
-        return one_by_one(program, &path, ret, target, scope.pid, attached, stop);
+        return one_by_one(program, &path, ret, target, scope.pid, attached, pace);
     }
     let link_of = |sites: &[Site]| {
         let offsets: Vec<u64> = sites.iter().map(|s| s.offset).collect();
@@ -126,33 +108,18 @@ fn one_by_one(
     target: &UprobeTarget,
     pid: Option<u32>,
     attached: &mut Attached,
-    stop: &mut dyn FnMut() -> bool,
+    pace: &mut Pace<'_>,
 ) -> Result<(), Failure> {
-    if attached.sites + target.sites.len() > MOST_ONE_BY_ONE {
-        return Err(Failure {
-            what: format!("these are more than {MOST_ONE_BY_ONE} places"),
-            help: Some(format!(
-                "name fewer functions; this kernel has no {}, which attach any number at once (Linux {})",
-                Feature::UprobeMulti.describe(),
-                Feature::UprobeMulti.since()
-            )),
-        });
-    }
-    // Two descriptors a site. Not being able to raise the limit matters only if it is reached.
-    let _ = process::raise_file_limit();
     let before = attached.sites;
     let is_last = |site: &Site| target.sites.last() == Some(site);
-    for site in &target.sites {
-        if stop() {
-            break;
-        }
+    pace.one_by_one(&target.sites, attached, |site, attached| {
         let probe = perf::Uprobe { path, offset: site.offset, ref_ctr: site.semaphore, ret, pid };
         let event = match perf::uprobe(&probe) {
             Ok(event) => event,
             // The last of several that are all refused is the error.
             Err(e) if is_of_place(&e) && (attached.sites > before || !is_last(site)) => {
                 attached.left_out.push(LeftOut { site: *site, why: e.to_string() });
-                continue;
+                return Ok(None);
             }
             Err(e) => return Err(refused(target, site.offset, &e)),
         };
@@ -162,10 +129,8 @@ fn one_by_one(
                 &e,
             )
         })?;
-        attached.links.extend([link, event]);
-        attached.sites += 1;
-    }
-    Ok(())
+        Ok(Some([link, event]))
+    })
 }
 
 fn refused(target: &UprobeTarget, offset: u64, error: &std::io::Error) -> Failure {

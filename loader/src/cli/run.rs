@@ -2,9 +2,10 @@
 
 use super::script::{Messages, Source};
 use super::{Buffering, CliError, Format, RunArgs, Stage, answer, dump, error, import, params};
-use crate::attach::{self, Scope};
+use crate::attach::Scope;
 use crate::env::Host;
 use crate::load::LoadError;
+use crate::needs;
 use crate::output::writer::{self, Output};
 use crate::output::{Context, sink};
 use crate::run::{Options, RunError, Script, Traced};
@@ -79,6 +80,9 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     if let Some(text) = args.dump.and_then(|stage| dump::back(stage, &object, &program)) {
         return answer::print(&text);
     }
+    if let Some(problem) = needs::unmet(&object) {
+        return Err(source.error(problem));
+    }
     let elf = codegen::elf::write(&object)
         .map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
     // Newer kernels account BPF memory to the control group; the limit of older ones may be in the way.
@@ -101,9 +105,6 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
         warnings: !args.no_warnings,
         progress: (!args.quiet && std::io::stderr().is_terminal()).then_some(places),
     };
-    if let Some(warning) = attach::uprobe::warning(places, options.scope).filter(|_| !args.no_warnings) {
-        message(&format!("warning: {warning}"));
-    }
     let symbols = Rc::new(Symbolizer::new());
     let watcher =
         signals.watcher().map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
@@ -266,10 +267,11 @@ fn open_sink(
     Ok(sink::new(format, output, messages, context))
 }
 
-/// Number of places in programs that a probe is attached to.
+/// Number of places in code that a probe is attached to.
 fn places(probe: &Probe) -> usize {
     match &probe.attach {
         Attach::Uprobe { targets, .. } => targets.iter().map(|t| t.sites.len()).sum(),
+        Attach::Kprobe { places, .. } => places.len(),
         _ => 0,
     }
 }

@@ -44,6 +44,8 @@ pub trait Sink {
     fn formatted(&self, format: &Format, args: &[Value]) -> Vec<u8>;
     /// So many events were lost since the last report.
     fn lost_events(&mut self, count: u64) -> Result;
+    /// So many events of a probe were missed in the run: its program could not run for them.
+    fn missed_events(&mut self, probe: &str, count: u64) -> Result;
     /// Something went wrong in a program.
     fn runtime_error(&mut self, error: &RuntimeError<'_>) -> Result;
     /// So many tests follow.
@@ -227,6 +229,12 @@ impl Sink for TextSink {
         self.message(&format!("Lost {count} events\n"))
     }
 
+    fn missed_events(&mut self, probe: &str, count: u64) -> Result {
+        self.message(&format!(
+            "Missed {count} events of {probe}: a program was at work on the same CPU, and the kernel runs none inside another\n"
+        ))
+    }
+
     fn runtime_error(&mut self, error: &RuntimeError<'_>) -> Result {
         self.message(&error.text())
     }
@@ -356,6 +364,15 @@ impl Sink for JsonSink {
 
     fn lost_events(&mut self, count: u64) -> Result {
         self.count("lost_events", "events", count)
+    }
+
+    fn missed_events(&mut self, probe: &str, count: u64) -> Result {
+        let data = json::object([("probe", probe.into()), ("events", count.into())]);
+        self.object(&json::object([
+            ("type", "missed_events".into()),
+            ("count", count.into()),
+            ("data", data),
+        ]))
     }
 
     fn runtime_error(&mut self, error: &RuntimeError<'_>) -> Result {

@@ -5,6 +5,7 @@
 //! attached any more; maps come last. Signals that ask for the end are only read, never delivered, until all is written: a second
 //! Ctrl-C does not cost the results of the first.
 
+mod attaching;
 mod command;
 mod error;
 mod packets;
@@ -15,7 +16,6 @@ mod walk;
 
 pub use error::RunError;
 
-use crate::attach::progress::Progress;
 use crate::attach::{self, Attached, LeftOut, Scope, Watched};
 use crate::decode::Decoder;
 use crate::events::Events;
@@ -30,6 +30,7 @@ use crate::sys::clock::WallClock;
 use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
+use attaching::Attaching;
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object};
 use error::during;
@@ -238,10 +239,9 @@ impl Run<'_> {
             (Some(probed), _, Some(pid)) => probed.bring_in(&Process::new(pid)),
             (Some(probed), _, None) => probed.bring_in_everywhere(),
         }
-        let progress = self.options.progress.map(|places| Progress::start(places, io::stderr()));
-        let attached =
-            attach::attach(self.loaded, self.program, self.options.scope, &mut || events.signal_is_waiting());
-        drop(progress);
+        let mut attaching = Attaching::new(events, self.options);
+        let attached = attach::attach(self.loaded, self.program, self.options.scope, &mut attaching);
+        drop(attaching);
         let mut attached = attached?;
         self.watched = attached.take_watched();
         self.tell_left_out(attached.left_out());
@@ -365,13 +365,14 @@ impl Run<'_> {
 
     /// Detaches, prints what is left, runs `end`, prints the maps.
     fn detach(&mut self, attached: Attached, events: &mut Events) -> Result<(), RunError> {
-        drop(attached);
+        attaching::detach(attached, self.options);
         self.watched.clear();
         self.drain_all(events)?;
         self.run_once(|attach| matches!(attach, Attach::End))?;
         self.drain_all(events)?;
         self.sink.end_of_run()?;
         self.report_lost()?;
+        self.report_missed()?;
         self.report_errors()?;
         if self.program.config.print_maps_on_exit {
             self.print_all_maps()?;
@@ -453,6 +454,18 @@ impl Run<'_> {
         if lost > self.lost {
             self.sink.lost_events(lost - self.lost)?;
             self.lost = lost;
+        }
+        Ok(())
+    }
+
+    /// Tells of events for which the kernel did not run a program, as it runs none of a kind inside another one.
+    fn report_missed(&mut self) -> Result<(), RunError> {
+        for (probe, program) in self.program.probes.iter().zip(&self.loaded.programs) {
+            // A kernel that does not tell has nothing to report.
+            let missed = bpf::prog_info(program.as_fd()).map_or(0, |info| info.missed);
+            if missed > 0 {
+                self.sink.missed_events(&probe.name, missed)?;
+            }
         }
         Ok(())
     }

@@ -133,6 +133,9 @@ const DESCENDANTS_FIRST_SEEN: u32 = 2;
 /// # Errors
 /// As the system call.
 pub fn iter(program: BorrowedFd<'_>, walked: Walked) -> io::Result<OwnedFd> {
+    if let Walked::Process(_) = walked {
+        Feature::IterOfProcess.refuse_if_withheld(libc::E2BIG)?;
+    }
     // union bpf_iter_link_info: task.tid at 0, task.pid at 4; cgroup.order at 0.
     let info: [u32; 4] = match walked {
         Walked::All => [0; 4],

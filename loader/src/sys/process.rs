@@ -311,11 +311,11 @@ pub fn is_kernel_thread(pid: u32) -> bool {
     flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
 }
 
-/// Raises the soft limit of open files to the hard one: links and perf events take a descriptor each.
+/// Raises the soft limit of open files to the hard one, and gives that: links and perf events take a descriptor each.
 ///
 /// # Errors
 /// As the system calls.
-pub fn raise_file_limit() -> io::Result<()> {
+pub fn raise_file_limit() -> io::Result<u64> {
     raise_limit(|limit| limit.rlim_cur = limit.rlim_max, libc::RLIMIT_NOFILE)
 }
 
@@ -323,7 +323,7 @@ pub fn raise_file_limit() -> io::Result<()> {
 ///
 /// # Errors
 /// As the system calls; newer kernels do not need it, so that an error can be ignored.
-pub fn lift_memory_limit() -> io::Result<()> {
+pub fn lift_memory_limit() -> io::Result<u64> {
     let lift = |limit: &mut libc::rlimit| {
         limit.rlim_cur = libc::RLIM_INFINITY;
         limit.rlim_max = libc::RLIM_INFINITY;
@@ -336,13 +336,15 @@ type Resource = libc::__rlimit_resource_t;
 #[cfg(not(target_env = "gnu"))]
 type Resource = libc::c_int;
 
-fn raise_limit(change: impl Fn(&mut libc::rlimit), resource: Resource) -> io::Result<()> {
+/// Changes a limit, and gives the soft one.
+fn raise_limit(change: impl Fn(&mut libc::rlimit), resource: Resource) -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid place for the result.
     check(unsafe { libc::getrlimit(resource, &raw mut limit) }.into())?;
     change(&mut limit);
     // SAFETY: `limit` is live and only read.
-    check(unsafe { libc::setrlimit(resource, &raw const limit) }.into()).map(|_| ())
+    check(unsafe { libc::setrlimit(resource, &raw const limit) }.into())?;
+    Ok(limit.rlim_cur)
 }
 
 /// Whether the process has the user id of root, which bpf(2), perf and tracefs want on most systems.

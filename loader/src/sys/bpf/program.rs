@@ -280,6 +280,9 @@ pub struct ProgInfo {
     pub run_nanos: u64,
     /// Number of runs; counted like the time.
     pub runs: u64,
+    /// How often it should have run and did not, because it or another program of its kind was at work on the CPU already (Linux 5.12;
+    /// for kprobes and tracepoints 6.7).
+    pub missed: u64,
 }
 
 /// Asks about a program.
@@ -287,8 +290,9 @@ pub struct ProgInfo {
 /// # Errors
 /// The error of the system call.
 pub fn prog_info(program: BorrowedFd<'_>) -> io::Result<ProgInfo> {
-    // struct bpf_prog_info: id at 4, jited_prog_len 16, xlated_prog_len 20, run_time_ns 192, run_cnt 200.
-    let mut info = [0u8; 208];
+    // struct bpf_prog_info: id at 4, jited_prog_len 16, xlated_prog_len 20, run_time_ns 192, run_cnt 200, recursion_misses 208.
+    // An older kernel leaves what it does not have.
+    let mut info = [0u8; 216];
     object_info(program, &mut info)?;
     let word = |at: usize| {
         let mut bytes = [0; 8];
@@ -301,6 +305,7 @@ pub fn prog_info(program: BorrowedFd<'_>) -> io::Result<ProgInfo> {
         translated: (word(16) >> 32) as u32,
         run_nanos: word(192),
         runs: word(200),
+        missed: word(208),
     })
 }
 

@@ -51,6 +51,8 @@ pub enum Feature {
     ProgramPerfEvent,
     /// Map type.
     MapHash,
+    /// Long keys.
+    LargeKeys,
     /// Map type.
     MapArray,
     /// Map type.
@@ -227,6 +229,8 @@ const TABLE: &[Info] = &[
         cost: "no interval, profile, software, hardware and watchpoint probes" },
     Info { feature: Feature::MapHash, group: Group::Maps, name: "hash", what: "hash", since: "3.19", trial: Trial::Map { kind: 1, key: 8, value: 8, entries: 1 },
         cost: "no maps with keys" },
+    Info { feature: Feature::LargeKeys, group: Group::Maps, name: "large_keys", what: "keys of more than 512 bytes", since: "5.11", trial: Trial::Map { kind: 1, key: 1024, value: 8, entries: 1 },
+        cost: "keys of maps must be shorter: lower max_strlen" },
     Info { feature: Feature::MapArray, group: Group::Maps, name: "array", what: "array", since: "3.19", trial: Trial::Map { kind: 2, key: 4, value: 8, entries: 1 },
         cost: "nothing can be traced" },
     Info { feature: Feature::MapPerCpuHash, group: Group::Maps, name: "percpu_hash", what: "percpu_hash", since: "4.6", trial: Trial::Map { kind: 5, key: 8, value: 8, entries: 1 },
@@ -334,12 +338,6 @@ impl Feature {
     #[must_use]
     pub fn group(self) -> Group {
         self.info().group
-    }
-
-    /// The feature that programs need to call a helper; `None` for those that every kernel since 5.10 has.
-    #[must_use]
-    pub fn of_helper(id: i32) -> Option<Feature> {
-        TABLE.iter().find(|i| matches!(i.trial, Trial::Helper(_, of) if of == id)).map(|i| i.feature)
     }
 
     /// The first kernel release that has it.
