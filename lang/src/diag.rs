@@ -263,10 +263,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .filter_map(|k| {
             let letters = folded(k);
-            // The difference of the lengths is the least distance.
-            let close = letters.len().abs_diff(wanted.len()) <= limit;
-            let distance = close.then(|| distance(&wanted, &letters))?;
-            (distance <= limit && distance < letters.len().max(2) && k != name).then_some((distance, k))
+            let distance = distance_within(&wanted, &letters, limit)?;
+            (distance < letters.len().max(2) && k != name).then_some((distance, k))
         })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, k)| k)
@@ -277,10 +275,32 @@ fn folded(name: &str) -> Vec<char> {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// Number of characters to insert, remove, replace or swap (neighbours) to make one text the other.
+/// Number of characters to insert, remove, replace or swap (neighbours) to make one text the other, if it is at most `limit`. Texts that
+/// differ much, as most names of a kernel do, cost little.
 #[must_use]
-pub fn edit_distance(a: &str, b: &str) -> usize {
-    distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
+pub fn edit_distance(a: &str, b: &str, limit: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > 4 * limit {
+        return None;
+    }
+    distance_within(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>(), limit)
+}
+
+fn distance_within(a: &[char], b: &[char], limit: usize) -> Option<usize> {
+    if least_distance(a, b) > limit {
+        return None;
+    }
+    Some(distance(a, b)).filter(|distance| *distance <= limit)
+}
+
+/// What the distance is at least: by the lengths, and by how often each character is in the two, whatever the order.
+fn least_distance(a: &[char], b: &[char]) -> usize {
+    let mut more = [0i32; 64];
+    // Characters that share a number can only make the difference smaller.
+    let number = |c: &char| *c as usize % 64;
+    a.iter().for_each(|c| more[number(c)] += 1);
+    b.iter().for_each(|c| more[number(c)] -= 1);
+    let only = |sign: i32| more.iter().map(|n| (n * sign).max(0)).sum::<i32>().unsigned_abs() as usize;
+    only(1).max(only(-1))
 }
 
 fn distance(a: &[char], b: &[char]) -> usize {
@@ -324,9 +344,11 @@ mod tests {
 
     #[test]
     fn distances() {
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(edit_distance("prinft", "printf"), 1);
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("", "abc", 3), Some(3));
+        assert_eq!(edit_distance("", "abc", 2), None);
+        assert_eq!(edit_distance("prinft", "printf", 1), Some(1));
+        assert_eq!(edit_distance("kitten", "sitting", 3), Some(3));
+        assert_eq!(edit_distance("abcdef", "uvwxyz", 5), None);
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn shown(place: &KernelPlace) -> String {
 fn refused(place: &KernelPlace, error: &io::Error) -> Failure {
     let mut failure = Failure::new(&format!("{} was refused", shown(place)), error);
     failure.help = match error.raw_os_error() {
+        Some(libc::ENOENT) => Some("the kernel finds no code of that name that a probe may be placed on; `gotrace list 'kprobe:…'` shows what there is".into()),
         Some(libc::EILSEQ) => Some("no instruction starts there, or it cannot be probed; `bpftool` and `objdump` show where they start".into()),
         Some(libc::EINVAL) => Some("the kernel does not allow probes there (notrace, NOKPROBE_SYMBOL)".into()),
         Some(libc::EADDRNOTAVAIL) => Some("the kernel has several functions of that name".into()),

@@ -10,6 +10,7 @@ pub mod uprobe;
 
 use crate::load::Loaded;
 use crate::privileges;
+use crate::sys::in_words;
 use codegen::object::ProgramKind;
 use lang::env::Site;
 use lang::hir::{Attach, Program};
@@ -193,6 +194,6 @@ impl Failure {
             Some(libc::ENFILE) => Some("the system's limit of open files is reached (fs.file-max)".into()),
             _ => None,
         };
-        Failure { what: format!("{what}: {error}"), help }
+        Failure { what: format!("{what}: {}", in_words(error)), help }
     }
 }

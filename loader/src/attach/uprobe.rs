@@ -42,7 +42,7 @@ pub(super) fn attach(
         link::uprobe_multi(program, &places)
     };
     let parts = attach_parts(&target.sites, &link_of).map_err(|e| match target.sites.as_slice() {
-        [site] => refused(target, site.offset, &e),
+        [site] => refused(target, site, &e),
         several => Failure::new(&format!("{} places in {} were refused", several.len(), target.path), &e),
     })?;
     attached.sites += target.sites.len() - parts.refused.len();
@@ -121,7 +121,7 @@ fn one_by_one(
                 attached.left_out.push(LeftOut { site: *site, why: e.to_string() });
                 return Ok(None);
             }
-            Err(e) => return Err(refused(target, site.offset, &e)),
+            Err(e) => return Err(refused(target, site, &e)),
         };
         let link = link::perf_event(program, event.as_fd(), site.cookie()).map_err(|e| {
             Failure::new(
@@ -133,8 +133,19 @@ fn one_by_one(
     })
 }
 
-fn refused(target: &UprobeTarget, offset: u64, error: &std::io::Error) -> Failure {
-    Failure::new(&format!("the place at offset {offset:#x} of {} was refused", target.path), error)
+fn refused(target: &UprobeTarget, site: &Site, error: &std::io::Error) -> Failure {
+    let (offset, semaphore) = (site.offset, site.semaphore);
+    let mut failure =
+        Failure::new(&format!("the place at offset {offset:#x} of {} was refused", target.path), error);
+    failure.help = match error.raw_os_error() {
+        Some(libc::EINVAL) if semaphore != 0 => Some(format!(
+            "its semaphore, which tells the program that somebody looks, is at offset {semaphore:#x} of the file; the kernel sets it only where \
+             the program may write, and once for all tracers of the place"
+        )),
+        Some(524 | libc::EOPNOTSUPP) => Some("the kernel cannot step over the instruction there".into()),
+        _ => failure.help,
+    };
+    failure
 }
 
 #[cfg(test)]

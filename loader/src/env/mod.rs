@@ -447,11 +447,8 @@ fn absolute(path: &Path) -> PathBuf {
 /// The nearest of many names, best first.
 pub(crate) fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
     let limit = name.len() / 3 + 1;
-    let mut near: Vec<(usize, &str)> = known
-        .filter(|k| k.len().abs_diff(name.len()) <= limit)
-        .map(|k| (lang::diag::edit_distance(name, k), k))
-        .filter(|(distance, _)| *distance <= limit)
-        .collect();
+    let mut near: Vec<(usize, &str)> =
+        known.filter_map(|k| Some((lang::diag::edit_distance(name, k, limit)?, k))).collect();
     near.sort_unstable();
     near.dedup();
     near.into_iter().take(SUGGESTIONS).map(|(_, k)| k.to_owned()).collect()
