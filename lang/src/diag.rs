@@ -255,8 +255,8 @@ impl fmt::Display for Problems {
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = folded(name);
     let limit = match wanted.len() {
-        0..=2 => 1,
-        3..=5 => 2,
+        0..=4 => 1,
+        5 => 2,
         n => n / 3 + 1,
     };
     known
@@ -361,12 +361,12 @@ mod tests {
 
     #[test]
     fn rendering_shows_place_note_and_help() {
-        let source = "begin { pont(1) }\n";
-        let problem = Problem::error(Span::new(8, 12), "unknown function `pont`")
+        let source = "begin { prnt(1) }\n";
+        let problem = Problem::error(Span::new(8, 12), "unknown function `prnt`")
             .at("not a function")
             .label(Span::new(0, 5), "in this probe")
             .note("functions are listed in the manual")
-            .did_you_mean("pont", ["print"]);
+            .did_you_mean("prnt", ["print"]);
         assert_text!(Problems::from(problem).render("a.gt", source, false));
     }
 

@@ -332,7 +332,7 @@ impl<'i> Lexer<'i> {
         let mut lexer = Tok::lexer(self.rest());
         let mut open: Vec<Span> = Vec::new();
         let mut nesting = 0usize;
-        let mut open_string = false;
+        let mut cut_off = false;
         while let Some(result) = lexer.next() {
             let range = lexer.span();
             let span = Span::new(base + range.start, base + range.end);
@@ -340,8 +340,21 @@ impl<'i> Lexer<'i> {
             let mut tok = match result {
                 Ok(tok) => tok,
                 Err(error) => {
-                    open_string |= error == LexError::UnclosedString;
-                    self.out.problems.push(lex_problem(error, span, lexer.slice()));
+                    cut_off |= error != LexError::UnknownCharacter;
+                    match foreign(lexer.slice(), lexer.remainder()) {
+                        Some((len, message, help)) => {
+                            // A comment may have been before closing brackets.
+                            cut_off |= lexer.slice() == "#";
+                            lexer.bump(len);
+                            let whole = Span::new(span.start as usize, span.end as usize + len);
+                            self.out.problems.push(Problem::error(whole, message).help(help));
+                            // What is meant as a text stands for one, so that nothing else is wrong with the line.
+                            if lexer.slice().starts_with('\'') {
+                                self.item.tokens.push(Token { tok: Tok::Str("\"\""), span: whole });
+                            }
+                        }
+                        None => self.out.problems.push(lex_problem(error, span, lexer.slice())),
+                    }
                     continue;
                 }
             };
@@ -393,8 +406,8 @@ impl<'i> Lexer<'i> {
         }
         self.at = self.source.len();
         self.item.unclosed = true;
-        if open_string {
-            // It swallowed the rest of its line, closing brackets included.
+        if cut_off {
+            // What is cut off here holds closing brackets perhaps.
             return;
         }
         let problem = match (open.last(), until) {
@@ -415,6 +428,20 @@ impl<'i> Lexer<'i> {
             }
         };
         self.out.problems.push(problem);
+    }
+}
+
+/// What another language writes so: the number of bytes that belong to it behind its first character, what is wrong, and what to
+/// write instead.
+fn foreign(first: &str, rest: &str) -> Option<(usize, &'static str, String)> {
+    let line = rest.split('\n').next().unwrap_or_default();
+    match first {
+        "'" => {
+            let text = line.split_once('\'')?.0;
+            Some((text.len() + 1, "a text stands in double quotes", format!("write `\"{text}\"`")))
+        }
+        "#" => Some((line.len(), "a `#` begins no comment", "a comment starts with `//`".into())),
+        _ => None,
     }
 }
 

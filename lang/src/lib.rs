@@ -40,6 +40,7 @@ macro_rules! assert_text {
     };
 }
 
+mod advice;
 pub mod arch;
 pub mod ast;
 pub mod builtin;
@@ -55,6 +56,7 @@ pub mod fold;
 pub mod format;
 pub mod gocopy;
 pub mod goerror;
+mod habits;
 pub mod hir;
 pub mod lexer;
 pub mod literal;

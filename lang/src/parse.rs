@@ -2,6 +2,7 @@
 //!
 //! The grammar's actions call [`Builder`]: it decodes literals, limits the height of trees and collects problems.
 
+use crate::advice::{Advice, Around};
 use crate::ast::{Expr, ExprKind, Item, Name, Script, Stmt, StmtKind};
 use crate::diag::{Problem, Problems};
 use crate::lexer::{self, Token};
@@ -215,7 +216,13 @@ impl Builder<'_> {
         let problem = match error {
             ParseError::UnrecognizedToken { token: (start, tok, end), expected } => {
                 // After an error the braces may be out of step: what does not fit then says nothing new.
-                if !first && (matches!(tok, Tok::RBrace | Tok::Else) || expected.is_empty()) {
+                let out_of_step = match tok {
+                    Tok::RBrace | Tok::Else => true,
+                    // Where no value is expected, nothing is open either.
+                    Tok::RParen | Tok::RBracket => !expected.iter().any(|e| e.trim_matches('"') == "number"),
+                    _ => false,
+                };
+                if !first && (out_of_step || expected.is_empty()) {
                     return;
                 }
                 self.unexpected(Some(tok), Span::new(start, end), &expected)
@@ -240,87 +247,41 @@ impl Builder<'_> {
     /// The error for a token that does not fit (`None`: the item ended).
     fn unexpected(&self, tok: Option<Tok<'_>>, span: Span, expected: &[String]) -> Problem {
         let expected = Expected::new(expected);
-        let before = self.tokens.iter().take_while(|t| t.span.end <= span.start).last();
+        let at = self.tokens.iter().take_while(|t| t.span.end <= span.start).count();
+        let before = at.checked_sub(1).and_then(|n| self.tokens.get(n));
         let found = match tok {
             Some(Tok::Attach(_) | Tok::PredicateOpen) | None => "end of the probe".to_owned(),
             Some(Tok::PredicateClose) => "end of the predicate".to_owned(),
             Some(t) => format!("`{t}`"),
         };
         let before_end = before.map_or(span, |t| Span { start: t.span.end, end: t.span.end });
-        // A missing `;` is best shown where it belongs.
-        let complete =
-            expected.has(";") && !["a statement", "an expression", "a type"].iter().any(|w| expected.has(w));
-        if complete && tok.is_some_and(starts_statement) {
-            return Problem::error(before_end, format!("expected {expected}, found {found}"))
-                .at("`;` is missing here");
-        }
         if let (Some(Tok::LBrace), true) = (tok, expected.has("end of predicate")) {
             return Problem::error(before_end, "the predicate is not closed").at("`/` is missing here");
         }
         if before.is_some_and(|t| matches!(t.tok, Tok::Attach(_))) && tok.is_none() {
-            return Problem::error(before_end, "this probe has no block").at("expected `{`");
+            return Problem::error(before_end, "this probe has no block").at("expected `{`").help(BLOCK);
         }
-        let place = if tok.is_none() { before_end } else { span };
-        let problem = Problem::error(place, format!("expected {expected}, found {found}"));
-        match (tok, before.map(|t| t.tok)) {
-            (Some(Tok::Assign), Some(Tok::Eq | Tok::Ne)) => problem.help("to compare, write `==` or `!=`"),
-            (Some(Tok::Assign), Some(Tok::Var(_))) if self.in_for(span) => problem.help(FOR),
-            (Some(Tok::Ident("in")), Some(Tok::Var(_))) => problem.help(FOR),
-            (Some(Tok::Ident(_)), Some(Tok::LParen)) if self.in_for(span) => problem.help(FOR),
-            (Some(Tok::Ident("and")), _) => problem.help("write `&&`"),
-            (Some(Tok::Ident("or")), _) => problem.help("write `||`"),
-            (Some(Tok::TypeName(_)), _) if expected.has("a statement") => {
-                problem.help("a variable is declared by `let`: `let $x: int32 = 1`")
-            }
-            (Some(Tok::Comma), Some(Tok::RParen)) if expected.has(";") => {
-                problem.help("statements are separated by `;`")
-            }
-            (Some(Tok::Assign), _) if expected.has(")") => problem.help("to compare, write `==`"),
-            (Some(Tok::Assign), _) if expected.has(";") => problem.note("an assignment has no value"),
-            (Some(Tok::Ident(name)), Some(Tok::Let)) => {
-                problem.help(format!("a variable starts with `$`: `let ${name}`"))
-            }
-            (Some(_), _) if expected.has("{") && self.tokens.iter().any(|t| t.tok == Tok::If) => {
-                problem.help("the block of an `if` stands in braces")
-            }
-            (Some(Tok::Ident(name)), Some(Tok::LParen)) => {
-                problem.help(format!("is `{name}` a struct? write `struct {name}`"))
-            }
-            _ => problem,
+        if before.is_none() && tok == Some(Tok::LBrace) {
+            return Problem::error(span, "nothing says when this block runs").help(BLOCK);
+        }
+        let problem = |place| Problem::error(place, format!("expected {expected}, found {found}"));
+        let around = Around { tokens: self.tokens, at, found: tok, expected: &expected };
+        match around.advice() {
+            // What is missing is best shown where it belongs.
+            Some(Advice::Missing(what)) => problem(before_end).at(format!("`{what}` is missing here")),
+            Some(Advice::Help(text)) => problem(span).help(text),
+            Some(Advice::Note(text)) => problem(span).note(text),
+            None => problem(if tok.is_none() { before_end } else { span }),
         }
     }
 }
 
-/// What loops look like.
-const FOR: &str = "a loop over numbers: `for ($i : 0..10) { }`, over a map: `for ($kv : @map) { }`";
-
-impl Builder<'_> {
-    /// Whether a `for` stands up to three words before.
-    fn in_for(&self, span: Span) -> bool {
-        self.tokens.iter().rev().filter(|t| t.span.end <= span.start).take(3).any(|t| t.tok == Tok::For)
-    }
-}
-
-/// Whether a statement can start with this token and an expression cannot go on with it.
-fn starts_statement(tok: Tok<'_>) -> bool {
-    matches!(
-        tok,
-        Tok::Ident(_)
-            | Tok::Var(_)
-            | Tok::Map(_)
-            | Tok::If
-            | Tok::Let
-            | Tok::Return
-            | Tok::Unroll
-            | Tok::While
-            | Tok::For
-            | Tok::Break
-            | Tok::Continue
-    )
-}
+/// What a probe looks like.
+const BLOCK: &str = "a probe is an attach point and a block: `begin { print(1); }`";
 
 /// The tokens that the parser would have taken, put into words.
-struct Expected(Vec<&'static str>);
+#[derive(Debug)]
+pub(crate) struct Expected(Vec<&'static str>);
 
 impl Expected {
     /// Tokens of every kind that the grammar knows are summed up: an expression can start in twenty ways.
@@ -372,10 +333,13 @@ impl Expected {
         if words.is_empty() && after_expression {
             words.push("an operator");
         }
+        if words.is_empty() && has("else") {
+            words.push("else");
+        }
         Expected(words)
     }
 
-    fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.0.contains(&word)
     }
 }
@@ -391,7 +355,7 @@ impl fmt::Display for Expected {
             }
             match *word {
                 "end of predicate" => f.write_str("`/` and a block")?,
-                w if w.starts_with(|c: char| c.is_ascii_alphabetic()) => f.write_str(w)?,
+                w if w.starts_with(|c: char| c.is_ascii_alphabetic()) && w != "else" => f.write_str(w)?,
                 w => write!(f, "`{w}`")?,
             }
         }

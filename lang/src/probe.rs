@@ -8,6 +8,7 @@ mod user;
 pub use event::{EVENTS, PerfEvent};
 
 use crate::diag::{self, Problem};
+use crate::habits;
 use crate::hir::Period;
 use crate::span::Span;
 
@@ -402,6 +403,14 @@ fn unknown_kind(name: &str, span: Span) -> Problem {
     } else {
         format!("unknown kind of probe `{name}`")
     };
+    let first = name.split(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    if let Some(help) = habits::item(first) {
+        return Problem::error(span, what).help(help);
+    }
+    if first.len() < name.len() && KINDS.iter().any(|k| k.name == first) {
+        return Problem::error(span, what)
+            .help(format!("parts of an attach point are separated by colons: `{first}:…`"));
+    }
     let names = KINDS.iter().map(|k| k.name);
     match diag::nearest(name, names.chain(NOT_YET.iter().copied().filter(|n| n.len() > 2))) {
         Some(near) => Problem::error(span, what).help(format!("did you mean `{near}`?")),

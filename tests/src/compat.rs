@@ -18,6 +18,8 @@ pub struct Row {
     pub status: Status,
     /// What shows that this is so.
     pub proofs: Vec<Proof>,
+    /// Why nothing of it can be refused.
+    pub always: Option<String>,
 }
 
 /// What gotrace makes of a feature.
@@ -92,7 +94,7 @@ fn read(text: &str) -> Result<Vec<Section>, String> {
         if std::mem::take(&mut fresh) {
             let (id, title) = line.split_once(' ').ok_or_else(|| fault("wants ID TITLE"))?;
             let (id, title) = (id.to_owned(), title.to_owned());
-            rows.push(Row { id, title, status: Status::Works, proofs: Vec::new() });
+            rows.push(Row { id, title, status: Status::Works, proofs: Vec::new(), always: None });
             continue;
         }
         let row = rows.last_mut().ok_or_else(|| fault("no row is open"))?;
@@ -102,13 +104,14 @@ fn read(text: &str) -> Result<Vec<Section>, String> {
             ("works", _) => row.status = Status::Works,
             ("differs", _) => row.status = Status::Differs(value),
             ("refused", _) => row.status = Status::Refused(value),
+            ("always", _) => row.always = Some(value),
             ("+", _) => row.proofs.push(Proof::Accepted(value)),
             ("~", _) => row.proofs.push(Proof::Read(value)),
             ("-", _) => row.proofs.push(Proof::Rejected(value, String::new())),
             ("$", _) => row.proofs.push(Proof::Command(value)),
             ("%", _) => row.proofs.push(Proof::Failing(value, String::new())),
             ("!", Some(Proof::Rejected(_, message) | Proof::Failing(_, message))) => *message = value,
-            _ => return Err(fault("is none of works, differs, refused, +, ~, -, $, % and !")),
+            _ => return Err(fault("is none of works, differs, refused, always, +, ~, -, $, % and !")),
         }
     }
     Ok(sections)
@@ -119,8 +122,8 @@ const INTRODUCTION: &str = "\
 # gotrace and bpftrace
 
 gotrace means by bpftrace's words what bpftrace means, except where Go programs need another meaning. This page goes through bpftrace's
-language (0.27) row by row. It is made from `tests/compat` by `cargo xtask docs`, and a test proves the rows: of each that works there is a
-script that is accepted, of each that is refused one that is refused with a message that says so.
+language (0.27) row by row. It is made from `tests/compat` by `cargo xtask docs`, and a test proves the rows: of each that works there are a
+script that is accepted and a wrong one, of each that is refused one that is refused with a message that says so.
 
 ";
 
@@ -189,6 +192,7 @@ mod tests {
             title: "a | b".into(),
             status: Status::Differs("more".into()),
             proofs: vec![Proof::Accepted("begin { }".into()), Proof::Rejected("x".into(), "no".into())],
+            always: None,
         };
         assert_eq!(rows.first(), Some(&first));
         assert_eq!(rows.len(), 2);

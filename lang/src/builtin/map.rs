@@ -196,7 +196,11 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         "len() counts entries of a map, frames of a stack, or what a Go value holds; this is {}",
         with_article(&value.ty)
     );
-    checker.fail(Problem::error(what.span, message))
+    let problem = Problem::error(what.span, message);
+    checker.fail(match value.ty {
+        Type::Str(_) => problem.help("`strlen(TEXT)` is the length of a text"),
+        _ => problem,
+    })
 }
 
 fn find(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {

@@ -343,6 +343,7 @@ fn check_conversion(checker: &mut Checker<'_>, conv: Conv, value: &Expr) -> Chec
         (_, Type::Void) => problem,
         (_, Type::Tuple(list)) if list.is_empty() => problem.note("a tuple without members is no value"),
         ("a buffer", Type::Int { .. } | Type::Ptr { .. }) => problem.help("`buf(ADDRESS, LENGTH)` reads one"),
+        ("a floating-point number", Type::Int { .. }) => problem.help("`%d` prints it"),
         _ => problem.help("`%s` prints it"),
     })
 }
@@ -390,7 +391,12 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         return emit(Action::PrintEntry(map), vec![key, value]);
     }
     if let [surplus, ..] = rest {
-        return checker.fail(Problem::error(surplus.span, "only maps have a top and a divisor"));
+        let help = match what.kind {
+            AstKind::Str(_) => "`printf` prints values in a text",
+            _ => "to print several values, write a tuple: `print((a, b))`",
+        };
+        let problem = Problem::error(surplus.span, "only maps have a top and a divisor");
+        return checker.fail(problem.help(help));
     }
     let value = checker.shown(what)?;
     check_conversion(checker, Conv::Text, &value)?;

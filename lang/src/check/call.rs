@@ -85,7 +85,7 @@ impl Checker<'_> {
         let known: Vec<String> =
             self.subprograms.names().chain(builtin::names().map(|n| n as &str)).map(str::to_owned).collect();
         let problem = Problem::error(name.span, format!("unknown function `{}`", name.text))
-            .did_you_mean(&name.text, known.iter().map(String::as_str));
+            .meant(&name.text, known.iter().map(String::as_str));
         self.fail(problem)
     }
 
@@ -178,8 +178,11 @@ impl Checker<'_> {
             return Err(Stop::Reported);
         }
         let known = self.maps.list.iter().filter(|m| m.value.is_some()).map(|m| m.name.as_str());
-        let problem = Problem::error(name.span, format!("`{}` is never assigned", name.text))
-            .did_you_mean(&name.text, known);
+        let problem = Problem::error(name.span, format!("`{}` is never assigned", name.text));
+        let problem = match name.text.strip_prefix('@').filter(|word| builtin::find(word).is_some()) {
+            Some(word) => problem.help(format!("a builtin is written without an at sign: `{word}`")),
+            None => problem.did_you_mean(&name.text, known),
+        };
         self.unknown(problem)
     }
 

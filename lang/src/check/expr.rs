@@ -203,7 +203,7 @@ impl Checker<'_> {
                 } else {
                     let constants = self.types.constants.keys().map(String::as_str);
                     let known = constants.chain(builtin::names().map(|n| n as &str));
-                    let problem = problem.did_you_mean(name, known);
+                    let problem = problem.meant(name, known);
                     // A word of a text, as in a shell.
                     if problem.help.is_empty() {
                         problem.help(format!("a text stands in double quotes: `\"{name}\"`"))
@@ -259,7 +259,10 @@ impl Checker<'_> {
             }
             None => match crate::diag::nearest(name, self.scopes.names()) {
                 Some(near) => problem.help(format!("did you mean `${near}`?")),
-                None => problem,
+                None if builtin::find(name).is_some_and(|b| b.form == Form::Variable) => {
+                    problem.help(format!("a builtin is written without a dollar sign: `{name}`"))
+                }
+                None => problem.help(format!("give it one before: `${name} = …;`")),
             },
         };
         self.fail(problem)

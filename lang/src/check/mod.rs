@@ -15,6 +15,8 @@ mod data_tests;
 mod declared;
 #[cfg(test)]
 mod declared_tests;
+#[cfg(test)]
+mod diagnostic_tests;
 pub(crate) mod dynamic;
 mod expr;
 mod go;

@@ -57,7 +57,12 @@ impl Checker<'_> {
                 let problem = Problem::error(span, format!("`{}` needs numbers", op.symbol()))
                     .label(a.span, format!("this is {}", with_article(x)))
                     .label(b.span, format!("this is {}", with_article(y)));
-                return self.fail(problem);
+                let joins = op == BinOp::Add && [x, y].iter().all(|ty| matches!(ty, Type::Str(_)));
+                return self.fail(if joins {
+                    problem.help("`str_concat(a, b)` joins texts")
+                } else {
+                    problem
+                });
             }
         }
         if matches!(op, BinOp::Div | BinOp::Mod) && b.literal() == Some(0) {

@@ -1,6 +1,7 @@
 //! Statements.
 
 use crate::ast::{self, BinOp, Block, Expr, ExprKind, Name, StmtKind, TypeExpr, TypeKind};
+use crate::builtin;
 use crate::check::infer::{self, Inferred};
 use crate::check::maps::with_article;
 use crate::check::types::{self, ANY_BUFFER, ANY_STRING};
@@ -94,7 +95,20 @@ impl Checker<'_> {
                     .help("make a new tuple: `$t = ($t.0, 1)`"),
             ),
             ExprKind::Member(..) | ExprKind::Index(..) | ExprKind::Unary(ast::UnOp::Deref, _) => {
-                self.fail(Problem::error(target.span, "memory of the traced program cannot be changed"))
+                let problem = match outermost(target) {
+                    ExprKind::Map { name, .. } => {
+                        let name = &name.text;
+                        Problem::error(target.span, "a part of a map's value cannot be assigned").help(
+                            format!("a key stands in brackets, several with commas: `{name}[a, b] = …`"),
+                        )
+                    }
+                    ExprKind::Ident(name) if builtin::find(name).is_none() => {
+                        Problem::error(target.span, format!("`{name}` cannot be assigned"))
+                            .help(format!("a map starts with `@`: `@{name}[…] = …`"))
+                    }
+                    _ => Problem::error(target.span, "memory of the traced program cannot be changed"),
+                };
+                self.fail(problem)
             }
             ExprKind::Ident(name) => {
                 let problem = Problem::error(target.span, format!("`{name}` cannot be assigned"));
@@ -177,7 +191,7 @@ impl Checker<'_> {
     /// The right side of an assignment to a variable.
     pub(super) fn assigned_value(&mut self, value: &Expr) -> Checked<hir::Expr> {
         if let ExprKind::Call { name, .. } = &value.kind
-            && crate::builtin::find(&name.text).is_some_and(|b| b.form == crate::builtin::Form::MapValue)
+            && builtin::find(&name.text).is_some_and(|b| b.form == builtin::Form::MapValue)
         {
             return self.not_in_map(name, value.span);
         }
@@ -534,8 +548,7 @@ impl Checker<'_> {
         match &e.kind {
             ExprKind::Call { name, .. } => {
                 self.gives_nothing(&name.text)
-                    || crate::builtin::find(&name.text)
-                        .is_some_and(|b| b.form == crate::builtin::Form::Statement)
+                    || builtin::find(&name.text).is_some_and(|b| b.form == builtin::Form::Statement)
             }
             ExprKind::Ternary(_, Some(a), b) => self.is_effect(a) || self.is_effect(b),
             _ => false,
@@ -572,7 +585,7 @@ impl Checker<'_> {
     /// The type that a lone name stands for, where a value of that name would be meant if there was one.
     pub(super) fn named_type(&self, e: &Expr) -> Option<Type> {
         let ExprKind::Ident(name) = &e.kind else { return None };
-        if self.types.constants.contains_key(name) || crate::builtin::find(name).is_some() {
+        if self.types.constants.contains_key(name) || builtin::find(name).is_some() {
             return None;
         }
         let named = TypeExpr { kind: TypeKind::Named(name.clone()), span: e.span };
@@ -632,5 +645,13 @@ fn zero(ty: &Type, span: Span) -> Option<hir::Expr> {
         }
         t if t.is_scalar() => Some(build::int(0, t.clone(), span)),
         _ => None,
+    }
+}
+
+/// What a place is a part of: `x` of `x.a[1]`.
+fn outermost(place: &Expr) -> &ExprKind {
+    match &place.kind {
+        ExprKind::Member(base, _) | ExprKind::Index(base, _) => outermost(base),
+        kind => kind,
     }
 }

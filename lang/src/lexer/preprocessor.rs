@@ -57,7 +57,8 @@ impl<'i> Lexer<'i> {
             }
             _ => {
                 let problem = Problem::error(span, "gotrace has no such line of a preprocessor")
-                    .note("there are #define of a constant, #ifdef, #ifndef, #else and #endif");
+                    .note("there are #define of a constant, #ifdef, #ifndef, #else and #endif")
+                    .help("a comment starts with `//`");
                 self.out.problems.push(problem);
             }
         }
