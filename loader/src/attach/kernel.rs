@@ -2,7 +2,8 @@
 //! functions 5.18, where the kernel has fprobe, else one perf event for each), and watchpoints.
 
 use super::pace::Pace;
-use super::{Attached, Failure, Watched};
+use super::parts::attach_parts;
+use super::{Attached, Failure, LeftOut, Watched};
 use crate::sys::perf::{self, Kprobe, Scope};
 use crate::sys::{bpf, clock, link, process};
 use codegen::object::ProgramKind;
@@ -65,12 +66,24 @@ pub(super) fn kprobe(
     pace: &mut Pace<'_>,
 ) -> Result<(), Failure> {
     if kind == ProgramKind::KprobeMulti {
-        let addresses: Vec<u64> = places.iter().map(|(_, p)| p.address).collect();
-        let cookies: Vec<u64> = places.iter().map(|(index, _)| u64::from(*index)).collect();
-        let link = link::kprobe_multi(program, &addresses, &cookies, ret)
-            .map_err(|e| Failure::new(&format!("{} functions were refused together", places.len()), &e))?;
-        attached.links.push(link);
-        attached.sites += places.len();
+        let link_of = |places: &[(u32, KernelPlace)]| {
+            let addresses: Vec<u64> = places.iter().map(|(_, p)| p.address).collect();
+            let cookies: Vec<u64> = places.iter().map(|(index, _)| u64::from(*index)).collect();
+            link::kprobe_multi(program, &addresses, &cookies, ret)
+        };
+        // Several functions can have one name, of which tracefs lists one: the others are not traceable.
+        let of_place = |e: &io::Error| matches!(e.raw_os_error(), Some(libc::ENOENT | libc::EINVAL));
+        let parts = attach_parts(places, &of_place, &link_of).map_err(|e| match places {
+            [(_, place)] => refused(place, &e),
+            several => Failure::new(&format!("{} functions were refused together", several.len()), &e),
+        })?;
+        attached.sites += places.len() - parts.refused.len();
+        attached.links.extend(parts.links);
+        attached.left_out.extend(parts.refused.into_iter().map(|((function, place), why)| LeftOut {
+            function,
+            place: format!("{:#x} of the kernel", place.address),
+            why,
+        }));
         return Ok(());
     }
     pace.one_by_one(places, attached, |(index, place), _| {

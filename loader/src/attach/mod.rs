@@ -5,6 +5,7 @@ mod event;
 pub mod iter;
 mod kernel;
 pub mod pace;
+mod parts;
 pub mod progress;
 pub mod uprobe;
 
@@ -12,7 +13,6 @@ use crate::load::Loaded;
 use crate::privileges;
 use crate::sys::in_words;
 use codegen::object::ProgramKind;
-use lang::env::Site;
 use lang::hir::{Attach, Program};
 use lang::span::Span;
 use pace::{Pace, Watch};
@@ -67,8 +67,10 @@ pub struct Watched {
 /// A place that the kernel accepts no probe at, although nothing spoke against it.
 #[derive(Debug)]
 pub struct LeftOut {
-    /// The place.
-    pub site: Site,
+    /// The function, by its place in the program's list.
+    pub function: u32,
+    /// Where it is.
+    pub place: String,
     /// What the kernel said.
     pub why: String,
 }

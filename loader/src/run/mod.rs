@@ -79,6 +79,9 @@ pub enum Traced {
 /// How often lost events are looked for.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
 
+/// How many places that the kernel refused are named.
+const NAMED: usize = 10;
+
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ended {
@@ -283,14 +286,21 @@ impl Run<'_> {
 
     /// Names the places that the kernel refused; the others are attached.
     fn tell_left_out(&self, left_out: &[LeftOut]) {
-        for LeftOut { site, why } in left_out.iter().filter(|_| self.options.warnings) {
-            let function = self.program.functions.get(site.function as usize);
-            let name = function.map_or("a place", |f| f.name.as_str());
+        if !self.options.warnings {
+            return;
+        }
+        for LeftOut { function, place, why } in left_out.iter().take(NAMED) {
+            let name = self.program.functions.get(*function as usize).map_or("a place", |f| f.name.as_str());
             // Nothing can be done if that fails.
             let _ = writeln!(
                 io::stderr(),
-                "warning: left out {name}: the kernel accepts no probe at offset {:#x} of its file: {why}",
-                site.offset
+                "warning: left out {name}: the kernel accepts no probe at {place}: {why}"
+            );
+        }
+        if let Some(more) = left_out.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            let _ = writeln!(
+                io::stderr(),
+                "warning: left out {more} more places, which the kernel does not accept"
             );
         }
     }
