@@ -15,6 +15,7 @@ use crate::go::GoBinary;
 use crate::image::Image;
 use crate::mmap::Data;
 use crate::native::DebugSections;
+use crate::separate::Separate;
 
 /// Identity of a file on this machine: what `/proc/PID/maps` shows for its mappings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +35,10 @@ pub struct Binary {
     image: Arc<Image>,
     go: OnceLock<Result<Option<GoBinary>, Error>>,
     debug: DebugSections,
+    /// The file that holds the debug information of a stripped binary.
+    separate: OnceLock<Option<Separate>>,
+    /// The file that holds what several share.
+    shared: OnceLock<Option<Separate>>,
 }
 
 impl Binary {
@@ -71,6 +76,8 @@ impl Binary {
             image: Arc::new(image),
             go: OnceLock::new(),
             debug: DebugSections::default(),
+            separate: OnceLock::new(),
+            shared: OnceLock::new(),
         }
     }
 
@@ -104,9 +111,42 @@ impl Binary {
         &self.image
     }
 
-    /// The sections of debug information, for [`crate::native`].
-    pub(crate) fn debug_sections(&self) -> &DebugSections {
-        &self.debug
+    /// The file that has the debug information, and its sections: this one, or one beside it.
+    pub(crate) fn debug_info(&self) -> (&Image, &DebugSections) {
+        match self.separate() {
+            Some(separate) if !DebugSections::are_in(&self.image) => (&separate.image, &separate.sections),
+            _ => (&self.image, &self.debug),
+        }
+    }
+
+    /// The file that the debug information refers to for what it shares with others.
+    pub(crate) fn shared_debug_info(&self) -> Option<(&Image, &DebugSections)> {
+        let find = || match self.separate() {
+            Some(separate) if !DebugSections::are_in(&self.image) => {
+                Separate::shared(&separate.path, &separate.image)
+            }
+            _ => Separate::shared(&self.path, &self.image),
+        };
+        self.shared.get_or_init(find).as_ref().map(|shared| (&shared.image, &shared.sections))
+    }
+
+    /// The file with what was stripped from this one; none is looked for if nothing was.
+    fn separate(&self) -> Option<&Separate> {
+        let find = || {
+            let complete = self.image.symbols().are_all() && DebugSections::are_in(&self.image);
+            // What is only in memory has no file beside it.
+            if complete || self.id.is_none() { None } else { Separate::of(&self.path, &self.image) }
+        };
+        self.separate.get_or_init(find).as_ref()
+    }
+
+    /// The file that has the symbols.
+    fn with_symbols(&self) -> &Image {
+        if self.image.symbols().are_all() {
+            return &self.image;
+        }
+        let separate = self.separate().filter(|separate| separate.image.symbols().are_all());
+        separate.map_or(&self.image, |separate| &separate.image)
     }
 
     /// See [`Image::file_offset`].
@@ -129,20 +169,24 @@ impl Binary {
         self.image.read_word(vaddr)
     }
 
-    /// All function symbols, in order of address: `.symtab`, and those of `.dynsym` at other addresses.
-    /// Aliases are separate items. Names that are not UTF-8 are left out.
+    /// All function symbols, in order of address: `.symtab`, also of a file with debug information beside this one, and those of
+    /// `.dynsym` at other addresses. Aliases are separate items. Names that are not UTF-8 are left out.
     pub fn functions(&self) -> impl Iterator<Item = Symbol<'_>> {
-        self.image.symbols().functions(self.image.bytes())
+        let image = self.with_symbols();
+        image.symbols().functions(image.bytes())
     }
 
     /// The symbol called `name`, of any kind (function, variable, thread-local variable).
     pub fn symbol(&self, name: &str) -> Option<Symbol<'_>> {
-        self.image.symbols().by_name(self.image.bytes(), name)
+        let found = |image: &'_ Image| image.symbols().by_name(image.bytes(), name).is_some();
+        let image = if found(&self.image) { &self.image } else { self.with_symbols() };
+        image.symbols().by_name(image.bytes(), name)
     }
 
     /// The function symbol that covers `vaddr`. For Go code without symbols see [`GoBinary::function_at`].
     pub fn symbolize(&self, vaddr: u64) -> Option<Symbol<'_>> {
-        self.image.symbols().by_address(self.image.bytes(), vaddr)
+        let image = self.with_symbols();
+        image.symbols().by_address(image.bytes(), vaddr)
     }
 
     /// What the binary is as a Go program; `None` when it is not one. Found on the first call.

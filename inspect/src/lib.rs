@@ -33,6 +33,7 @@ pub mod native;
 pub mod perfmap;
 pub mod proc;
 pub mod process;
+pub mod separate;
 mod symbols;
 pub mod tracefs;
 pub mod uprobe;

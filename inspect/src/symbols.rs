@@ -43,6 +43,8 @@ pub struct Symbol<'a> {
 pub(crate) struct Symbols {
     /// `.symtab`, then `.dynsym`, those that exist.
     tables: Vec<Table>,
+    /// There is a `.symtab`.
+    all: bool,
     functions: OnceLock<Vec<Place>>,
 }
 
@@ -74,8 +76,18 @@ impl Symbols {
             let strings = sections.section(section.link(Le)).ok()?;
             Some(Table { symbols: file_range(section, data)?, strings: file_range(strings, data)? })
         };
-        let tables = [table(elf::SHT_SYMTAB), table(elf::SHT_DYNSYM)].into_iter().flatten().collect();
-        Symbols { tables, functions: OnceLock::new() }
+        let (all, dynamic) = (table(elf::SHT_SYMTAB), table(elf::SHT_DYNSYM));
+        let has_all = all.is_some();
+        Symbols {
+            tables: [all, dynamic].into_iter().flatten().collect(),
+            all: has_all,
+            functions: OnceLock::new(),
+        }
+    }
+
+    /// Whether the file has all its symbols, not only those that the dynamic linker needs.
+    pub(crate) fn are_all(&self) -> bool {
+        self.all
     }
 
     /// Function symbols in order of address.

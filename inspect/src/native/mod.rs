@@ -17,6 +17,8 @@ pub use types::{Member, Type, TypeId, Variant};
 
 use crate::elf::Binary;
 use crate::go::dwarf::sections::{Section, Sections};
+use crate::image::Image;
+use std::sync::Arc;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Entry<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
@@ -25,11 +27,22 @@ type Entry<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
 #[derive(Debug, Default)]
 pub(crate) struct DebugSections(Sections);
 
+impl DebugSections {
+    /// Whether a file has debug information.
+    pub(crate) fn are_in(image: &Image) -> bool {
+        Sections::has(image, Section::Info)
+    }
+}
+
 /// Debug information of one binary.
 pub struct Debug<'a> {
     dwarf: Dwarf<Slice<'a>>,
+    /// Of this file, then of the one that it shares with others.
     units: Vec<UnitAt<'a>>,
 }
+
+/// What offsets in the file that is shared with others begin at: no file is as large.
+const SHARED: usize = 1 << 62;
 
 /// A unit and where its code is.
 struct UnitAt<'a> {
@@ -90,33 +103,22 @@ const ORIGINS: usize = 4;
 impl<'a> Debug<'a> {
     /// Reads the roots of the units. `None` if the binary has no debug information that can be read, or is Go's alone.
     pub fn open(binary: &'a Binary) -> Option<Debug<'a>> {
-        let (image, sections) = (binary.image(), binary.debug_sections());
-        if !Sections::has(image, Section::Info) {
+        let (image, sections) = binary.debug_info();
+        if !DebugSections::are_in(image) {
             return None;
         }
-        let slice = |section| Slice::new(sections.0.bytes(image, section).unwrap_or_default(), LittleEndian);
-        let dwarf = Dwarf {
-            debug_abbrev: slice(Section::Abbrev).into(),
-            debug_addr: slice(Section::Addr).into(),
-            debug_info: slice(Section::Info).into(),
-            debug_line: slice(Section::Line).into(),
-            debug_line_str: slice(Section::LineStr).into(),
-            debug_str: slice(Section::Str).into(),
-            debug_str_offsets: slice(Section::StrOffsets).into(),
-            locations: gimli::LocationLists::new(slice(Section::Loc).into(), slice(Section::LocLists).into()),
-            ranges: gimli::RangeLists::new(slice(Section::Ranges).into(), slice(Section::RngLists).into()),
-            ..Dwarf::default()
-        };
-        let mut units = Vec::new();
-        let mut headers = dwarf.units();
-        while let Ok(Some(header)) = headers.next() {
-            let Some(start) = header.debug_info_offset() else { continue };
-            let Ok(unit) = dwarf.unit(header) else { continue };
-            if let Some(unit) = UnitAt::new(&dwarf, start.0, unit) {
-                units.push(unit);
-            }
+        let mut dwarf = dwarf_of(image, sections);
+        if let Some((image, sections)) = binary.shared_debug_info() {
+            dwarf.sup = Some(Arc::new(dwarf_of(image, sections)));
         }
+        let mut units = units_of(&dwarf, 0);
+        units.extend(dwarf.sup.as_ref().into_iter().flat_map(|shared| units_of(shared, SHARED)));
         (!units.is_empty()).then_some(Debug { dwarf, units })
+    }
+
+    /// The file that a unit is of.
+    fn dwarf_of(&self, at: &UnitAt<'a>) -> &Dwarf<Slice<'a>> {
+        self.dwarf.sup.as_deref().filter(|_| at.start >= SHARED).unwrap_or(&self.dwarf)
     }
 
     /// The function whose code starts at `entry`.
@@ -230,7 +232,13 @@ impl<'a> Debug<'a> {
     fn reference(&self, at: &UnitAt<'a>, value: &AttributeValue<Slice<'a>>) -> Option<TypeId> {
         match value {
             AttributeValue::UnitRef(offset) => Some(TypeId(at.start.checked_add(offset.0)?)),
-            AttributeValue::DebugInfoRef(DebugInfoOffset(offset)) => Some(TypeId(*offset)),
+            // In the same file.
+            AttributeValue::DebugInfoRef(DebugInfoOffset(offset)) => {
+                Some(TypeId(offset.checked_add(if at.start < SHARED { 0 } else { SHARED })?))
+            }
+            AttributeValue::DebugInfoRefSup(DebugInfoOffset(offset)) => {
+                Some(TypeId(offset.checked_add(SHARED)?))
+            }
             _ => None,
         }
     }
@@ -241,9 +249,40 @@ impl<'a> Debug<'a> {
     }
 
     fn text(&self, at: &UnitAt<'a>, value: AttributeValue<Slice<'a>>) -> String {
-        let text = self.dwarf.attr_string(&at.unit, value);
+        let text = self.dwarf_of(at).attr_string(&at.unit, value);
         text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
     }
+}
+
+/// The sections of a file.
+fn dwarf_of<'a>(image: &'a Image, sections: &'a DebugSections) -> Dwarf<Slice<'a>> {
+    let slice = |section| Slice::new(sections.0.bytes(image, section).unwrap_or_default(), LittleEndian);
+    Dwarf {
+        debug_abbrev: slice(Section::Abbrev).into(),
+        debug_addr: slice(Section::Addr).into(),
+        debug_info: slice(Section::Info).into(),
+        debug_line: slice(Section::Line).into(),
+        debug_line_str: slice(Section::LineStr).into(),
+        debug_str: slice(Section::Str).into(),
+        debug_str_offsets: slice(Section::StrOffsets).into(),
+        locations: gimli::LocationLists::new(slice(Section::Loc).into(), slice(Section::LocLists).into()),
+        ranges: gimli::RangeLists::new(slice(Section::Ranges).into(), slice(Section::RngLists).into()),
+        ..Dwarf::default()
+    }
+}
+
+/// The units of a file, whose offsets count from `base`.
+fn units_of<'a>(dwarf: &Dwarf<Slice<'a>>, base: usize) -> Vec<UnitAt<'a>> {
+    let mut units = Vec::new();
+    let mut headers = dwarf.units();
+    while let Ok(Some(header)) = headers.next() {
+        let Some(start) = header.debug_info_offset().and_then(|start| start.0.checked_add(base)) else {
+            continue;
+        };
+        let Ok(unit) = dwarf.unit(header) else { continue };
+        units.extend(UnitAt::new(dwarf, start, unit));
+    }
+    units
 }
 
 impl<'a> UnitAt<'a> {

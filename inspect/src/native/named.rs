@@ -74,7 +74,8 @@ impl<'a> Debug<'a> {
             }
             entries.read_attributes(abbreviation.attributes(), &mut attributes).ok()?;
             let attribute = |name| attributes.iter().find(|a| a.name() == name).map(gimli::Attribute::value);
-            let text = attribute(dw::DW_AT_name).and_then(|text| self.dwarf.attr_string(&at.unit, text).ok());
+            let text =
+                attribute(dw::DW_AT_name).and_then(|text| self.dwarf_of(at).attr_string(&at.unit, text).ok());
             let text = text.unwrap_or_else(|| Slice::new(&[], gimli::LittleEndian));
             while scopes.last().is_some_and(|scope| scope.depth >= depth) {
                 scopes.pop();

@@ -39,7 +39,7 @@ Options, and what they look like:
   -v, --verbose   tell what is attached, and all that the verifier says
   --no-warnings   hide warnings about the script
   --unsafe        allow scripts to act: system(), signal(), signal_thread()
-  -I DIR          look in DIR too for what the script imports  -I ./lib
+  -I DIR, --debuginfo DIR  look in DIR too for imports, for debug information
   --probe-filter REGEX    leave out probes whose name does not match
   --dry-run       end after attaching
   --timeout SECS  end after so many seconds                    --timeout 2.5

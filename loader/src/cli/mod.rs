@@ -90,6 +90,11 @@ pub(crate) struct RunArgs {
     /// Example: gotrace -I ./lib mine.gt
     #[arg(short = 'I', value_name = "DIR")]
     import_dirs: Vec<PathBuf>,
+    /// Looks for debug information of stripped programs here too (folders, with colons between)
+    ///
+    /// Example: gotrace --debuginfo ./symbols -e 'uprobe:./shop:sell { print(args); }'
+    #[arg(long, value_name = "DIR[:DIR]")]
+    debuginfo: Option<String>,
     /// Tells about memory that could not be read and stacks that could not be taken
     ///
     /// Example: gotrace -k -e 'uprobe:./web:main.f { print(str(sarg0)); }' -c ./web

@@ -21,6 +21,7 @@ use lang::hir::{Attach, Probe, Program};
 use regex_lite::Regex;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -57,6 +58,11 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
         Traced::Child(child) => Some(child.program().to_owned()),
         _ => args.pid.map(|pid| inspect::proc::Process::new(pid).exe()),
     };
+    if let Some(folders) = &args.debuginfo {
+        inspect::separate::look_in(
+            folders.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from).collect(),
+        );
+    }
     let host = Host::new(pid, params.positional)
         .with_options(params.options)
         .running(running)

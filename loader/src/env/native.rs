@@ -48,7 +48,7 @@ pub(super) fn signature(
         return unknown("where arguments are is known on x86-64 only".into());
     }
     let Some(debug) = debug else {
-        return unknown(format!("{binary} has no debug information (`-g`)"));
+        return unknown(format!("{binary} has no debug information (`-g`), and no file with it is found"));
     };
     let Some(function) = debug.function(entry) else {
         return unknown(format!("the debug information of {binary} does not describe it"));
