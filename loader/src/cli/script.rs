@@ -122,6 +122,7 @@ impl Source {
         if settings.has_errors() {
             return Err(self.errors(settings));
         }
+        crate::env::named_types().map_err(CliError::other)?;
         let (program, mut warnings) = lang::check(script, env, &config).map_err(|mut problems| {
             if messages.no_warnings {
                 problems.drop_warnings();

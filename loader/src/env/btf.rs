@@ -18,6 +18,8 @@ const DEPTH: usize = 16;
 #[derive(Default)]
 pub(super) struct Kernel {
     btf: OnceCell<Option<Btf>>,
+    /// Those of the file that the user names instead.
+    named: OnceCell<Option<Btf>>,
     /// Types of modules, by name; opened when something is looked for that the kernel itself does not have.
     modules: OnceCell<Vec<(String, Btf)>>,
     symbols: OnceCell<Option<Kallsyms>>,
@@ -25,6 +27,22 @@ pub(super) struct Kernel {
     structs: RefCell<HashMap<String, Option<Struct>>>,
     /// Names that were asked for as enumerators: a script is checked in several passes.
     enumerators: RefCell<HashMap<String, Option<(Enum, i64)>>>,
+}
+
+/// Variables of the environment that name a file with the kernel's types (a BTF blob), for kernels that do not describe theirs, and to check
+/// scripts for another kernel. The second is bpftrace's.
+const NAMED: [&str; 2] = ["GOTRACE_BTF", "BPFTRACE_BTF"];
+
+/// The types in the file that the environment names, if it names one.
+///
+/// # Errors
+/// The file cannot be read or holds something else: a sentence that says which.
+pub(crate) fn named_types() -> Result<Option<Btf>, String> {
+    let named =
+        NAMED.iter().find_map(|name| Some((name, std::env::var_os(name).filter(|path| !path.is_empty())?)));
+    let Some((name, path)) = named else { return Ok(None) };
+    let opened = Btf::open(std::path::Path::new(&path));
+    opened.map(Some).map_err(|e| format!("{name} names no types of a kernel: {e}"))
 }
 
 impl Kernel {
@@ -57,6 +75,14 @@ impl Kernel {
         kernel.into_iter().chain(wanted.map(|(name, btf)| (Some(name.as_str()), btf)))
     }
 
+    /// Where types are looked for by their names: in the file that the user names, else as [`Kernel::all_types`]. Functions are always
+    /// those of the running kernel, which knows them by their numbers.
+    fn described(&self) -> impl Iterator<Item = &Btf> {
+        let named = self.named.get_or_init(|| named_types().ok().flatten()).as_ref();
+        let own = self.all_types(None).map(|(_, btf)| btf).filter(move |_| named.is_none());
+        named.into_iter().chain(own)
+    }
+
     /// The kernel's symbols, if they can be read.
     pub(super) fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.get_or_init(super::function::kallsyms).as_ref()
@@ -67,7 +93,7 @@ impl Kernel {
         if let Some(known) = self.enumerators.borrow().get(name) {
             return known.clone();
         }
-        let found = self.all_types(None).find_map(|(_, btf)| {
+        let found = self.described().find_map(|btf| {
             let (id, value) = btf.find_enumerator(name)?;
             Some((declared_enum(btf, id)?, value))
         });
@@ -77,12 +103,12 @@ impl Kernel {
 
     /// An enumeration by its tag.
     pub(super) fn enumeration(&self, name: &str) -> Option<Enum> {
-        self.all_types(None).find_map(|(_, btf)| declared_enum(btf, btf.find_enum(name)?))
+        self.described().find_map(|btf| declared_enum(btf, btf.find_enum(name)?))
     }
 
     /// What a typedef stands for.
     pub(super) fn typedef(&self, name: &str) -> Option<Type> {
-        self.all_types(None).find_map(|(_, btf)| convert(btf, btf.find_typedef(name)?, 0))
+        self.described().find_map(|btf| convert(btf, btf.find_typedef(name)?, 0))
     }
 
     /// A structure or union by its tag.
@@ -90,12 +116,9 @@ impl Kernel {
         if let Some(known) = self.structs.borrow().get(name) {
             return known.clone();
         }
-        let found = self.btf().and_then(|btf| {
-            let layout = |btf: &Btf| {
-                let id = btf.find_struct(name).or_else(|| btf.find_union(name))?;
-                composite(btf, id, name, 0)
-            };
-            layout(btf).or_else(|| self.modules().iter().find_map(|(_, btf)| layout(btf)))
+        let found = self.described().find_map(|btf| {
+            let id = btf.find_struct(name).or_else(|| btf.find_union(name))?;
+            composite(btf, id, name, 0)
         });
         self.structs.borrow_mut().insert(name.to_owned(), found.clone());
         found

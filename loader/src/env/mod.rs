@@ -13,6 +13,8 @@ mod tracepoint;
 mod uprobe;
 pub mod usdt;
 
+pub(crate) use btf::named_types;
+
 use crate::sys::probe::Feature;
 use inspect::btf::Btf;
 use inspect::elf::Binary;
