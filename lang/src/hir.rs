@@ -836,6 +836,9 @@ pub enum Builtin {
     CodeBase,
 }
 
+/// A [`Type::FuncName`] that names no function and is printed as `0`.
+pub const NO_FUNCTION: u64 = u64::MAX;
+
 /// Where process and thread ids are counted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PidSpace {

@@ -5,7 +5,7 @@
 
 use crate::number::{Float, Int};
 use crate::value::{GoTypeAddress, Mode, Side, Stack, Text, Value};
-use lang::hir::{Attach, Probe, Program};
+use lang::hir::{Attach, NO_FUNCTION, Probe, Program};
 use lang::types::{BitRange, FieldForm, StackKind, StackMode, Struct, Type};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -217,6 +217,7 @@ impl Decoder {
     fn function(&self, index: u64) -> Arc<str> {
         match usize::try_from(index).ok().and_then(|i| self.functions.get(i)) {
             Some(function) => function.name.clone(),
+            None if index == NO_FUNCTION => "0".into(),
             None => index.to_string().into(),
         }
     }

@@ -4,6 +4,7 @@
 //! the same line, or as an indented block below it (two spaces, which are taken off). A line starting with `#` is a
 //! comment. This module only reads; [`crate::judge`] runs a case and decides.
 
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -74,6 +75,8 @@ pub enum Via {
     Pid,
     /// It is only built: `{bin}` is its path.
     Nothing,
+    /// gotrace traces the machine: the target runs to its end once the probes are attached, then gotrace is interrupted.
+    Beside,
 }
 
 /// What a case runs.
@@ -85,6 +88,8 @@ pub enum Action {
     File(String),
     /// `gotrace WORDS`, nothing added.
     Command(Vec<String>),
+    /// One of bpftrace's own tools, with arguments.
+    Tool(Vec<String>),
     /// `sh -eu` with this text, where `$GOTRACE`, `$BIN` and `$TMP` are set.
     Shell(String),
 }
@@ -126,6 +131,19 @@ pub const NEEDS: &[Need] = &[
         name: "tracefs",
         missing: "no tracefs",
         present: || std::path::Path::new("/sys/kernel/tracing/events").is_dir(),
+    },
+    Need {
+        name: "disk",
+        missing: "/tmp is on no disk",
+        // File systems without a device have 0 as its major number.
+        present: || std::fs::metadata("/tmp").is_ok_and(|status| status.dev() >> 8 != 0),
+    },
+    Need {
+        name: "kernel_variables",
+        missing: "the kernel does not list its variables (CONFIG_KALLSYMS_ALL)",
+        present: || {
+            std::fs::read_to_string("/proc/kallsyms").is_ok_and(|symbols| symbols.contains(" avenrun\n"))
+        },
     },
     Need {
         name: "kprobes",
@@ -226,6 +244,10 @@ pub const KEYS: &[(&str, Setter)] = &[
     }),
     ("RUN", |case, value| {
         case.action = Action::Command(value.words()?);
+        Ok(())
+    }),
+    ("TOOL", |case, value| {
+        case.action = Action::Tool(value.words()?);
         Ok(())
     }),
     ("SHELL", |case, value| {
@@ -384,14 +406,16 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
     for case in &mut cases {
         let fault = |what: &str| CaseError { file: file.to_owned(), line: case.line, what: what.to_owned() };
         if matches!(&case.action, Action::Shell(text) if text.is_empty()) {
-            return Err(fault("the case runs nothing: it has none of SCRIPT, FILE, RUN, SHELL"));
+            return Err(fault("the case runs nothing: it has none of SCRIPT, FILE, RUN, TOOL, SHELL"));
         }
         if case.expectations.is_empty() {
             return Err(fault("the case expects nothing"));
         }
-        if case.target.is_none() || !matches!(case.action, Action::OneLiner(_) | Action::File(_)) {
-            case.via = Via::Nothing;
-        }
+        case.via = match case.action {
+            Action::Tool(_) => Via::Beside,
+            Action::OneLiner(_) | Action::File(_) if case.target.is_some() => case.via,
+            _ => Via::Nothing,
+        };
     }
     Ok(cases)
 }

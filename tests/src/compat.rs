@@ -158,18 +158,19 @@ pub fn page(sections: &[Section]) -> Result<String, String> {
     Ok(out)
 }
 
-/// The table of bpftrace's own tools: a line each, `NAME STATUS`. The first lines, with `# `, say how it was made.
+/// The table of bpftrace's own tools: a line each, `NAME CHECK | RUN`. The first lines, with `# `, say how it was made.
 fn tools(text: &str) -> String {
     let (about, rows): (Vec<&str>, Vec<&str>) =
         text.lines().filter(|line| !line.is_empty()).partition(|line| line.starts_with('#'));
     let about: Vec<&str> = about.iter().map(|line| line.trim_start_matches(['#', ' '])).collect();
     let mut out = format!(
-        "## The tools that come with bpftrace\n\n{}\n\n| tool | `gotrace check` |\n|---|---|\n",
+        "## The tools that come with bpftrace\n\n{}\n\n| tool | `gotrace check` | run |\n|---|---|---|\n",
         about.join("\n")
     );
     for row in rows {
-        let (name, status) = row.split_once(' ').unwrap_or((row, ""));
-        let _ = writeln!(out, "| `{name}` | {} |", cell(status));
+        let (name, rest) = row.split_once(' ').unwrap_or((row, ""));
+        let (check, run) = rest.split_once(" | ").unwrap_or((rest, ""));
+        let _ = writeln!(out, "| `{name}` | {} | {} |", cell(check), cell(run));
     }
     out
 }

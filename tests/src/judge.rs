@@ -8,11 +8,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use regex_lite::Regex;
 
+use crate::bpftrace;
 use crate::case::{Action, Case, Expectation, Target, Via};
 use crate::diff;
 use crate::programs::Mode;
@@ -21,6 +23,8 @@ use crate::toolchain::{RELEASES, Release};
 
 /// Names how many times slower than usual the machine is: cases get that much more time.
 pub const SLOWER: &str = "GOTRACE_TESTS_SLOWER";
+/// Between what a tracer that sees the whole machine is started, given to see, and ended by.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// One way to run a case.
 #[derive(Debug, Clone)]
@@ -113,8 +117,13 @@ pub fn judge(gotrace: &Path, case: &Case, variant: &Variant) -> Result<(), Strin
     }
     let line = command_line(&command);
     let timeout = case.timeout * slower();
+    let peer = place.peer(case)?;
     let running = Running::start(&mut command, &case.stdin).map_err(|e| e.to_string())?;
     let mut faults = Vec::new();
+    if case.via == Via::Beside {
+        let tracers: Vec<&Running> = std::iter::once(&running).chain(&peer).collect();
+        faults.extend(beside(case, &place, &tracers, timeout)?);
+    }
     if let Some((signal, pattern)) = &case.signal {
         if !running.wait_for(pattern, timeout) {
             faults.push(format!("`{pattern}` was never printed, so {signal} was not sent"));
@@ -126,10 +135,15 @@ pub fn judge(gotrace: &Path, case: &Case, variant: &Variant) -> Result<(), Strin
     let answers = match case.via {
         // The file is missing when gotrace gave up before it wrote anything.
         Via::Command => fs::read(place.answers()).unwrap_or_default(),
-        Via::Pid | Via::Nothing => outcome.stdout.clone().into_bytes(),
+        Via::Pid | Via::Nothing | Via::Beside => outcome.stdout.clone().into_bytes(),
     };
     let answers = String::from_utf8_lossy(&answers).into_owned();
     faults.extend(faults_of(case, &place, &outcome, &answers));
+    let peer = peer.map(|peer| peer.finish(timeout)).transpose().map_err(|e| e.to_string())?;
+    if let Some(peer) = &peer {
+        let unmet = case.expectations.iter().filter_map(|wanted| unmet(wanted, &place, peer, &peer.stdout));
+        faults.extend(unmet.map(|fault| format!("of bpftrace: {fault}")));
+    }
     if let (Some(target), Some(binary)) = (&case.target, &binary) {
         let untraced = match (case.via, started) {
             (Via::Pid, Some(running)) => {
@@ -156,7 +170,49 @@ pub fn judge(gotrace: &Path, case: &Case, variant: &Variant) -> Result<(), Strin
         report += &section("target", &outcome.stdout);
     }
     report += &section("stderr", &outcome.stderr);
+    if let Some(peer) = &peer {
+        report += &section("bpftrace", &peer.stdout);
+        report += &section("bpftrace's stderr", &peer.stderr);
+    }
     Err(report)
+}
+
+/// Runs the target to its end once the tracers have attached their probes, and interrupts them when they have had time to show it.
+fn beside(
+    case: &Case,
+    place: &Place<'_>,
+    tracers: &[&Running],
+    timeout: Duration,
+) -> Result<Vec<String>, String> {
+    let mut faults = Vec::new();
+    for tracer in tracers {
+        if !tracer.wait_for(&attached(), timeout) {
+            faults.push("the probes were never attached".to_owned());
+        }
+    }
+    thread::sleep(SETTLE);
+    if let (Some(target), Some(binary)) = (&case.target, place.binary) {
+        let outcome = untraced(binary, target, place)?;
+        if outcome.end != End::Code(0) {
+            faults.push(format!(
+                "the target ended by {}{}",
+                outcome.end,
+                section("target's stderr", &outcome.stderr)
+            ));
+        }
+    }
+    thread::sleep(SETTLE);
+    for tracer in tracers {
+        if tracer.signal(Signal::SIGINT).is_err() {
+            faults.push("it had ended before it could be interrupted".to_owned());
+        }
+    }
+    Ok(faults)
+}
+
+/// What gotrace and bpftrace say when they have attached their probes.
+fn attached() -> Regex {
+    constant("Attach(ed|ing) [0-9]+ probe")
 }
 
 /// The factor that [`SLOWER`] names.
@@ -208,6 +264,11 @@ impl Place<'_> {
                 command.args(words.iter().map(|word| self.fill(word)));
                 command
             }
+            Action::Tool(words) => {
+                let mut command = Command::new(self.gotrace);
+                command.args(self.tool(words)?);
+                command
+            }
             Action::OneLiner(text) => {
                 let mut command = Command::new(self.gotrace);
                 self.scope(case, pid, &mut command);
@@ -227,6 +288,24 @@ impl Place<'_> {
         };
         command.current_dir(self.folder);
         Ok(command)
+    }
+
+    /// The arguments that run one of bpftrace's tools, of which a copy is put beside the case's files: a peer may see that folder only.
+    fn tool(&self, words: &[String]) -> Result<Vec<String>, String> {
+        let [name, arguments @ ..] = words else { return Err("TOOL names no tool".to_owned()) };
+        let (from, copy) = (bpftrace::tools().map_err(|e| e.to_string())?.join(name), self.folder.join(name));
+        fs::copy(&from, &copy).map_err(|e| format!("{}: {e}", from.display()))?;
+        let script = std::iter::once(copy.display().to_string());
+        Ok(script.chain(arguments.iter().map(|word| self.fill(word))).collect())
+    }
+
+    /// A bpftrace that runs the tool too, if there is one to compare with.
+    fn peer(&self, case: &Case) -> Result<Option<Running>, String> {
+        let (Action::Tool(words), Some(peer)) = (&case.action, bpftrace::peer()) else { return Ok(None) };
+        let [program, first @ ..] = peer.as_slice() else { return Err("GOTRACE_PEER is empty".to_owned()) };
+        let mut command = Command::new(program);
+        command.args(first).args(self.tool(words)?).current_dir(self.folder);
+        Running::start(&mut command, "").map(Some).map_err(|e| e.to_string())
     }
 
     /// Adds the options of the case, and those that bring gotrace and target together.
@@ -364,11 +443,15 @@ fn trimmed(text: &str) -> Vec<&str> {
 }
 
 fn any_line() -> Regex {
+    constant("\n")
+}
+
+fn constant(pattern: &str) -> Regex {
     #[expect(
         clippy::unwrap_used,
         reason = "the pattern is a constant and is compiled by every test that needs it"
     )]
-    Regex::new("\n").unwrap()
+    Regex::new(pattern).unwrap()
 }
 
 /// A folder of its own for one run of a case, removed afterwards.

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use harness::bpftrace;
 use harness::cache;
+use harness::case::Action;
 use harness::listing::{self, Test};
 use harness::run::checked;
 use harness::toolchain::RELEASES;
@@ -145,6 +147,9 @@ fn cases(image: &mut Image, work: &Path, tests: Vec<Test>) -> Result<String, Box
         image.copy(&listing::folder().join(part), listing::folder().join(part))?;
     }
     let cache = cache::root()?;
+    if tests.iter().any(|test| matches!(test.case.action, Action::Tool(_))) {
+        image.copy(&bpftrace::tools()?, Path::new(GUEST_CACHE).join(bpftrace::entry()))?;
+    }
     let mut names = String::new();
     for test in tests {
         names += &format!("{}\n", test.name);

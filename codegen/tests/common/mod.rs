@@ -134,6 +134,8 @@ pub const SCRIPTS: &[(&str, &str)] = &[
     // What most scripts do.
     ("count", "uprobe:libc:malloc { @ = count(); @by[pid, comm] = count(); }"),
     ("printf", r#"tracepoint:sched:sched_wakeup /pid == 7/ { printf("%s %d %d\n", comm, tid, args.prio); }"#),
+    // Who traces is woken for names of a process that may end soon, and for the end.
+    ("waking", "interval:s:1 { print(usym(4096)); print(1); exit(); }"),
     ("latency", "uprobe:./go:main.f { @start[callid] = nsecs; }
 uretprobe:./go:main.f /@start[callid]/ { @us = hist((nsecs - @start[callid]) / 1000); delete(@start, callid); }"),
     // Sites: the flags at a Go stack check, arguments on the stack, several functions told apart by the cookie.

@@ -1,7 +1,7 @@
 //! Type inference: how the types of several assignments become one, and how a value is brought to it.
 
 use crate::fold;
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Expr, ExprKind, NO_FUNCTION};
 use crate::types::Type;
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use std::sync::Arc;
 pub(crate) struct Inferred {
     /// The type.
     pub ty: Type,
-    /// Only literals that are not negative were assigned: the type gives way to the first real one.
+    /// Only literals that are not negative, or `ksym(0)`, were assigned: the type gives way to the first real one.
     pub weak: bool,
 }
 
 impl Inferred {
     /// What one value says.
     pub fn of(value: &Expr) -> Inferred {
-        Inferred { ty: value.ty.clone(), weak: is_weak(value) }
+        Inferred { ty: value.ty.clone(), weak: is_weak(value) || is_no_symbol(value) }
     }
 
     /// The type that holds values of both; `None` when there is none.
     pub fn join(&self, other: &Inferred) -> Option<Inferred> {
         let ty = match (self.weak, other.weak) {
-            (true, false) => join_literal(&other.ty),
-            (false, true) => join_literal(&self.ty),
+            (true, false) => join_literal(&self.ty, &other.ty),
+            (false, true) => join_literal(&other.ty, &self.ty),
             _ => None,
         };
         let ty = match ty {
@@ -40,11 +40,19 @@ pub(crate) fn is_weak(value: &Expr) -> bool {
     value.ty == Type::I64 && value.literal().is_some_and(|v| v as i64 >= 0)
 }
 
-/// A literal beside an integer: 64 bits, with the sign of the integer when that has 64 bits itself.
-fn join_literal(ty: &Type) -> Option<Type> {
-    match ty {
-        Type::Int { bits: 64, signed: false } => Some(Type::U64),
-        Type::Int { .. } => Some(Type::I64),
+/// Whether a value is the symbol of nothing, `ksym(0)`: scripts give a map that is to hold `func` its type by it, which is one in bpftrace.
+fn is_no_symbol(value: &Expr) -> bool {
+    matches!(&value.kind, ExprKind::Symbol(address) if value.ty == Type::KSym && address.literal() == Some(0))
+}
+
+/// A literal beside an integer: 64 bits, with the sign of the integer when that has 64 bits itself. `ksym(0)` beside the name of a
+/// function: such a name.
+fn join_literal(literal: &Type, ty: &Type) -> Option<Type> {
+    match (literal, ty) {
+        (Type::KSym, Type::FuncName) => Some(Type::FuncName),
+        (Type::KSym, _) => None,
+        (_, Type::Int { bits: 64, signed: false }) => Some(Type::U64),
+        (_, Type::Int { .. }) => Some(Type::I64),
         _ => None,
     }
 }
@@ -106,6 +114,9 @@ pub(crate) fn coerce(value: Expr, ty: &Type) -> Option<Expr> {
         (Type::Int { .. } | Type::Enum(_) | Type::Bool, Type::Int { .. })
         | (Type::Ptr { .. }, Type::Ptr { .. }) => {
             Some(fold::node(Expr::new(ExprKind::Cast(Box::new(value)), ty.clone(), span)))
+        }
+        (Type::KSym, Type::FuncName) if is_no_symbol(&value) => {
+            Some(Expr::new(ExprKind::Int(NO_FUNCTION), ty.clone(), span))
         }
         (Type::Str(from), Type::Str(to)) if from <= to => Some(value),
         // What is read only now can be read into more room; what is kept somewhere has its size.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::Command;
 
+use harness::bpftrace;
 use harness::debian;
 use harness::run::checked;
 
@@ -18,9 +19,9 @@ pub struct Peer {
 impl Peer {
     /// Finds it, and asks for its version.
     pub fn find() -> Result<Peer, Box<dyn Error>> {
-        let command: Vec<String> = match std::env::var("GOTRACE_PEER") {
-            Ok(named) => named.split_whitespace().map(str::to_owned).collect(),
-            Err(_) => {
+        let command: Vec<String> = match bpftrace::peer() {
+            Some(named) => named,
+            None => {
                 debian::install(&[("bpftrace", "bpftrace")])?;
                 vec!["bpftrace".to_owned()]
             }
