@@ -151,7 +151,7 @@ impl Run<'_> {
             Value::UserSymbol { pid, .. } | Value::GoFunction { pid, .. } => self.symbols.note_process(*pid),
             Value::Stack(stack) if stack.kind == Side::User => self.symbols.note_process(stack.pid),
             Value::Dynamic { ty, .. } | Value::DynamicInt64 { ty, .. } | Value::GoType(ty) => {
-                self.symbols.note_process(ty.pid)
+                self.symbols.note_process(ty.pid);
             }
             Value::GoError(chain) => chain.iter().for_each(|error| self.symbols.note_process(error.ty.pid)),
             Value::Tuple(of) | Value::Array(of) => of.iter().for_each(|value| self.note_processes(value)),
