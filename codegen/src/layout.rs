@@ -5,9 +5,9 @@
 //! | aggregation | words | merged over CPUs by |
 //! |---|---|---|
 //! | count | number | adding |
-//! | sum | sum | adding (wrapping) |
-//! | max | [`bias`]ed value, 0 = none | maximum |
-//! | min | complement of the biased value, 0 = none | maximum |
+//! | sum | sum, 1 when there is a value | adding (wrapping) |
+//! | max | [`bias`]ed value, 1 when there is one | maximum |
+//! | min | complement of the biased value, 1 when there is one | maximum |
 //! | avg, stats | count, sum | adding |
 //! | hist, lhist | one count per bucket | adding |
 //! | tseries | for each place of a period: its number, value, and time (last) or count (avg) of the value | see the loader |
@@ -34,8 +34,8 @@ pub fn value_size(value: &MapValue) -> u32 {
 #[must_use]
 pub fn words(agg: Agg) -> u32 {
     match agg {
-        Agg::Count | Agg::Sum { .. } | Agg::Min { .. } | Agg::Max { .. } => 1,
-        Agg::Avg { .. } | Agg::Stats { .. } => 2,
+        Agg::Count => 1,
+        Agg::Sum { .. } | Agg::Min { .. } | Agg::Max { .. } | Agg::Avg { .. } | Agg::Stats { .. } => 2,
         Agg::Hist { bits } => hist_buckets(bits),
         Agg::Lhist { min, max, step } => lhist_buckets(min, max, step),
         Agg::Tseries { count, .. } => PERIOD_WORDS * count,
@@ -46,8 +46,8 @@ pub fn words(agg: Agg) -> u32 {
 /// 1970, so a place that was never used has 0.
 pub const PERIOD_WORDS: u32 = 3;
 
-/// The form in which minima and maxima are kept: an unsigned number that orders like the value and is (nearly) never 0,
-/// so that a cleared slot means "no value yet". Minima are kept as the complement of this.
+/// The form in which minima and maxima are kept: an unsigned number that orders like the value, so that a cleared slot is below all
+/// values or equal to the least. Minima are kept as the complement of this.
 #[must_use]
 pub fn bias(value: u64, signed: bool) -> u64 {
     if signed { value ^ (1 << 63) } else { value }

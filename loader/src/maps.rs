@@ -32,6 +32,8 @@ pub enum MapResult {
     Value(Value),
     /// Result of `count()`, `sum()`, `min()` or `max()`.
     Number(Int),
+    /// Of a count, a sum or an extreme to which nothing was accounted, or which the script has zeroed: shown as 0.
+    Nothing,
     /// Result of `avg()`.
     Average(Mean),
     /// Result of `stats()`.
@@ -75,6 +77,7 @@ impl MapResult {
     fn rank(&self) -> Option<i128> {
         match self {
             MapResult::Value(Value::Int(n)) | MapResult::Number(n) => Some(n.value()),
+            MapResult::Nothing => Some(0),
             MapResult::Value(_) | MapResult::Tseries(_) => None,
             MapResult::Average(mean) | MapResult::Stats(mean) => Some(mean.average().value()),
             MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => {
@@ -87,8 +90,8 @@ impl MapResult {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         match self {
-            MapResult::Value(_) => false,
-            MapResult::Number(n) => n.value() == 0,
+            MapResult::Value(_) | MapResult::Number(_) => false,
+            MapResult::Nothing => true,
             MapResult::Tseries(series) => series.points.is_empty(),
             MapResult::Average(mean) | MapResult::Stats(mean) => mean.count == 0,
             MapResult::Hist { counts, .. } | MapResult::Lhist { counts, .. } => {
@@ -340,19 +343,19 @@ fn aggregate(agg: Agg, bytes: &[u8]) -> MapResult {
     }
     let [first, second] = [0, 1].map(|i| merged.get(i).copied().unwrap_or(0));
     let mean = |signed| Mean { count: first, total: Int::of_64(second, signed) };
-    // 0 means that there was no value; then the result is 0 as in bpftrace.
-    let extreme =
-        |kept: u64, signed| Int::of_64(if first == 0 { 0 } else { layout::bias(kept, signed) }, signed);
+    let extreme = |kept: u64, signed| MapResult::Number(Int::of_64(layout::bias(kept, signed), signed));
     match agg {
+        Agg::Count if first == 0 => MapResult::Nothing,
+        Agg::Sum { .. } | Agg::Max { .. } | Agg::Min { .. } if second == 0 => MapResult::Nothing,
         Agg::Count => MapResult::Number(Int::of_64(first, false)),
         Agg::Sum { signed } => MapResult::Number(Int::of_64(first, signed)),
-        Agg::Max { signed } => MapResult::Number(extreme(first, signed)),
-        Agg::Min { signed } => MapResult::Number(extreme(!first, signed)),
+        Agg::Max { signed } => extreme(first, signed),
+        Agg::Min { signed } => extreme(!first, signed),
         Agg::Avg { signed } => MapResult::Average(mean(signed)),
         Agg::Stats { signed } => MapResult::Stats(mean(signed)),
         Agg::Hist { bits } => MapResult::Hist { bits, counts: merged },
         Agg::Lhist { min, max, step } => MapResult::Lhist { min, max, step, counts: merged },
-        Agg::Tseries { .. } => MapResult::Number(Int::of_64(0, false)),
+        Agg::Tseries { .. } => MapResult::Nothing,
     }
 }
 
@@ -421,21 +424,28 @@ mod tests {
 
     fn extremes(values: &[i64], max: bool) -> Vec<u64> {
         let kept = |v: &i64| layout::bias(v.cast_unsigned(), true);
-        values.iter().map(|v| if max { kept(v) } else { !kept(v) }).collect()
+        values.iter().flat_map(|v| [if max { kept(v) } else { !kept(v) }, 1]).collect()
     }
 
     #[test]
     fn cpus_are_merged() {
         assert_eq!(aggregate(Agg::Count, &words(&[3, 0, 4])), MapResult::Number(Int::of_64(7, false)));
-        let sum = words(&[(-5i64).cast_unsigned(), 3]);
+        let sum = words(&[(-5i64).cast_unsigned(), 1, 3, 1]);
         assert_eq!(aggregate(Agg::Sum { signed: true }, &sum), MapResult::Number(int(-2)));
         let max = words(&extremes(&[-4, -9], true));
         assert_eq!(aggregate(Agg::Max { signed: true }, &max), MapResult::Number(int(-4)));
-        let min = words(&[extremes(&[-4, 7], false), vec![0]].concat());
+        let min = words(&[extremes(&[-4, 7], false), vec![0, 0]].concat());
         assert_eq!(aggregate(Agg::Min { signed: true }, &min), MapResult::Number(int(-4)));
-        let none = MapResult::Number(Int::of_64(0, false));
-        assert_eq!(aggregate(Agg::Min { signed: false }, &words(&[0, 0])), none);
-        assert_eq!(aggregate(Agg::Max { signed: false }, &words(&[0, 0])), none);
+        // The value that is kept as 0 is told from none.
+        let greatest = MapResult::Number(Int::of_64(u64::MAX, false));
+        assert_eq!(aggregate(Agg::Min { signed: false }, &words(&[0, 1])), greatest);
+        assert_eq!(
+            aggregate(Agg::Max { signed: false }, &words(&[0, 1])),
+            MapResult::Number(Int::of_64(0, false))
+        );
+        for agg in [Agg::Sum { signed: true }, Agg::Min { signed: false }, Agg::Max { signed: false }] {
+            assert_eq!(aggregate(agg, &words(&[0, 0])), MapResult::Nothing);
+        }
         let mean = Mean { count: 3, total: int(-7) };
         let parts = words(&[1, (-9i64).cast_unsigned(), 2, 2]);
         assert_eq!(aggregate(Agg::Stats { signed: true }, &parts), MapResult::Stats(mean));
@@ -524,6 +534,7 @@ mod tests {
         let read = || -> Vec<(i128, i128)> {
             let number = |e: Entry| match (e.key, e.result) {
                 (Some(Value::Int(k)), MapResult::Number(n)) => (k.value(), n.value()),
+                (Some(Value::Int(k)), MapResult::Nothing) => (k.value(), 0),
                 other => panic!("{other:?}"),
             };
             map.read(&decoder).unwrap().into_iter().map(number).collect()

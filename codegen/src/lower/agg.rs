@@ -44,7 +44,11 @@ impl Lower<'_, '_> {
         };
         let entry = self.entry_or_insert(map, key, end);
         match agg {
-            Agg::Count | Agg::Sum { .. } => self.atomic_add(entry, value),
+            Agg::Count => self.atomic_add(entry, value),
+            Agg::Sum { .. } => {
+                self.atomic_add(entry, value);
+                self.f.store(Width::D, entry.at(8), Operand::Imm(1));
+            }
             Agg::Avg { .. } | Agg::Stats { .. } => {
                 let one = self.f.constant(1);
                 self.atomic_add(entry, one);
@@ -53,11 +57,13 @@ impl Lower<'_, '_> {
             Agg::Max { signed } => {
                 let value = self.bias(value, signed);
                 self.atomic_max(entry, value);
+                self.f.store(Width::D, entry.at(8), Operand::Imm(1));
             }
             Agg::Min { signed } => {
                 let value = self.bias(value, signed);
                 let value = self.f.alu(AluOp::Xor, value, Operand::Imm(-1));
                 self.atomic_max(entry, value);
+                self.f.store(Width::D, entry.at(8), Operand::Imm(1));
             }
             Agg::Tseries { .. } => {}
             Agg::Hist { .. } | Agg::Lhist { .. } => {
@@ -233,6 +239,8 @@ impl Lower<'_, '_> {
         self.each_cpu(map, key, |lower, part| {
             let word = lower.f.load(Width::D, part);
             if let Agg::Min { .. } | Agg::Max { .. } = agg {
+                let known = lower.f.load(Width::D, part.at(8));
+                lower.f.push(Op::Alu { op: AluOp::Or, dst: second, a: second, b: Operand::Val(known) });
                 let next = lower.f.label();
                 lower.f.branch(Cond::Le, word, Operand::Val(first), next);
                 lower.f.push(Op::Copy { dst: first, src: word });
@@ -273,7 +281,8 @@ impl Lower<'_, '_> {
         let end = self.f.label();
         self.f.push(Op::Const { dst: result, value: 0 });
         // Nothing was ever accounted: 0.
-        self.f.branch(Cond::Eq, first, Operand::Imm(0), end);
+        let known = if let Agg::Min { .. } | Agg::Max { .. } = agg { second } else { first };
+        self.f.branch(Cond::Eq, known, Operand::Imm(0), end);
         let value = match agg {
             Agg::Min { signed } => {
                 let biased = self.f.alu(AluOp::Xor, first, Operand::Imm(-1));

@@ -122,6 +122,7 @@ pub fn result(r: &MapResult, div: u32, cx: &Context) -> Json {
     let divided = |n: Int| integer(n.divided(div).value());
     match r {
         MapResult::Value(Value::Int(n)) | MapResult::Number(n) => divided(*n),
+        MapResult::Nothing => divided(Int::of_64(0, false)),
         MapResult::Value(v) => value(v, cx),
         MapResult::Average(mean) => divided(mean.average()),
         MapResult::Stats(Mean { count, total }) => object([
@@ -162,7 +163,7 @@ pub fn map(name: &str, entries: &[Entry], div: u32, cx: &Context) -> Option<Json
         MapResult::Hist { .. } | MapResult::Lhist { .. } => "hist",
         MapResult::Tseries(_) => "tseries",
         MapResult::Average(_) | MapResult::Stats(_) => "stats",
-        MapResult::Value(_) | MapResult::Number(_) => "map",
+        MapResult::Value(_) | MapResult::Number(_) | MapResult::Nothing => "map",
     };
     let scalar = entries.iter().find(|e| e.key.is_none());
     let content = match scalar {

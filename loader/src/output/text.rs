@@ -88,6 +88,7 @@ pub fn escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 pub fn result(out: &mut Vec<u8>, result: &MapResult, div: u32, cx: &Context) {
     match result {
         MapResult::Value(Value::Int(n)) | MapResult::Number(n) => integer(out, n.divided(div)),
+        MapResult::Nothing => out.push(b'0'),
         MapResult::Value(v) => value(out, v, cx),
         MapResult::Average(mean) => integer(out, mean.average().divided(div)),
         MapResult::Stats(mean) => {
