@@ -197,7 +197,7 @@ impl Writer<'_> {
                 });
                 let code = Code {
                     name: &sub.name,
-                    scope: SymbolScope::Compilation,
+                    scope: if sub.separate { SymbolScope::Dynamic } else { SymbolScope::Compilation },
                     insns: &sub.insns,
                     map_refs: &sub.map_refs,
                     func_refs: &sub.func_refs,
@@ -209,7 +209,10 @@ impl Writer<'_> {
                         NAMES.map(|n| (n, word)).into_iter().take(sub.params).collect();
                     btf.prototype(word, &params)
                 });
-                let function = self.btf.static_function(&sub.name, prototype);
+                let function = match sub.separate {
+                    true => self.btf.function(&sub.name, prototype),
+                    false => self.btf.static_function(&sub.name, prototype),
+                };
                 self.ext.function(name, base as u32, function);
                 self.lines(name, base, &sub.lines, script);
                 offsets.push((section, base));

@@ -25,6 +25,7 @@ mod regalloc;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod unwind;
 
 pub use error::Error;
 pub use object::Object;
@@ -155,7 +156,8 @@ impl Emitted {
             ir::Role::Function(name) => format!("{}{name}", self.prefix),
             ir::Role::Callback | ir::Role::Program => format!("{}{}", self.prefix, self.subs.len()),
         };
-        self.subs.push(Subprogram { name, params: f.params.len(), insns, map_refs, func_refs, lines });
+        let (params, separate) = (f.params.len(), f.separate);
+        self.subs.push(Subprogram { name, params, separate, insns, map_refs, func_refs, lines });
         self.subs.len() - 1
     }
 }

@@ -117,6 +117,8 @@ pub struct Subprogram {
     pub name: String,
     /// Number of its arguments.
     pub params: usize,
+    /// The verifier looks at it by itself, for whatever arguments.
+    pub separate: bool,
     /// Its instructions.
     pub insns: Vec<Insn>,
     /// Instructions that need the address of a map.
@@ -298,6 +300,10 @@ pub enum CounterKind {
     NoScratch,
     /// A loop went on for too long; the kernel ended it.
     LoopLimit,
+    /// A stack was walked through code without an unwinding table; there it follows frame pointers.
+    NoUnwindTable,
+    /// A stack ends where its unwinding table has a rule that is not understood.
+    UnknownUnwindRule,
 }
 
 impl CounterKind {

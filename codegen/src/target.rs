@@ -38,6 +38,8 @@ pub struct Target {
     pub returning: Option<Returning>,
     /// How loops are made that the verifier need not follow to their end.
     pub loops: Loops,
+    /// Room for unwinding tables; `None` in runs that no process is named for, whose stacks could be walked by them.
+    pub unwind: Option<Unwind>,
     /// Offsets of the members of other kernel structures that the script needs; those that this kernel does not describe are missing.
     pub fields: Fields,
     /// Programs that are not tied to a process run their body only for this process (`-p`, `-c`).
@@ -83,6 +85,13 @@ pub struct Returning {
     pub thread_features: Option<u32>,
 }
 
+/// Room for unwinding tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unwind {
+    /// Rows of all tables together, of 8 bytes each.
+    pub rows: u32,
+}
+
 /// How the loops of a script are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Loops {
@@ -113,6 +122,7 @@ impl Target {
             executable: None,
             returning: None,
             loops: Loops::MayGoto,
+            unwind: None,
             fields: Fields::new(),
             pid: None,
             pid_namespace: None,

@@ -103,6 +103,7 @@ pub struct Image {
     tls: Option<TlsSegment>,
     sections: Vec<Section>,
     build_id: Option<Vec<u8>>,
+    eh_frame_index: Option<u64>,
     relocations: OnceLock<Vec<Relocation>>,
     symbols: Symbols,
 }
@@ -134,9 +135,11 @@ impl Image {
         let mut segments = Vec::new();
         let mut tls = None;
         let mut has_interpreter = false;
+        let mut eh_frame_index = None;
         for p in program {
             match p.p_type(Le) {
                 elf::PT_INTERP => has_interpreter = true,
+                elf::PT_GNU_EH_FRAME => eh_frame_index = Some(p.p_vaddr(Le)),
                 elf::PT_LOAD => segments.push(Segment {
                     vaddr: p.p_vaddr(Le),
                     mem_size: p.p_memsz(Le),
@@ -169,6 +172,7 @@ impl Image {
             tls,
             sections: sections(header, all),
             build_id,
+            eh_frame_index,
             relocations: OnceLock::new(),
             symbols,
             data,
@@ -208,6 +212,11 @@ impl Image {
     /// The linker's build id (`NT_GNU_BUILD_ID`).
     pub fn build_id(&self) -> Option<&[u8]> {
         self.build_id.as_deref()
+    }
+
+    /// Address of the index of `.eh_frame` (`PT_GNU_EH_FRAME`), which tells where that is in files without a section table.
+    pub fn eh_frame_index(&self) -> Option<u64> {
+        self.eh_frame_index
     }
 
     /// Sections in file order; empty when the section table is absent or damaged.

@@ -36,6 +36,7 @@ pub mod process;
 pub mod separate;
 mod symbols;
 pub mod tracefs;
+pub mod unwind;
 pub mod uprobe;
 pub mod usdt;
 

@@ -392,6 +392,7 @@ fn builtin(b: &Builtin, ty: &Type) -> String {
         Builtin::Tid(PidSpace::Initial) => "tid(init)".into(),
         Builtin::Nsecs(clock) => format!("nsecs({clock:?})").to_lowercase(),
         Builtin::Stack => Sized(ty).to_string(),
+        Builtin::DwarfStack => format!("dw_{}", Sized(ty)),
         other => format!("{other:?}").to_lowercase(),
     }
 }

@@ -829,6 +829,8 @@ pub enum Builtin {
     CallId,
     /// A stack of the node's type.
     Stack,
+    /// A user stack of the node's type, walked by unwinding tables.
+    DwarfStack,
     /// Address of the program's context: the saved registers of the interrupted code (the pointer type of the node).
     Context,
     /// Address at which the traced binary's file would begin if all of it were mapped the way its code is: the instruction

@@ -18,4 +18,5 @@ pub mod symbolize;
 pub mod sys;
 pub mod target;
 pub mod tracefs;
+pub mod unwind;
 pub mod value;

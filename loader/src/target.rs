@@ -32,8 +32,8 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.filter_walks = pid.is_some() && walks(program) && Feature::IterOfProcess.check().is_err();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
     target.executable = program.go_program.as_ref().and_then(|_| executable());
-    target.task_registers =
-        program.go_program.is_some() && walks_go_stacks(program) && Feature::TaskRegisters.check().is_ok();
+    let go_stacks = program.go_program.is_some() && walks_go_stacks(program);
+    target.task_registers = (go_stacks || unwinds(program)) && Feature::TaskRegisters.check().is_ok();
     target.returning = does_returns(program).then(|| returning().ok()).flatten();
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
@@ -163,7 +163,7 @@ fn loops(program: &Program) -> Loops {
     for (_, block) in program.code() {
         visit_all(block, &mut |stmt| found |= matches!(stmt.kind, StmtKind::Loop { .. }));
     }
-    match found {
+    match found || unwinds(program) {
         true if Feature::MayGoto.check().is_ok() => Loops::MayGoto,
         true if Feature::CallLoop.check().is_ok() => Loops::Callback,
         _ => Loops::Plain,
@@ -204,6 +204,12 @@ fn walks_go_stacks(program: &Program) -> bool {
     let in_function = program.subprograms.iter().any(|sub| any_expr((None, &sub.body), &is_stack));
     let mut outside = program.probes.iter().filter(|probe| !matches!(probe.attach, Attach::Uprobe { .. }));
     outside.any(|probe| in_function || any_expr((probe.predicate.as_ref(), &probe.body), &is_stack))
+}
+
+/// Whether some program walks stacks by unwinding tables.
+#[must_use]
+pub fn unwinds(program: &Program) -> bool {
+    program.code().any(|code| any_expr(code, &|e| matches!(e.kind, ExprKind::Builtin(Builtin::DwarfStack))))
 }
 
 fn reads_aggregations(program: &Program) -> bool {

@@ -111,6 +111,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ),
     ("dialfail", &[], "dial tcp 127.0.0.1:1: connect: connection refused\n", End::Code(0)),
     ("cpu", &[], "44999999850000000\n", End::Code(0)),
+    ("frames", &[], "done\n", End::Code(0)),
     ("lookup", &["127.0.0.1"], "127.0.0.1 known known\n", End::Code(0)),
     ("panics", &[], "caught 6\n", End::Code(0)),
     ("panics", &["-die"], "caught 6\n", End::Code(2)),

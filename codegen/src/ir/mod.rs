@@ -165,6 +165,9 @@ pub struct Func {
     pub role: Role,
     /// Of a program, the functions of the script that it and they call ([`Callee::Function`]), each behind those that it calls.
     pub functions: Vec<Func>,
+    /// The verifier looks at the function by itself, for whatever arguments (a global function, Linux 5.6): it takes and returns numbers
+    /// only.
+    pub separate: bool,
     /// The program may be interrupted by itself, in another thread on the same CPU: uprobe programs run preemptible.
     pub preemptible: bool,
 }
@@ -181,6 +184,7 @@ impl Default for Func {
             params: vec![Func::CTX],
             role: Role::Program,
             functions: Vec::new(),
+            separate: false,
             preemptible: false,
         }
     }

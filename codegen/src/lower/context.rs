@@ -112,7 +112,7 @@ impl Lower<'_, '_> {
             Builtin::CallId => self.callid(e),
             Builtin::CodeBase => self.code_base(e),
             Builtin::Context => Value::Val(Func::CTX),
-            Builtin::Comm | Builtin::Stack => {
+            Builtin::Comm | Builtin::Stack | Builtin::DwarfStack => {
                 let error = Error::new(e.span, format!("a {} does not fit a register", e.ty));
                 self.fail(error)
             }

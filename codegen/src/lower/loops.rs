@@ -158,10 +158,7 @@ impl Lower<'_, '_> {
 
     /// Makes the variables unknown to the verifier that a loop changes; gives the zero that does it.
     pub(super) fn forget_changed(&mut self, body: &[Stmt], cond: Option<&Expr>) -> Val {
-        let map = MapRef(self.unit.unknown_zero() as u32);
-        let address = self.f.temp();
-        self.f.push(Op::MapAddr { dst: address, map, offset: 0 });
-        let zero = self.f.load(Width::D, address.into());
+        let zero = self.unknown_zero();
         for var in changed(body, cond) {
             if !self.assigned[var.0 as usize] {
                 continue;
@@ -183,6 +180,14 @@ impl Lower<'_, '_> {
             }
         }
         zero
+    }
+
+    /// Zero, which the verifier does not know.
+    pub(super) fn unknown_zero(&mut self) -> Val {
+        let map = MapRef(self.unit.unknown_zero() as u32);
+        let address = self.f.temp();
+        self.f.push(Op::MapAddr { dst: address, map, offset: 0 });
+        self.f.load(Width::D, address.into())
     }
 }
 

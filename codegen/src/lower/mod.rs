@@ -6,7 +6,7 @@
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
 //! (aggregations), `stmt`, `loops`, `callback` (blocks of loops that helpers call back), `subprogram` (functions of the script), `record` (messages to user
-//! space), `fun` (functions of values), `task` (threads), `walk` (iterators), `returning` (programs that do
+//! space), `fun` (functions of values), `task` (threads), `unwind` and `unwind_row` (stacks by unwinding tables), `walk` (iterators), `returning` (programs that do
 //! the return they are attached to).
 
 mod agg;
@@ -33,6 +33,8 @@ mod string;
 mod subprogram;
 mod task;
 mod text;
+mod unwind;
+mod unwind_row;
 mod walk;
 
 use crate::error::Error;

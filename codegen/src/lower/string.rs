@@ -119,6 +119,7 @@ impl Lower<'_, '_> {
         let size = e.ty.size();
         match &e.kind {
             ExprKind::Builtin(Builtin::Stack) => self.store_stack(e, to),
+            ExprKind::Builtin(Builtin::DwarfStack) => self.store_unwound(e, to),
             ExprKind::Symbol(addr) => {
                 let addr = self.scalar(addr);
                 let addr = self.operand(addr);

@@ -8,13 +8,15 @@
 //! A value that fits a register is what the function returns. One that does not is in memory, and so is any value of a function that
 //! may end the program (`exit()`): such a function returns whether it did.
 
-use super::callback::{Context, Leave, Scan};
+use super::callback::{Context, Leave, Scan, Shared};
 use super::string::Pad;
+use super::unwind::Walk;
 use super::{Home, Lower, Value};
 use crate::helper::Callee;
 use crate::insn::Cond;
 use crate::ir::{Arg, Func, Op, Operand, Place, Role, Val};
 use lang::hir::{self, Action, Expr, ExprKind, StmtKind, SubId, Subprogram, VarId};
+use lang::span::Span;
 use lang::types::Type;
 use std::collections::HashMap;
 
@@ -26,9 +28,29 @@ const WORDS: usize = 4;
 pub(super) struct Functions {
     list: Vec<Func>,
     known: HashMap<SubId, Lowered>,
+    /// Places in `list` of the functions that walk stacks.
+    pub walkers: HashMap<Walk, usize>,
+    /// That of the function that they find rows with.
+    pub finder: Option<usize>,
+}
+
+/// What a function has of its own, unlike the code that calls it.
+pub(super) struct Own<'a> {
+    /// Its variables.
+    pub defs: &'a [hir::Var],
+    /// Those that it shares with functions that are called back for it.
+    pub shared: Shared,
+    /// Where it is in the script.
+    pub span: Span,
 }
 
 impl Functions {
+    /// Adds a function behind those that it calls; gives its place.
+    pub fn add(&mut self, f: Func) -> usize {
+        self.list.push(f);
+        self.list.len() - 1
+    }
+
     /// The functions, each behind those that it calls.
     pub fn take(&mut self) -> Vec<Func> {
         std::mem::take(&mut self.list)
@@ -205,29 +227,40 @@ impl<'a> Lower<'_, 'a> {
         sub.result.into_iter().for_each(|var| scan.outside(var));
         let shared = scan.shared(&sub.vars, self.unit.on_stack_limit);
         let ends = self.unit.ending[id.0 as usize];
-        let functions = std::mem::take(&mut self.functions);
-        let role = Role::Function(sub.name.clone());
-        let mut inner = Lower {
-            functions,
-            context: Context::Subprogram { ended: None },
-            span: sub.span,
-            ..Lower::new(self.unit, self.probe, self.index, role, &sub.vars, shared)
-        };
-        inner.lower_function(sub, ends);
-        let Lower { mut f, functions, error, .. } = inner;
-        self.functions = functions;
-        if let Some(error) = error {
-            self.error.get_or_insert(error);
-        }
+        let own = Own { defs: &sub.vars, shared, span: sub.span };
+        let mut f = self.in_function(&sub.name, own, |inner| inner.lower_function(sub, ends));
         let mut context = false;
         f.ops.iter().for_each(|op| op.uses(&mut |v| context |= v == Func::CTX));
         if context {
             f.params.insert(0, Func::CTX);
         }
-        let lowered = Lowered { index: self.functions.list.len(), context };
-        self.functions.list.push(f);
+        let lowered = Lowered { index: self.functions.add(f), context };
         self.functions.known.insert(id, lowered);
         lowered
+    }
+
+    /// Lowers a function that the program calls.
+    pub(super) fn in_function(
+        &mut self,
+        name: &str,
+        own: Own<'a>,
+        lower: impl FnOnce(&mut Lower<'_, 'a>),
+    ) -> Func {
+        let functions = std::mem::take(&mut self.functions);
+        let role = Role::Function(name.to_owned());
+        let mut inner = Lower {
+            functions,
+            context: Context::Subprogram { ended: None },
+            span: own.span,
+            ..Lower::new(self.unit, self.probe, self.index, role, own.defs, own.shared)
+        };
+        lower(&mut inner);
+        let Lower { f, functions, error, .. } = inner;
+        self.functions = functions;
+        if let Some(error) = error {
+            self.error.get_or_insert(error);
+        }
+        f
     }
 
     /// The function itself.

@@ -19,7 +19,6 @@ mod object;
 mod output;
 mod packet;
 mod process;
-mod refused;
 mod script;
 mod site;
 mod stack;
@@ -27,8 +26,6 @@ mod string;
 mod symbol;
 mod time;
 mod types;
-
-pub(crate) use refused::find as refused;
 
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 

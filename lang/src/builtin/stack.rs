@@ -18,7 +18,19 @@ pub(super) const ENTRIES: &[Builtin] = &[
         example: "uprobe:./web:runtime.mallocgc { @[ustack(5)] = count(); }",
         probes: EVERYWHERE,
         elsewhere: None,
-        check: |checker, call| stack(checker, call, StackKind::User),
+        check: |checker, call| stack(checker, call, StackKind::User, Node::Stack),
+    },
+    Builtin {
+        name: "dw_ustack",
+        form: Form::Variable,
+        args: (0, 2),
+        signature: "dw_ustack([MODE,] [LIMIT])",
+        doc: "As `ustack`, also through code that keeps no frame pointers, as C libraries of distributions are built: the stack is walked \
+              by unwinding tables (`.eh_frame`). Needs a process: `-p`, `-c` or `--dwarf-pid`.",
+        example: "profile:hz:99 { @[dw_ustack] = count(); }",
+        probes: EVERYWHERE,
+        elsewhere: None,
+        check: |checker, call| stack(checker, call, StackKind::User, Node::DwarfStack),
     },
     Builtin {
         name: "kstack",
@@ -29,14 +41,14 @@ pub(super) const ENTRIES: &[Builtin] = &[
         example: "profile:hz:99 { @[kstack] = count(); }",
         probes: EVERYWHERE,
         elsewhere: None,
-        check: |checker, call| stack(checker, call, StackKind::Kernel),
+        check: |checker, call| stack(checker, call, StackKind::Kernel, Node::Stack),
     },
 ];
 
 /// Most frames that the kernel records (`/proc/sys/kernel/perf_event_max_stack`).
 const MAX_FRAMES: i64 = 127;
 
-fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked<Outcome> {
+fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind, node: Node) -> Checked<Outcome> {
     let (mode, limit) = match call.args {
         [] => (None, None),
         [mode, limit] => (Some(mode), Some(limit)),
@@ -77,10 +89,11 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind) -> Checked
             n
         }
     };
-    if kind == StackKind::User && !matches!(checker.target().attach, Attach::Uprobe { .. }) {
+    let walked = kind == StackKind::User && node == Node::Stack;
+    if walked && !matches!(checker.target().attach, Attach::Uprobe { .. }) {
         // Where the code of a Go program was interrupted, its stack needs more than the kernel's walk.
         super::goroutine::look_for_program(checker);
     }
     let ty = Type::Stack { kind, mode, limit: limit as u16 };
-    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(Node::Stack), ty, call.span)))
+    Ok(Outcome::Value(Expr::new(ExprKind::Builtin(node), ty, call.span)))
 }

@@ -77,10 +77,6 @@ impl Checker<'_> {
     }
 
     fn unknown_function<T>(&mut self, name: &Name) -> Checked<T> {
-        if let Some(refused) = builtin::refused(&name.text) {
-            let problem = Problem::error(name.span, format!("gotrace has no `{}()`", name.text));
-            return self.fail(problem.note(refused.why).help(refused.instead));
-        }
         // A vector of its own, because the builtins' names would make the others live as long.
         let known: Vec<String> =
             self.subprograms.names().chain(builtin::names().map(|n| n as &str)).map(str::to_owned).collect();

@@ -187,10 +187,6 @@ impl Checker<'_> {
                 if let Some((of, value)) = enumerator {
                     return Ok(build::int(value as u64, Type::Enum(Arc::new(of)), span));
                 }
-                if let Some(refused) = builtin::refused(name) {
-                    let problem = Problem::error(span, format!("gotrace has no `{name}`"));
-                    return self.fail(problem.note(refused.why).help(refused.instead));
-                }
                 let problem = Problem::error(span, format!("unknown name `{name}`"));
                 let problem = if name == NIL {
                     problem.help("values of Go programs are compared with it: `x == nil`, `x != nil`")

@@ -40,14 +40,14 @@ Options, and what they look like:
   --no-warnings   hide warnings about the script
   --unsafe        allow scripts to act: system(), signal(), signal_thread()
   -I DIR, --debuginfo DIR  look in DIR too for imports, for debug information
+  --dwarf-pid PID read this process's unwinding tables, for dw_ustack
   --probe-filter REGEX    leave out probes whose name does not match
   --dry-run       end after attaching
-  --timeout SECS  end after so many seconds                    --timeout 2.5
-  --max-events N  end after so many printed answers            --max-events 10
-  -l              list probes, as `gotrace list`       -lv 'tracepoint:sched:*'
+  --timeout SECS, --max-events N    end after so many seconds, printed answers
+  -l, --info      as `gotrace list`, `gotrace info`    -lv 'tracepoint:sched:*'
   -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier     -d bpf
   --color WHEN    auto, always or never; NO_COLOR is heeded    --color never
-  --info, as `gotrace info`, -h, --help, -V, --version
+  -h, --help, -V, --version
 ";
 
 /// Behind the help of `gotrace list`.

@@ -65,6 +65,11 @@ pub(crate) struct RunArgs {
     /// Example: gotrace gohttp -p $(pidof web)
     #[arg(short = 'p', value_name = "PID")]
     pid: Option<u32>,
+    /// Reads the unwinding tables of this process too, for dw_ustack; may be given several times
+    ///
+    /// Example: gotrace --dwarf-pid $(pidof nginx) -e 'profile:hz:99 { @[dw_ustack] = count(); }'
+    #[arg(long, value_name = "PID")]
+    dwarf_pid: Vec<u32>,
     /// Form of the output: text, or json with one object on each line
     ///
     /// Example: gotrace -f json gocalls 'main.*' -c ./web

@@ -14,11 +14,13 @@ use crate::sys::clock::WallClock;
 use crate::sys::probe::Feature;
 use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Signals, Watcher};
+use crate::unwind::{self, Unwinder};
 use crate::{load, partition, run, target};
-use codegen::Object;
+use codegen::{Object, Target};
 use lang::diag::Problem;
 use lang::hir::{Attach, Probe, Program};
 use regex_lite::Regex;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -74,7 +76,9 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     let mut program = source.check(&script, &host, messages)?;
     refuse_kernel_threads(source, &program, args.pid)?;
     may_load(source, args.dump)?;
-    let target = target::for_run(&program, pid, args.runtime_errors);
+    let unwinder = unwinder(args, &program, &traced)?;
+    let unwind = unwinder.as_ref().map(|u| codegen::target::Unwind { rows: u.room() });
+    let target = Target { unwind, ..target::for_run(&program, pid, args.runtime_errors) };
     partition::by_place(&mut program, &target);
     let compiled = |e: codegen::Error| source.error(error::compile_problem(&e));
     if let Some(stage) = args.dump
@@ -117,8 +121,19 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     let mut sink = open_sink(args, &program, &symbols, watcher)?;
     if args.verbose {
         describe(&program, &object);
+        if let Some(unwinder) = &unwinder {
+            message(&unwinder.describe());
+        }
     }
-    let script = Script { program: &program, object: &object, loaded: &loaded, symbols: &symbols };
+    let maps = unwind::Maps::find(|name| object.map_index(name).map(|index| loaded.map(index)))
+        .map_err(|e| CliError::other(format!("the maps of unwinding tables cannot be asked: {e}")))?;
+    let script = Script {
+        program: &program,
+        object: &object,
+        loaded: &loaded,
+        symbols: &symbols,
+        unwinding: unwinder.as_ref().zip(maps.as_ref()),
+    };
     let ended = run::run(script, &options, traced, Some(signals), &mut *sink);
     let ended = ended.map_err(|e| match e {
         RunError::Attach(e) => source.error(error::attach_problem(&e)),
@@ -195,6 +210,21 @@ fn traced(args: &RunArgs) -> Result<Traced, CliError> {
         _ => CliError::other(format!("process {pid} cannot be watched: {e}")),
     })?;
     Ok(Traced::Process(fd))
+}
+
+/// The unwinding tables of the processes that are named, if the script walks stacks by them.
+fn unwinder(args: &RunArgs, program: &Program, traced: &Traced) -> Result<Option<Unwinder>, CliError> {
+    if let Some(pid) = args.dwarf_pid.iter().find(|pid| process::process_of(**pid) != Some(**pid)) {
+        return Err(CliError::other(format!("--dwarf-pid: there is no process {pid}")));
+    }
+    let running: BTreeSet<u32> = args.pid.into_iter().chain(args.dwarf_pid.iter().copied()).collect();
+    let child = match traced {
+        Traced::Child(child) => Some((child.pid(), child.program())),
+        _ => None,
+    };
+    let named = child.is_some() || !running.is_empty();
+    let running: Vec<u32> = running.into_iter().collect();
+    Ok((named && target::unwinds(program)).then(|| Unwinder::new(&running, child)))
 }
 
 /// A thread of the kernel runs no program that a uprobe could be in: the run would wait for ever.

@@ -107,6 +107,12 @@ impl RuntimeError<'_> {
             }
             CounterKind::StackFailed => "No stack trace could be taken.",
             CounterKind::NoScratch => "All scratch memory was in use; the event was dropped.",
+            CounterKind::NoUnwindTable => {
+                "No unwinding table (DWARF) for some of this code: there the stack follows frame pointers."
+            }
+            CounterKind::UnknownUnwindRule => {
+                "The stack ends where an unwinding table has a rule that gotrace does not know."
+            }
             CounterKind::LoopLimit => "The kernel ended this loop, which went on for too long.",
         }
     }

@@ -30,6 +30,7 @@ use crate::sys::clock::WallClock;
 use crate::sys::probe::Feature;
 use crate::sys::process::Child;
 use crate::sys::signal::Signals;
+use crate::unwind::{self, Unwinder};
 use attaching::Attaching;
 use aya::maps::{Map, MapData, RingBuf};
 use codegen::object::{self, CounterKind, Object};
@@ -76,6 +77,8 @@ pub enum Traced {
     Process(OwnedFd),
 }
 
+/// What is being done when unwinding tables cannot be put into their maps.
+const UNWINDING: &str = "loading unwinding tables";
 /// How often lost events are looked for.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
 
@@ -102,6 +105,8 @@ pub struct Script<'a> {
     pub loaded: &'a Loaded,
     /// Gives names to the addresses that it collects.
     pub symbols: &'a Symbolizer,
+    /// What keeps the unwinding tables, if it walks stacks by them, and where they are.
+    pub unwinding: Option<(&'a Unwinder, &'a unwind::Maps<'a>)>,
 }
 
 /// A run under way.
@@ -110,6 +115,7 @@ struct Run<'a> {
     object: &'a Object,
     loaded: &'a Loaded,
     symbols: &'a Symbolizer,
+    unwinding: Option<(&'a Unwinder, &'a unwind::Maps<'a>)>,
     options: &'a Options,
     sink: &'a mut dyn Sink,
     decoder: Decoder,
@@ -154,12 +160,13 @@ pub fn run(
 
 impl<'a> Run<'a> {
     fn new(script: Script<'a>, options: &'a Options, sink: &'a mut dyn Sink) -> Run<'a> {
-        let Script { program, object, loaded, symbols } = script;
+        let Script { program, object, loaded, symbols, unwinding } = script;
         Run {
             program,
             object,
             loaded,
             symbols,
+            unwinding,
             options,
             sink,
             decoder: Decoder::new(program),
@@ -236,6 +243,9 @@ impl Run<'_> {
             self.run_once(|attach| matches!(attach, Attach::Begin))?;
         }
         self.note_binaries();
+        if let Some((unwinder, maps)) = self.unwinding {
+            unwinder.fill(maps).map_err(during(UNWINDING))?;
+        }
         let probed = self.probed_and_read();
         match (&probed, &traced, self.options.scope.pid) {
             (None, ..) | (_, Traced::Child(_), None) => {}
@@ -264,22 +274,31 @@ impl Run<'_> {
             let pid = child.pid();
             self.symbols.forget(pid);
             let names = self.shows_user_code();
-            let mut seen = false;
-            let at_start = || {
+            let (mut seen, mut read) = (false, Ok(false));
+            let look = || {
                 // A program may end before its mappings could be read while it runs.
                 if names {
                     self.symbols.note_started(pid);
+                }
+                if let Some((unwinder, maps)) = self.unwinding {
+                    read = unwinder.refresh(maps, pid);
                 }
                 probed.iter().for_each(|probed| probed.bring_in(&Process::new(pid)));
                 seen = true;
             };
             let stops = names || probed.is_some();
-            let released = if stops { child.release_at_start(at_start) } else { child.release() };
+            let released = match self.unwinding {
+                Some(_) => child.release_at_entry(look),
+                None if stops => child.release_at_start(look),
+                None => child.release(),
+            };
             // Where it cannot be stopped, soon is the best that there is.
             if !seen {
                 probed.iter().for_each(|probed| probed.bring_in(&Process::new(pid)));
             }
             released.map_err(|source| RunError::Child { program, source })?;
+            read.map_err(during(UNWINDING))?;
+            self.tell_tables_left_out();
         }
         Ok(attached)
     }
@@ -305,6 +324,18 @@ impl Run<'_> {
         }
     }
 
+    /// Names the files whose unwinding tables have found no room.
+    fn tell_tables_left_out(&self) {
+        let Some((unwinder, _)) = self.unwinding else { return };
+        for name in unwinder.take_left_out().iter().filter(|_| self.options.warnings) {
+            // Nothing can be done if that fails.
+            let _ = writeln!(
+                io::stderr(),
+                "warning: there is no room for the unwinding table of {name}: stacks follow frame pointers there"
+            );
+        }
+    }
+
     /// Tells the symbolizer what is traced, if it will be asked.
     fn note_binaries(&self) {
         if !self.shows_user_code() {
@@ -312,6 +343,9 @@ impl Run<'_> {
         }
         if let Some(pid) = self.options.scope.pid {
             self.symbols.note_process(pid);
+        }
+        if let Some((unwinder, _)) = self.unwinding {
+            unwinder.running().iter().for_each(|pid| self.symbols.note_process(*pid));
         }
         let paths: BTreeSet<&str> = self.program.probes.iter().flat_map(traced_files).collect();
         paths.into_iter().for_each(|path| self.symbols.note_binary(path.as_ref()));
@@ -357,6 +391,12 @@ impl Run<'_> {
             }
             if wake.signal.is_some() || wake.process_ended || wake.timed_out {
                 return Ok(());
+            }
+            if let Some((unwinder, maps)) = self.unwinding {
+                for pid in unwinder.keep_up(maps).map_err(during(UNWINDING))? {
+                    self.symbols.note_started(pid);
+                }
+                self.tell_tables_left_out();
             }
             if counters_read.elapsed() >= COUNTERS_PERIOD {
                 counters_read = Instant::now();

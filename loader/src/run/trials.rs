@@ -126,8 +126,13 @@ impl<'a> Run<'a> {
     where
         'a: 'b,
     {
-        let script =
-            Script { program: self.program, object: self.object, loaded: self.loaded, symbols: self.symbols };
+        let script = Script {
+            program: self.program,
+            object: self.object,
+            loaded: self.loaded,
+            symbols: self.symbols,
+            unwinding: self.unwinding,
+        };
         let mut run = Run::new(script, self.options, sink);
         run.lost = self.lost;
         run

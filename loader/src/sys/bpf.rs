@@ -34,6 +34,7 @@ pub(super) enum Command {
     BtfGetFdById = 19,
     BtfGetNextId = 23,
     MapLookupBatch = 24,
+    MapUpdateBatch = 26,
     LinkCreate = 28,
     IterCreate = 33,
 }

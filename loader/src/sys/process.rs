@@ -107,6 +107,27 @@ impl Child {
         Ok(())
     }
 
+    /// The same; `look` is called there, and again when the program's dynamic linker is done and the program itself begins, where
+    /// the processor can be told to stop there.
+    ///
+    /// # Errors
+    /// As [`Child::release`].
+    pub fn release_at_entry(&mut self, mut look: impl FnMut()) -> io::Result<()> {
+        if self.let_go(STOP)? && self.wait_for_start()? {
+            look();
+            if entry::stop_at(self.pid, entry::address(self.pid).unwrap_or(0)) {
+                ptrace(libc::PTRACE_CONT, self.pid, 0)?;
+                if !self.wait_for_start()? {
+                    return Ok(());
+                }
+                entry::forget_stop(self.pid);
+                look();
+            }
+            ptrace(libc::PTRACE_DETACH, self.pid, 0)?;
+        }
+        Ok(())
+    }
+
     /// Opens the gate and waits until the program is executed. Gives whether the child stops at its start.
     fn let_go(&mut self, how: u8) -> io::Result<bool> {
         let Some(mut gate) = self.gate.take() else { return Ok(false) };
@@ -233,6 +254,54 @@ fn ptrace(request: libc::c_uint, pid: u32, signal: i32) -> io::Result<()> {
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         result => result.map(drop),
     }
+}
+
+/// The first instruction of the program of a stopped child, behind its dynamic linker.
+mod entry {
+    use std::io;
+
+    /// The kernel's word for the address in the auxiliary vector (`AT_ENTRY`, include/uapi/linux/auxvec.h).
+    const AT_ENTRY: u64 = 9;
+
+    /// Its address.
+    pub fn address(pid: u32) -> io::Result<u64> {
+        let bytes = std::fs::read(format!("/proc/{pid}/auxv"))?;
+        let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+        let found = words.as_chunks().0.iter().find(|[what, _]| *what == AT_ENTRY);
+        found.map(|[_, address]| *address).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Makes the processor stop the child at an address, by a debug register, which leaves the program's memory as it is. Gives
+    /// whether that will happen.
+    #[cfg(target_arch = "x86_64")]
+    pub fn stop_at(pid: u32, address: u64) -> bool {
+        /// Register 0 is used by this task, for the execution of an instruction (Intel's manual, volume 3, "Debug Registers").
+        const EXECUTE_0: u64 = 1;
+        address != 0 && set(pid, 0, address) && set(pid, 7, EXECUTE_0)
+    }
+
+    /// Takes back [`stop_at`].
+    #[cfg(target_arch = "x86_64")]
+    pub fn forget_stop(pid: u32) {
+        set(pid, 7, 0);
+        set(pid, 0, 0);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn set(pid: u32, register: usize, value: u64) -> bool {
+        let at = std::mem::offset_of!(libc::user, u_debugreg) + register * size_of::<u64>();
+        // SAFETY: the request takes an offset and a number, no address of ours.
+        let result = unsafe { libc::ptrace(libc::PTRACE_POKEUSER, pid.cast_signed(), at, value) };
+        result == 0
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn stop_at(_pid: u32, _address: u64) -> bool {
+        false
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn forget_stop(_pid: u32) {}
 }
 
 /// `waitpid(2)`; `None` when the child has not ended (with `WNOHANG`).
@@ -455,6 +524,20 @@ mod tests {
             })
             .unwrap();
         assert!(seen.contains("/bin/") && seen.contains("[vdso]"), "{seen}");
+        assert_eq!(finished(&mut child).code(), Some(7));
+    }
+
+    #[test]
+    fn a_child_stands_at_the_entry_of_its_program() {
+        let mut child = Child::start(&arguments(&["sh", "-c", "exit 7"])).unwrap();
+        let pid = child.pid();
+        let mut seen = Vec::new();
+        child
+            .release_at_entry(|| seen.push(std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap()))
+            .unwrap();
+        assert!(!seen[0].contains("libc."), "{}", seen[0]);
+        // Where there are no debug registers to be had, it is not stopped again.
+        assert!(seen.len() == 1 || seen[1].contains("libc."), "{}", seen[1]);
         assert_eq!(finished(&mut child).code(), Some(7));
     }
 

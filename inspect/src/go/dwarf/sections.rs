@@ -38,10 +38,12 @@ pub(crate) enum Section {
     LineStr,
     /// Strings by index.
     StrOffsets,
+    /// How to unwind: see [`crate::unwind`].
+    Frame,
 }
 
 /// Names behind `.debug_` and `.zdebug_`, in the order of [`Section`].
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "abbrev",
     "addr",
     "info",
@@ -53,6 +55,7 @@ const NAMES: [&str; 11] = [
     "line",
     "line_str",
     "str_offsets",
+    "frame",
 ];
 
 /// Greatest expansion that is believed. Debug sections shrink to a third or a quarter; a file that claims more

@@ -190,6 +190,27 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// Sets the words of an array from an index on, by `BPF_MAP_UPDATE_BATCH` where the kernel has it (5.6).
+    ///
+    /// # Errors
+    /// The map has other values than words, or the call fails.
+    pub fn update_array(&self, first: u32, words: &[u64]) -> io::Result<()> {
+        check_size(&[0; size_of::<u64>()], self.value_size)?;
+        check_size(&[0; size_of::<u32>()], self.key_size)?;
+        let keys: Vec<u32> = (first..).take(words.len()).collect();
+        let mut attr =
+            Attr::new().input(16, &keys).input(24, words).u32(32, words.len() as u32).fd(36, self.fd);
+        let batch = Feature::Batch.refuse_if_withheld(libc::EINVAL);
+        // SAFETY: there are as many keys and values of this map's sizes as the block says; all are live.
+        match batch.and_then(|()| unsafe { attr.call(Command::MapUpdateBatch) }) {
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => keys
+                .iter()
+                .zip(words)
+                .try_for_each(|(key, word)| self.update(&key.to_ne_bytes(), &word.to_ne_bytes())),
+            result => result.map(drop),
+        }
+    }
+
     fn check_key(&self, key: &[u8]) -> io::Result<()> {
         check_size(key, self.key_size)
     }
@@ -258,6 +279,22 @@ mod tests {
             key = map.next_key(Some(&k)).unwrap();
         }
         assert_eq!(keys, 899);
+    }
+
+    #[test]
+    fn words_of_an_array() {
+        if !privileged("words_of_an_array") {
+            return;
+        }
+        let fd = map_create(2, 4, 8, 100).unwrap();
+        let map = Map::new(fd.as_fd()).unwrap();
+        map.update_array(10, &[7, 8, 9]).unwrap();
+        let word =
+            |n: u32| u64::from_ne_bytes(map.lookup(&n.to_ne_bytes()).unwrap().unwrap().try_into().unwrap());
+        assert_eq!([9, 10, 11, 12, 13].map(word), [0, 7, 8, 9, 0]);
+        assert!(map.update_array(99, &[1, 2]).is_err());
+        let small = map_create(2, 4, 4, 1).unwrap();
+        assert!(Map::new(small.as_fd()).unwrap().update_array(0, &[1]).is_err());
     }
 
     #[test]

@@ -1,0 +1,363 @@
+//! Stacks that are walked by unwinding tables (`dw_ustack`): a function of the program goes from frame to frame, finds the mapping of
+//! the code and its row in the maps that [`crate::unwind`] describes, and reads the caller's registers from the thread's stack. Code
+//! without rows is left by its frame pointer, as Go code and code that is made at run time have them.
+
+use super::Lower;
+use super::subprogram::Own;
+use super::unwind_row::Maps;
+use crate::error::Error;
+use crate::helper::{Callee, Helper};
+use crate::insn::{AluOp, Cond, Width};
+use crate::ir::{Arg, Base, Label, Op, Operand, Place, Storage, Val};
+use crate::object::CounterKind;
+use crate::target::Loops;
+use crate::unwind::{self, Step};
+use lang::arch::Arch;
+use lang::env::Stop;
+use lang::hir::{Attach, Expr};
+use lang::types::Type;
+
+/// In what the function returns, above the number of frames: code without a table was met; a rule was not understood.
+const NO_TABLE: i32 = 1 << 16;
+const UNKNOWN_RULE: i32 = 1 << 17;
+const FRAMES: i32 = 0xff;
+
+/// Which function is needed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Walk {
+    /// Most frames.
+    limit: u16,
+    /// At the probe the return address is on top of the stack.
+    on_top: bool,
+}
+
+/// What changes from frame to frame.
+#[derive(Clone, Copy)]
+struct Registers {
+    ip: Val,
+    sp: Val,
+    bp: Val,
+    /// The address that is looked up: of a caller an address in its call, which may be the last instruction of its function.
+    looked_up: Val,
+}
+
+/// Where a frame leads.
+#[derive(Clone, Copy)]
+struct Ways {
+    next: Label,
+    end: Label,
+    by_frame_pointer: Label,
+}
+
+impl Lower<'_, '_> {
+    /// A stack of a program, walked by its unwinding tables.
+    pub(super) fn store_unwound(&mut self, e: &Expr, to: Place) {
+        let Type::Stack { limit, .. } = e.ty else { return };
+        if let Err(error) = self.can_unwind(e) {
+            self.fail(error);
+            return;
+        }
+        // Older kernels let no function write to a place on the caller's stack that it has computed.
+        let on_stack = match to.base {
+            Base::Slot(slot) => self.f.slots[slot.0 as usize].storage == Storage::Stack,
+            Base::Val(_) => false,
+        };
+        let size = Type::stack_size(limit);
+        let room = if on_stack { self.scratch_memory(size) } else { to };
+        self.clear(room, size);
+        let (ip, sp, bp) = self.user_registers();
+        let on_top = match &self.probe.attach {
+            Attach::Uprobe { class, .. } => {
+                matches!(class.stop, Stop::Entry | Stop::EntryAtStackCheck | Stop::ReturnInsn)
+            }
+            _ => false,
+        };
+        let function = self.walker(Walk { limit, on_top });
+        let args = vec![Arg::Addr(room), Arg::Val(ip), Arg::Val(sp), Arg::Val(bp)];
+        let mut told = self.f.temp();
+        self.f.push(Op::Call { callee: Callee::Function(function), args, ret: Some(told) });
+        // What the verifier knew of the result would keep it from finding rounds of the walk alike.
+        if let Some(zero) = self.unknown() {
+            told = self.f.alu(AluOp::Add, told, Operand::Val(zero));
+        }
+        for (flag, counter) in
+            [(NO_TABLE, CounterKind::NoUnwindTable), (UNKNOWN_RULE, CounterKind::UnknownUnwindRule)]
+        {
+            let (set, on) = (self.f.label(), self.f.label());
+            self.f.branch(Cond::Set, told, Operand::Imm(flag), set);
+            self.f.push(Op::Jump(on));
+            self.f.push(Op::Label(set));
+            self.count_error(counter);
+            self.f.push(Op::Label(on));
+        }
+        let frames = self.f.alu(AluOp::And, told, Operand::Imm(FRAMES));
+        let header = self.f.alu(AluOp::Lsh, frames, Operand::Imm(Type::STACK_FRAMES_SHIFT as i32));
+        let owner = self.tgid();
+        let header = self.f.alu(AluOp::Or, header, Operand::Val(owner));
+        self.f.store(Width::W, room, Operand::Val(header));
+        if on_stack {
+            self.copy(room, to, size);
+        }
+    }
+
+    fn can_unwind(&self, e: &Expr) -> Result<(), Error> {
+        let target = self.unit.target;
+        if target.arch != Arch::X86_64 {
+            let error = Error::new(e.span, "`dw_ustack` is for x86-64");
+            return Err(error.help("`ustack` follows frame pointers, which programs for arm64 have"));
+        }
+        if target.unwind.is_none() {
+            let error = Error::new(e.span, "`dw_ustack` needs a process, whose unwinding tables it walks by");
+            return Err(error.help("give one with -p PID, -c CMD or --dwarf-pid PID; `ustack` needs none"));
+        }
+        if !matches!(self.probe.attach, Attach::Uprobe { .. }) && !target.task_registers {
+            let error = Error::new(
+                e.span,
+                "`dw_ustack` is not available in this probe: this kernel does not tell the registers of the program (bpf_task_pt_regs)",
+            );
+            return Err(error.help("Linux has it since 5.15; at uprobes `dw_ustack` works without it"));
+        }
+        Ok(())
+    }
+
+    /// Instruction, stack and frame pointer of the program: where the probe is in it, else where it entered the kernel.
+    fn user_registers(&mut self) -> (Val, Val, Val) {
+        if matches!(self.probe.attach, Attach::Uprobe { .. }) {
+            return (self.register("ip"), self.register("sp"), self.register("bp"));
+        }
+        let arch = self.unit.target.arch;
+        let task = self.f.call(Helper::CurrentTaskBtf, &[]);
+        let registers = self.f.call(Helper::TaskRegisters, &[Arg::Val(task)]);
+        let mut register = |name: &str| {
+            let index = i32::from(arch.register(name).unwrap_or(0));
+            let value = self.f.var();
+            self.word_or_zero(Helper::ReadKernel, registers, 8 * index, value);
+            self.copy_of(value)
+        };
+        (register("ip"), register("sp"), register("bp"))
+    }
+
+    /// The function that walks, made when the program needs it first.
+    fn walker(&mut self, walk: Walk) -> usize {
+        if let Some(index) = self.functions.walkers.get(&walk) {
+            return *index;
+        }
+        // A digit in front: no function of a script is called so.
+        let name = format!("{}_unwind{}", walk.limit, if walk.on_top { "_entry" } else { "" });
+        let own = Own { defs: &[], shared: Default::default(), span: self.span };
+        let f = self.in_function(&name, own, |lower| {
+            lower.f.push(Op::Line(lower.span));
+            lower.walk_by_tables(walk);
+        });
+        let index = self.functions.add(f);
+        self.functions.walkers.insert(walk, index);
+        index
+    }
+
+    /// The function: its arguments are the stack value, `ip`, `sp` and `bp`; it returns the number of frames and flags.
+    fn walk_by_tables(&mut self, walk: Walk) {
+        let finder = self.row_finder();
+        let to = self.f.param();
+        let start = [self.f.param(), self.f.param(), self.f.param()];
+        let [frames, flags] = [(); 2].map(|()| self.f.var());
+        let at = Registers { ip: self.f.var(), sp: self.f.var(), bp: self.f.var(), looked_up: self.f.var() };
+        // What the loop changes must be unknown to the verifier before it, see `loops`.
+        let zero = self.unknown();
+        for (var, value) in
+            [(at.ip, start[0]), (at.sp, start[1]), (at.bp, start[2]), (at.looked_up, start[0])]
+        {
+            self.f.push(Op::Copy { dst: var, src: value });
+        }
+        for var in [frames, flags] {
+            match zero {
+                Some(zero) => self.f.push(Op::Copy { dst: var, src: zero }),
+                None => self.f.push(Op::Const { dst: var, value: 0 }),
+            }
+        }
+        let (first, count) = (self.f.var(), self.f.var());
+        self.code_of_process(first, count);
+
+        let ways = Ways { next: self.f.loop_label(), end: self.f.label(), by_frame_pointer: self.f.label() };
+        let limit = i32::from(walk.limit);
+        self.f.push(Op::Label(ways.next));
+        self.f.branch(Cond::Ge, frames, Operand::Imm(limit), ways.end);
+        if self.unit.target.loops == Loops::MayGoto {
+            self.f.push(Op::MayGoto(ways.end));
+        }
+        let offset = self.f.alu(AluOp::Lsh, frames, Operand::Imm(3));
+        let place = self.f.alu(AluOp::Add, to, Operand::Val(offset));
+        self.f.store(Width::D, Place::from(place).at(8), Operand::Val(at.ip));
+        self.f.push(Op::Alu { op: AluOp::Add, dst: frames, a: frames, b: Operand::Imm(1) });
+        self.f.branch(Cond::Ge, frames, Operand::Imm(limit), ways.end);
+
+        let args = vec![Arg::Val(first), Arg::Val(count), Arg::Val(at.looked_up)];
+        let row = self.f.temp();
+        self.f.push(Op::Call { callee: Callee::Function(finder), args, ret: Some(row) });
+        self.step(at, row, flags, ways);
+
+        self.f.push(Op::Label(ways.by_frame_pointer));
+        if walk.on_top {
+            self.first_by_top(at, start[0], ways);
+        }
+        self.step_by_frame_pointer(at, ways);
+        self.f.push(Op::Label(ways.end));
+        let told = self.f.alu(AluOp::Or, frames, Operand::Val(flags));
+        self.f.push(Op::Return(told));
+    }
+
+    /// Zero, which the verifier does not know; where it need not be unknown, nothing.
+    fn unknown(&mut self) -> Option<Val> {
+        if self.unit.target.loops != Loops::MayGoto {
+            return None;
+        }
+        Some(self.unknown_zero())
+    }
+
+    /// Sets the range of the process's mappings; of a process without any the range is empty.
+    fn code_of_process(&mut self, first: Val, count: Val) {
+        let key: Place = self.f.slot(4).into();
+        let tgid = self.tgid();
+        self.f.store(Width::W, key, Operand::Val(tgid));
+        let map = self.unwind_map(Maps::Processes);
+        let found = self.f.call(Helper::MapLookup, &[Arg::Map(map), Arg::Addr(key)]);
+        let (known, on) = (self.f.label(), self.f.label());
+        self.f.branch(Cond::Ne, found, Operand::Imm(0), known);
+        self.f.push(Op::Const { dst: first, value: 0 });
+        self.f.push(Op::Const { dst: count, value: 0 });
+        self.f.push(Op::Jump(on));
+        self.f.push(Op::Label(known));
+        self.f.push(Op::Load { width: Width::W, dst: first, from: found.into() });
+        self.f.push(Op::Load { width: Width::W, dst: count, from: Place::from(found).at(4) });
+        self.f.push(Op::Label(on));
+    }
+
+    fn set_flag(&mut self, flags: Val, flag: i32) {
+        self.f.push(Op::Alu { op: AluOp::Or, dst: flags, a: flags, b: Operand::Imm(flag) });
+    }
+
+    /// Goes to the caller as a row says.
+    fn step(&mut self, at: Registers, row: Val, flags: Val, ways: Ways) {
+        let rule = self.f.alu(AluOp::Rsh, row, Operand::Imm(32));
+        let step = self.f.alu(AluOp::And, rule, Operand::Imm((1 << unwind::STEP_BITS) - 1));
+        let saved = self.f.alu(AluOp::Rsh, row, Operand::Imm(64 - unwind::SAVED_BITS as i32));
+        let offset = self.f.alu(AluOp::Lsh, row, Operand::Imm(unwind::SAVED_BITS as i32));
+        let offset = self.f.alu(AluOp::Arsh, offset, Operand::Imm(64 - unwind::OFFSET_BITS as i32));
+        let bytes = self.f.alu(AluOp::Lsh, offset, Operand::Imm(3));
+        let [by_bp, plt, at_sp, at_bp, signal, found] = [(); 6].map(|()| self.f.label());
+        let cfa = self.f.var();
+        let word: Place = self.f.slot(16).into();
+
+        let is = |lower: &mut Self, which: Step, label: Label| {
+            lower.f.branch(Cond::Eq, step, Operand::Imm(i32::from(which as u8)), label);
+        };
+        let sp = self.f.label();
+        is(self, Step::Sp, sp);
+        is(self, Step::Bp, by_bp);
+        is(self, Step::FramePointer, ways.by_frame_pointer);
+        is(self, Step::Plt, plt);
+        is(self, Step::AtSp, at_sp);
+        is(self, Step::AtBp, at_bp);
+        is(self, Step::Signal, signal);
+        is(self, Step::End, ways.end);
+        let missing = self.f.label();
+        is(self, Step::Missing, missing);
+        self.set_flag(flags, UNKNOWN_RULE);
+        self.f.push(Op::Jump(ways.end));
+        self.f.push(Op::Label(missing));
+        self.set_flag(flags, NO_TABLE);
+        self.f.push(Op::Jump(ways.by_frame_pointer));
+
+        self.f.push(Op::Label(signal));
+        // One read from `bp` to `ip`.
+        let registers: Place = self.f.slot(unwind::SIGNAL_IP + 8 - unwind::SIGNAL_BP).into();
+        let from = self.f.alu(AluOp::Add, at.sp, Operand::Imm(unwind::SIGNAL_BP as i32));
+        self.read_or(registers, unwind::SIGNAL_IP + 8 - unwind::SIGNAL_BP, from, ways.end);
+        let register = |offset: u32| registers.at(offset - unwind::SIGNAL_BP);
+        self.f.push(Op::Load { width: Width::D, dst: at.bp, from: register(unwind::SIGNAL_BP) });
+        self.f.push(Op::Load { width: Width::D, dst: at.sp, from: register(unwind::SIGNAL_SP) });
+        self.f.push(Op::Load { width: Width::D, dst: at.ip, from: register(unwind::SIGNAL_IP) });
+        // The code was interrupted, it has called nothing.
+        self.f.push(Op::Copy { dst: at.looked_up, src: at.ip });
+        self.f.push(Op::Jump(ways.next));
+
+        self.f.push(Op::Label(plt));
+        self.f.push(Op::Alu { op: AluOp::Add, dst: cfa, a: at.sp, b: Operand::Imm(8) });
+        let within = self.f.alu(AluOp::And, at.looked_up, Operand::Imm(15));
+        self.f.branch(Cond::Gt, offset, Operand::Val(within), found);
+        self.f.push(Op::Alu { op: AluOp::Add, dst: cfa, a: cfa, b: Operand::Imm(8) });
+        self.f.push(Op::Jump(found));
+
+        self.f.push(Op::Label(at_sp));
+        let from = self.f.alu(AluOp::Add, at.sp, Operand::Val(bytes));
+        self.read_or(word, 8, from, ways.end);
+        self.f.push(Op::Load { width: Width::D, dst: cfa, from: word });
+        self.f.push(Op::Alu { op: AluOp::Add, dst: cfa, a: cfa, b: Operand::Imm(8) });
+        self.f.push(Op::Jump(found));
+
+        self.f.push(Op::Label(at_bp));
+        let from = self.f.alu(AluOp::Add, at.bp, Operand::Val(bytes));
+        self.read_or(word, 8, from, ways.end);
+        self.f.push(Op::Load { width: Width::D, dst: cfa, from: word });
+        self.read_or(word, 8, at.bp, ways.end);
+        self.f.push(Op::Load { width: Width::D, dst: at.bp, from: word });
+        self.f.push(Op::Jump(found));
+
+        self.f.push(Op::Label(by_bp));
+        self.f.push(Op::Alu { op: AluOp::Add, dst: cfa, a: at.bp, b: Operand::Val(bytes) });
+        self.f.push(Op::Jump(found));
+
+        self.f.push(Op::Label(sp));
+        self.f.push(Op::Alu { op: AluOp::Add, dst: cfa, a: at.sp, b: Operand::Val(bytes) });
+        self.f.push(Op::Label(found));
+        let (kept, restored) = (self.f.label(), self.f.label());
+        self.f.branch(Cond::Eq, saved, Operand::Imm(0), kept);
+        let below = self.f.alu(AluOp::Lsh, saved, Operand::Imm(3));
+        let from = self.f.alu(AluOp::Sub, cfa, Operand::Val(below));
+        self.read_or(word, 8, from, ways.end);
+        self.f.push(Op::Load { width: Width::D, dst: at.bp, from: word });
+        self.f.push(Op::Jump(restored));
+        self.f.push(Op::Label(kept));
+        self.f.push(Op::Label(restored));
+        let from = self.f.alu(AluOp::Add, cfa, Operand::Imm(-8));
+        self.read_or(word, 8, from, ways.end);
+        self.f.push(Op::Copy { dst: at.sp, src: cfa });
+        self.return_to_caller(at, word, ways);
+    }
+
+    /// Where a function is entered or left that the tables do not know, its return address is on top of the stack.
+    fn first_by_top(&mut self, at: Registers, start: Val, ways: Ways) {
+        let other = self.f.label();
+        // To compare the number of frames would make it known, and the verifier count on from there.
+        self.f.branch(Cond::Ne, at.ip, Operand::Val(start), other);
+        let word: Place = self.f.slot(8).into();
+        self.read_or(word, 8, at.sp, ways.end);
+        self.f.push(Op::Alu { op: AluOp::Add, dst: at.sp, a: at.sp, b: Operand::Imm(8) });
+        self.return_to_caller(at, word, ways);
+        self.f.push(Op::Label(other));
+    }
+
+    /// The frame pointer leads to the caller's, with the return address above it.
+    fn step_by_frame_pointer(&mut self, at: Registers, ways: Ways) {
+        let words: Place = self.f.slot(16).into();
+        self.f.branch(Cond::Eq, at.bp, Operand::Imm(0), ways.end);
+        self.read_or(words, 16, at.bp, ways.end);
+        self.f.push(Op::Alu { op: AluOp::Add, dst: at.sp, a: at.bp, b: Operand::Imm(16) });
+        self.f.push(Op::Load { width: Width::D, dst: at.bp, from: words });
+        self.return_to_caller(at, words.at(8), ways);
+    }
+
+    /// Goes on with the return address that was read to a place.
+    fn return_to_caller(&mut self, at: Registers, from: Place, ways: Ways) {
+        self.f.push(Op::Load { width: Width::D, dst: at.ip, from });
+        self.f.branch(Cond::Eq, at.ip, Operand::Imm(0), ways.end);
+        self.f.push(Op::Alu { op: AluOp::Add, dst: at.looked_up, a: at.ip, b: Operand::Imm(-1) });
+        self.f.push(Op::Jump(ways.next));
+    }
+
+    /// Reads memory of the program; jumps away when it cannot be read.
+    fn read_or(&mut self, to: Place, size: u32, from: Val, otherwise: Label) {
+        let args = [Arg::Addr(to), Arg::Imm(size.into()), Arg::Val(from)];
+        let failed = self.f.call(Helper::ReadUser, &args);
+        self.f.branch(Cond::Ne, failed, Operand::Imm(0), otherwise);
+    }
+}

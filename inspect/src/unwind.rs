@@ -1,0 +1,366 @@
+//! Unwinding tables of x86-64 code: how the caller's registers are found at each instruction, from `.eh_frame` (`.debug_frame` where
+//! there is none), in a form that a BPF program can search. The loader puts the rows into a map; the program walks stacks by them.
+//!
+//! Only what a walk needs is kept: where the frame ends (the CFA, the stack pointer of the caller once it has been returned to) and
+//! where the caller's `rbp` is; the return address is always the word below the CFA. Of DWARF expressions those are understood that
+//! compilers, linkers and the hand-written code of well-known libraries use; the others end a walk ([`Rule::Unknown`]).
+//!
+//! Go's linker writes no `.eh_frame` for Go code, which keeps frame pointers; its `.debug_frame` says nothing of `rbp` and is not used.
+
+use std::collections::HashMap;
+
+use gimli::{
+    BaseAddresses, CfaRule, CieOrFde, CommonInformationEntry, DebugFrame, EhFrame, EhFrameHdr, EndianSlice,
+    LittleEndian, Operation, Pointer, Register, RegisterRule, UnwindContext, UnwindExpression, UnwindSection,
+    UnwindTableRow, X86_64,
+};
+
+use crate::elf::{Arch, Binary};
+use crate::go::dwarf::sections::{Section, Sections};
+use crate::image::Image;
+
+type Slice<'a> = EndianSlice<'a, LittleEndian>;
+
+/// What holds from an instruction on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Address of the instruction, counted from [`UnwindTable::base`].
+    pub start: u32,
+    /// How the caller's registers are found.
+    pub rule: Rule,
+}
+
+/// How the registers of the caller are found at an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// The table says nothing of this code: try its frame pointer.
+    Nothing,
+    /// There is no caller: the thread begins here.
+    Outermost,
+    /// The table says it in a way that is not understood.
+    Unknown,
+    /// The CFA, and in how many words below it the caller's `rbp` is saved; 0 when `rbp` still is the caller's.
+    Frame(Cfa, u16),
+    /// The frame of a signal handler: the interrupted code's registers are in the `ucontext` that `rsp` points to.
+    Signal,
+}
+
+/// How the end of a frame is found. Offsets are in words of 8 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cfa {
+    /// `rsp` and an offset.
+    Sp(i16),
+    /// `rbp` and an offset.
+    Bp(i16),
+    /// In an entry of the procedure linkage table, 16 bytes long, whose instructions from this byte on come behind a push:
+    /// `rsp + 8`, and 8 more there.
+    Plt(u8),
+    /// The word at `rsp` and an offset, and 8 more: code that has aligned its stack and saved the old pointer there.
+    AtSp(i16),
+    /// The word at `rbp` and an offset; the caller's `rbp` is where `rbp` points to. So compilers align the stack.
+    AtBp(i16),
+}
+
+/// The table of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnwindTable {
+    base: u64,
+    rows: Vec<Row>,
+}
+
+/// The code of a function: first address, end, and where its entry is in the section.
+struct Extent<T> {
+    start: u64,
+    end: u64,
+    entry: T,
+}
+
+/// Bytes of a common entry that is believed. Each function that refers to it costs reading it; real ones have about 20.
+const COMMON_ENTRY: usize = 1024;
+/// Bytes of a word.
+const WORD: i64 = 8;
+/// Where the kernel's signal frame has the interrupted registers, counted from the stack pointer at the end of the handler: `uc_mcontext`
+/// is at 40 of `struct ucontext` (`arch/x86/include/uapi/asm/sigcontext.h`).
+const SIGNAL_BP: u32 = 120;
+/// See [`SIGNAL_BP`].
+const SIGNAL_SP: u32 = 160;
+/// See [`SIGNAL_BP`].
+const SIGNAL_IP: u32 = 168;
+
+impl UnwindTable {
+    /// The table of a binary; `None` if it has no unwinding information that can be read, or is not for x86-64.
+    pub fn of(binary: &Binary) -> Option<UnwindTable> {
+        let go = matches!(binary.go(), Ok(Some(_)));
+        UnwindTable::of_image(binary.image(), !go)
+    }
+
+    /// The table of a memory image, which is what the kernel's `vdso` is. `debug`: use `.debug_frame` where there is no `.eh_frame`.
+    pub fn of_image(image: &Image, debug: bool) -> Option<UnwindTable> {
+        if image.arch() != Arch::X86_64 {
+            return None;
+        }
+        let code = code(image)?;
+        if let Some((bytes, address)) = eh_frame(image) {
+            let section = EhFrame::from(Slice::new(bytes, LittleEndian));
+            let text = image.section(".text").map_or(0, |s| s.vaddr);
+            let bases = BaseAddresses::default().set_eh_frame(address).set_text(text);
+            return read(&section, &bases, code);
+        }
+        if !debug {
+            return None;
+        }
+        let sections = Sections::default();
+        let bytes = sections.bytes(image, Section::Frame).ok().filter(|bytes| !bytes.is_empty())?;
+        let mut section = DebugFrame::from(Slice::new(bytes, LittleEndian));
+        section.set_address_size(8);
+        read(&section, &BaseAddresses::default(), code)
+    }
+
+    /// The address (vaddr) that rows count from.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The rows in order of address; each holds up to the next one.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// What holds at an address (vaddr).
+    pub fn rule(&self, vaddr: u64) -> Rule {
+        let Some(at) = vaddr.checked_sub(self.base) else { return Rule::Nothing };
+        let behind = self.rows.partition_point(|row| u64::from(row.start) <= at);
+        behind.checked_sub(1).and_then(|n| self.rows.get(n)).map_or(Rule::Nothing, |row| row.rule)
+    }
+}
+
+/// First address and end of the executable segments.
+fn code(image: &Image) -> Option<(u64, u64)> {
+    let code = || image.segments().iter().filter(|s| s.executable);
+    let start = code().map(|s| s.vaddr).min()?;
+    let end = code().filter_map(|s| s.vaddr.checked_add(s.mem_size)).max()?;
+    Some((start, end))
+}
+
+/// The bytes of `.eh_frame` and their address: by the name of the section, else by the program header of its index.
+fn eh_frame(image: &Image) -> Option<(&[u8], u64)> {
+    if let Some(section) = image.section(".eh_frame")
+        && let Some(bytes) = image.section_bytes(".eh_frame").filter(|bytes| !bytes.is_empty())
+    {
+        return Some((bytes, section.vaddr));
+    }
+    let address = image.eh_frame_index()?;
+    let bases = BaseAddresses::default().set_eh_frame_hdr(address);
+    let index = EhFrameHdr::new(image.tail(address)?, LittleEndian).parse(&bases, 8).ok()?;
+    let Pointer::Direct(start) = index.eh_frame_ptr() else { return None };
+    Some((image.tail(start)?, start))
+}
+
+/// The rows of a section for the code between two addresses.
+fn read<'a, S>(section: &S, bases: &BaseAddresses, code: (u64, u64)) -> Option<UnwindTable>
+where
+    S: UnwindSection<Slice<'a>>,
+    S::Offset: std::hash::Hash,
+{
+    let (base, end) = code;
+    let mut common: HashMap<S::Offset, CommonInformationEntry<Slice<'a>>> = HashMap::new();
+    let mut functions = Vec::new();
+    let mut entries = section.entries(bases);
+    while let Ok(Some(entry)) = entries.next() {
+        let CieOrFde::Fde(partial) = entry else { continue };
+        let parsed = partial.parse(|section, bases, offset| {
+            if let Some(known) = common.get(&offset) {
+                return Ok(known.clone());
+            }
+            let entry = section.cie_from_offset(bases, offset)?;
+            common.insert(offset, entry.clone());
+            Ok(entry)
+        });
+        let Ok(fde) = parsed else { continue };
+        let (start, last) = (fde.initial_address(), fde.initial_address().saturating_add(fde.len()));
+        let fits = base <= start && start < last && last <= end && u32::try_from(last - base).is_ok();
+        if fits && fde.cie().entry_len() <= COMMON_ENTRY {
+            functions.push(Extent { start, end: last, entry: fde });
+        }
+    }
+    functions.sort_by_key(|f| f.start);
+    let mut rows = Rows::default();
+    let mut context = UnwindContext::new();
+    // What a linker removed is said to be at address 0 or at another function's: the first one counts.
+    let mut behind = base;
+    for Extent { start, end, entry } in functions {
+        if start < behind {
+            continue;
+        }
+        if start > behind {
+            rows.push(behind - base, Rule::Nothing);
+        }
+        behind = end;
+        rows.push(start - base, Rule::Unknown);
+        let Ok(mut table) = entry.rows(section, bases, &mut context) else { continue };
+        let signal = entry.is_signal_trampoline();
+        loop {
+            match table.next_row() {
+                Ok(Some(row)) if (start..end).contains(&row.start_address()) => {
+                    rows.push(row.start_address() - base, rule(row, section, signal));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // What comes behind the damage is not known.
+                Err(_) => break rows.forget_last(),
+            }
+        }
+    }
+    if rows.0.is_empty() {
+        return None;
+    }
+    rows.push(behind - base, Rule::Nothing);
+    Some(UnwindTable { base, rows: rows.0 })
+}
+
+/// Rows in order of address, each different from the one before.
+#[derive(Default)]
+struct Rows(Vec<Row>);
+
+impl Rows {
+    fn push(&mut self, start: u64, rule: Rule) {
+        let Ok(start) = u32::try_from(start) else { return };
+        match self.0.last() {
+            Some(last) if last.start > start => return,
+            Some(last) if last.start == start => {
+                self.0.pop();
+            }
+            _ => {}
+        }
+        if self.0.last().is_none_or(|last| last.rule != rule) {
+            self.0.push(Row { start, rule });
+        }
+    }
+
+    fn forget_last(&mut self) {
+        if let Some(last) = self.0.last_mut() {
+            last.rule = Rule::Unknown;
+        }
+    }
+}
+
+fn rule<'a, S: UnwindSection<Slice<'a>>>(row: &UnwindTableRow<usize>, section: &S, signal: bool) -> Rule {
+    if signal {
+        return signal_frame(row, section).unwrap_or(Rule::Unknown);
+    }
+    match row.register(X86_64::RA) {
+        Some(RegisterRule::Offset(offset)) if offset == -WORD => {}
+        Some(RegisterRule::Undefined) => return Rule::Outermost,
+        _ => return Rule::Unknown,
+    }
+    frame(row, section).unwrap_or(Rule::Unknown)
+}
+
+/// The rule of a row whose return address is where calls put it.
+fn frame<'a, S: UnwindSection<Slice<'a>>>(row: &UnwindTableRow<usize>, section: &S) -> Option<Rule> {
+    let cfa = match row.cfa() {
+        CfaRule::RegisterAndOffset { register: X86_64::RSP, offset } => Cfa::Sp(words(*offset)?),
+        CfaRule::RegisterAndOffset { register: X86_64::RBP, offset } => Cfa::Bp(words(*offset)?),
+        CfaRule::RegisterAndOffset { .. } => return None,
+        CfaRule::Expression(expression) => cfa_expression(expression, section)?,
+    };
+    let saved = match row.register(X86_64::RBP) {
+        // The convention of C: what a function does not mention it has not changed.
+        None | Some(RegisterRule::Undefined | RegisterRule::SameValue) => 0,
+        Some(RegisterRule::Offset(offset)) => {
+            u16::try_from(words(offset)?.checked_neg()?).ok().filter(|n| (1..=MOST_SAVED).contains(n))?
+        }
+        Some(RegisterRule::Expression(at))
+            if matches!(cfa, Cfa::AtBp(_)) && register_offset(&at, section) == Some((X86_64::RBP, 0)) =>
+        {
+            0
+        }
+        _ => return None,
+    };
+    // Such code keeps the caller's `rbp` where its own points to, and nowhere else.
+    if matches!(cfa, Cfa::AtBp(_)) && !matches!(row.register(X86_64::RBP), Some(RegisterRule::Expression(_)))
+    {
+        return None;
+    }
+    Some(Rule::Frame(cfa, saved))
+}
+
+/// Words below the CFA in which `rbp` may be saved.
+const MOST_SAVED: u16 = 0xfff;
+
+/// Bytes as words; `None` for parts of words and what is far away.
+fn words(bytes: i64) -> Option<i16> {
+    (bytes % WORD == 0).then(|| i16::try_from(bytes / WORD).ok())?
+}
+
+fn cfa_expression<'a, S>(expression: &UnwindExpression<usize>, section: &S) -> Option<Cfa>
+where
+    S: UnwindSection<Slice<'a>>,
+{
+    let ops = operations(expression, section)?;
+    match ops.as_slice() {
+        [Operation::RegisterOffset { register: X86_64::RBP, offset, .. }, Operation::Deref { .. }] => {
+            Some(Cfa::AtBp(words(*offset)?))
+        }
+        [
+            Operation::RegisterOffset { register: X86_64::RSP, offset, .. },
+            Operation::Deref { .. },
+            Operation::PlusConstant { value: 8 },
+        ] => Some(Cfa::AtSp(words(*offset)?)),
+        [
+            Operation::RegisterOffset { register: X86_64::RSP, offset: 8, .. },
+            Operation::RegisterOffset { register: X86_64::RA, offset: 0, .. },
+            Operation::UnsignedConstant { value: 15 },
+            Operation::And,
+            Operation::UnsignedConstant { value: from },
+            Operation::Ge,
+            Operation::UnsignedConstant { value: 3 },
+            Operation::Shl,
+            Operation::Plus,
+        ] => Some(Cfa::Plt(u8::try_from(*from).ok().filter(|from| *from < 16)?)),
+        _ => None,
+    }
+}
+
+/// The rule of a signal frame, if it is the kernel's.
+fn signal_frame<'a, S: UnwindSection<Slice<'a>>>(row: &UnwindTableRow<usize>, section: &S) -> Option<Rule> {
+    let at = |register| match row.register(register) {
+        Some(RegisterRule::Expression(expression)) => register_offset(&expression, section),
+        _ => None,
+    };
+    let sp = |offset: u32| Some((X86_64::RSP, i64::from(offset)));
+    let known = at(X86_64::RBP) == sp(SIGNAL_BP)
+        && at(X86_64::RSP) == sp(SIGNAL_SP)
+        && at(X86_64::RA) == sp(SIGNAL_IP);
+    known.then_some(Rule::Signal)
+}
+
+/// The register and the offset that make up an expression.
+fn register_offset<'a, S>(expression: &UnwindExpression<usize>, section: &S) -> Option<(Register, i64)>
+where
+    S: UnwindSection<Slice<'a>>,
+{
+    match operations(expression, section)?.as_slice() {
+        [Operation::RegisterOffset { register, offset, .. }] => Some((*register, *offset)),
+        _ => None,
+    }
+}
+
+/// Operations of the longest expression that is understood.
+const MOST_OPERATIONS: usize = 9;
+
+fn operations<'a, S>(expression: &UnwindExpression<usize>, section: &S) -> Option<Vec<Operation<Slice<'a>>>>
+where
+    S: UnwindSection<Slice<'a>>,
+{
+    let encoding = gimli::Encoding { address_size: 8, format: gimli::Format::Dwarf32, version: 4 };
+    let mut operations = expression.get(section).ok()?.operations(encoding);
+    let mut all = Vec::new();
+    while let Some(operation) = operations.next().ok()? {
+        if all.len() == MOST_OPERATIONS {
+            return None;
+        }
+        all.push(operation);
+    }
+    Some(all)
+}
