@@ -19,6 +19,7 @@ pub mod kernel;
 pub mod layout;
 mod live;
 mod lower;
+mod machine;
 pub mod object;
 pub mod opt;
 mod regalloc;

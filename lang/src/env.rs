@@ -537,8 +537,8 @@ pub struct Goroutine {
     pub release: u16,
     /// The g register (R14, X28) holds g at the sites.
     pub in_register: bool,
-    /// Offset of the TLS slot of g from the thread's base register.
-    pub tls_offset: i32,
+    /// Offset of the TLS slot of g from the thread's base register; `None` where only the g register has it (programs without cgo on arm64).
+    pub tls_offset: Option<i32>,
     /// `g.goid`
     pub goid: u32,
     /// `g.m`

@@ -32,8 +32,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.filter_walks = pid.is_some() && walks(program) && Feature::IterOfProcess.check().is_err();
     target.tls_base = needs_goroutine_from_tls(program).then(|| tls_base(target.arch)).flatten();
     target.executable = program.go_program.as_ref().and_then(|_| executable());
-    let go_stacks = program.go_program.is_some() && walks_go_stacks(program);
-    target.task_registers = (go_stacks || unwinds(program)) && Feature::TaskRegisters.check().is_ok();
+    target.task_registers = needs_registers_of_threads(program) && Feature::TaskRegisters.check().is_ok();
     target.returning = does_returns(program).then(|| returning().ok()).flatten();
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
@@ -196,6 +195,12 @@ fn needs_goroutine_from_tls(program: &Program) -> bool {
                 matches!(e.kind, ExprKind::Builtin(Builtin::Goid | Builtin::CallId | Builtin::CurrentG))
             })
     })
+}
+
+/// Whether some program that is not in Go code wants the registers of Go code: for the goroutine or for a stack.
+fn needs_registers_of_threads(program: &Program) -> bool {
+    let in_go = |go: &lang::hir::GoProgram| go.goroutine.tls_offset.is_none() || walks_go_stacks(program);
+    unwinds(program) || program.go_program.as_ref().is_some_and(in_go)
 }
 
 /// Whether some program that is not in Go code takes user stacks.

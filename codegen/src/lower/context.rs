@@ -6,23 +6,17 @@ use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Op, Operand, Place, Val};
-use lang::arch::Arch;
+use crate::machine::{GO_STACK_ARGUMENTS, Machine};
 use lang::env::{Abi, ArgumentWords, UprobeClass, UsdtArg, UsdtPlace, WordPlace};
 use lang::hir::{Attach, Builtin, Clock, Expr, PidSpace};
 use lang::types::{AddrSpace, Type};
 
-/// First integer argument registers, by ABI. C: System V on x86-64, AAPCS64 on arm64. Go: ABIInternal (amd64 since 1.17, arm64 since
-/// 1.18), `src/cmd/compile/abi-internal.md` of the Go source.
-fn argument_registers(arch: Arch, abi: Abi) -> &'static [&'static str] {
-    match (arch, abi) {
-        (Arch::X86_64, Abi::C) => &["di", "si", "dx", "cx", "r8", "r9"],
-        (Arch::X86_64, Abi::GoRegisters) => &["ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"],
-        (Arch::Aarch64, Abi::C) => &["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"],
-        (Arch::Aarch64, Abi::GoRegisters) => &[
-            "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
-            "x15",
-        ],
-        (_, Abi::GoStack) => &[],
+/// First integer argument registers, by ABI.
+fn argument_registers(machine: &Machine, abi: Abi) -> &'static [&'static str] {
+    match abi {
+        Abi::C => machine.c_arguments,
+        Abi::GoRegisters => machine.go_arguments,
+        Abi::GoStack => &[],
     }
 }
 
@@ -135,11 +129,7 @@ impl Lower<'_, '_> {
         match &self.probe.attach {
             Attach::Uprobe { .. } => Value::Imm(1),
             Attach::Interval(_) | Attach::Profile(_) => {
-                // The privilege level in the code segment; the exception level in PSTATE.
-                let (register, mask, user) = match self.unit.target.arch {
-                    Arch::X86_64 => ("cs", 3, 3),
-                    Arch::Aarch64 => ("pstate", 0xf, 0),
-                };
+                let (register, mask, user) = self.machine().level;
                 let state = self.register(register);
                 let level = self.f.alu(AluOp::And, state, Operand::Imm(mask));
                 let result = self.f.var();
@@ -208,7 +198,7 @@ impl Lower<'_, '_> {
             return self.unavailable(e, "uaddr");
         }
         let offset = self.site_offset();
-        let ip = self.register(if self.unit.target.arch == Arch::X86_64 { "ip" } else { "pc" });
+        let ip = self.register(self.machine().ip);
         self.f.alu(AluOp::Sub, ip, offset).into()
     }
 
@@ -231,6 +221,11 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// What is known of the processor.
+    pub(super) fn machine(&self) -> &'static Machine {
+        Machine::of(self.unit.target.arch)
+    }
+
     /// A register of the interrupted code. Uprobe and perf-event programs have `pt_regs` at the start of their context.
     pub(super) fn register(&mut self, name: &str) -> Val {
         let index = self.unit.target.arch.register(name).unwrap_or(0);
@@ -241,10 +236,9 @@ impl Lower<'_, '_> {
         self.f.load(Width::D, Place::from(Func::CTX).at(8 * u32::from(index)))
     }
 
-    /// An argument word. On the stack it starts above the return address on x86-64; arm64 keeps that in a register, and Go
-    /// leaves the word at `sp` unused there.
+    /// An argument word.
     fn argument(&mut self, n: u8, stack_only: bool, e: &Expr) -> Value {
-        let arch = self.unit.target.arch;
+        let machine = self.machine();
         match &self.probe.attach {
             // The words of a raw tracepoint are plain numbers to the verifier.
             Attach::RawTracepoint(_) => {
@@ -276,14 +270,14 @@ impl Lower<'_, '_> {
         }
         let registers = match class.abi {
             Abi::C if stack_only => &[],
-            abi => argument_registers(arch, abi),
+            abi => argument_registers(machine, abi),
         };
         if let Some(register) = registers.get(usize::from(n)) {
             return self.register(register).into();
         }
-        let first = match (arch, class.abi) {
-            (Arch::Aarch64, Abi::C) => 0,
-            _ => 8,
+        let first = match class.abi {
+            Abi::C => machine.c_stack_arguments(),
+            Abi::GoRegisters | Abi::GoStack => GO_STACK_ARGUMENTS,
         };
         let word = u64::from(n) - registers.len() as u64;
         self.stack_word(first + 8 * word).into()
@@ -338,13 +332,12 @@ impl Lower<'_, '_> {
 
     /// An argument of a kernel function, by the C calling convention.
     fn kernel_argument(&mut self, n: u8) -> Value {
-        let arch = self.unit.target.arch;
-        let registers = argument_registers(arch, Abi::C);
+        let machine = self.machine();
+        let registers = machine.c_arguments;
         if let Some(register) = registers.get(usize::from(n)) {
             return self.register(register).into();
         }
-        let above_return_address = if arch == Arch::X86_64 { 8 } else { 0 };
-        let offset = above_return_address + 8 * (u64::from(n) - registers.len() as u64);
+        let offset = machine.c_stack_arguments() + 8 * (u64::from(n) - registers.len() as u64);
         let sp = self.register("sp");
         let at = self.f.alu(AluOp::Add, sp, Operand::Imm(offset as i32));
         self.load_traced(&Type::U64, at.into(), AddrSpace::Kernel).into()
@@ -358,8 +351,7 @@ impl Lower<'_, '_> {
 
     fn retval(&mut self, e: &Expr) -> Value {
         if matches!(self.probe.attach, Attach::Kprobe { .. }) {
-            let register = if self.unit.target.arch == Arch::X86_64 { "ax" } else { "x0" };
-            return self.register(register).into();
+            return self.register(self.machine().result).into();
         }
         let Some(class) = self.uprobe_class() else { return self.unavailable(e, "retval") };
         match (class.abi, class.result_offset) {
@@ -369,14 +361,7 @@ impl Lower<'_, '_> {
                     .help("Go before 1.17 puts results behind the arguments; their size stands in the debug information, which this binary is stripped of. Read the result with `*(reg(\"sp\") + N)`: N is 8 and the size of the arguments, rounded up to a multiple of 8");
                 self.fail(error)
             }
-            (abi, _) => {
-                let arch = self.unit.target.arch;
-                let first = match (arch, abi) {
-                    (Arch::X86_64, _) => "ax",
-                    (Arch::Aarch64, _) => "x0",
-                };
-                self.register(first).into()
-            }
+            _ => self.register(self.machine().result).into(),
         }
     }
 

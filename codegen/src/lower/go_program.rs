@@ -12,11 +12,24 @@ use crate::target::ExecutableOf;
 use lang::env::{FileIdentity, GoProgram};
 use lang::hir::Expr;
 
+/// Where a thread outside of Go code keeps the goroutine that it serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    /// In thread-local storage: the offset of its address in `task_struct`, and of the word in it.
+    InSlot { base: i32, slot: i32 },
+    /// In the g register, as the kernel saved it: where Go code has called the kernel or was interrupted.
+    InRegister,
+}
+
 impl Lower<'_, '_> {
     /// What is wanted of the goroutine that the current thread serves if it runs the script's Go program, else 0.
     pub(super) fn goroutine_of_thread(&mut self, wanted: Wanted, program: &GoProgram, e: &Expr) -> Val {
         let target = self.unit.target;
-        let (Some(tls_base), Some(executable)) = (target.tls_base, target.executable) else {
+        let place = match program.goroutine.tls_offset {
+            Some(slot) => target.tls_base.map(|base| Kept::InSlot { base: base as i32, slot }),
+            None => Some(Kept::InRegister).filter(|_| target.task_registers),
+        };
+        let (Some(place), Some(executable)) = (place, target.executable) else {
             let error = Error::new(
                 e.span,
                 "the goroutine cannot be found here: this kernel does not describe its structures (no BTF)",
@@ -32,8 +45,16 @@ impl Lower<'_, '_> {
             let task = lower.f.call(Helper::CurrentTask, &[]);
             lower.unless_it_runs(task, executable, program.file, end);
             let offsets = program.goroutine;
-            let base = lower.follow(Helper::ReadKernel, task, tls_base as i32, end);
-            let g = lower.follow(Helper::ReadUser, base, offsets.tls_offset, end);
+            let g = match place {
+                Kept::InSlot { base, slot } => {
+                    let base = lower.follow(Helper::ReadKernel, task, base, end);
+                    lower.follow(Helper::ReadUser, base, slot, end)
+                }
+                Kept::InRegister => {
+                    let registers = lower.registers_of_thread();
+                    lower.register_of_thread(registers, lower.machine().g, end)
+                }
+            };
             let id = lower.f.var();
             lower.word_or_zero(Helper::ReadUser, g, offsets.goid as i32, id);
             let serves = lower.f.label();
@@ -51,6 +72,18 @@ impl Lower<'_, '_> {
             lower.f.push(Op::Label(end));
             lower.copy_of(result)
         })
+    }
+
+    /// The registers that the current thread had when it entered the kernel. Not for kernel threads.
+    pub(super) fn registers_of_thread(&mut self) -> Val {
+        let task = self.f.call(Helper::CurrentTaskBtf, &[]);
+        self.f.call(Helper::TaskRegisters, &[Arg::Val(task)])
+    }
+
+    /// One of them; jumps away when it is zero.
+    pub(super) fn register_of_thread(&mut self, registers: Val, name: &str, otherwise: Label) -> Val {
+        let index = i32::from(self.unit.target.arch.register(name).unwrap_or(0));
+        self.follow(Helper::ReadKernel, registers, 8 * index, otherwise)
     }
 
     /// Jumps to `otherwise` unless the process of `task` runs `file`.

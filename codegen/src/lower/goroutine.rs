@@ -6,7 +6,6 @@ use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond};
 use crate::ir::{Op, Operand, Val};
-use lang::arch::Arch;
 use lang::env::{Goroutine, Stop, UprobeClass};
 use lang::hir::Expr;
 use lang::types::{AddrSpace, Type};
@@ -48,11 +47,10 @@ impl Wanted {
 impl Lower<'_, '_> {
     /// The address of the current `runtime.g`: in its register in Go code, else in thread-local storage.
     fn current_g(&mut self, goroutine: Goroutine, e: &Expr) -> Value {
-        let arch = self.unit.target.arch;
         if goroutine.in_register {
-            return self.register(if arch == Arch::X86_64 { "r14" } else { "x28" }).into();
+            return self.register(self.machine().g).into();
         }
-        let Some(tls_base) = self.unit.target.tls_base else {
+        let Some((tls_base, tls_offset)) = self.unit.target.tls_base.zip(goroutine.tls_offset) else {
             let error = Error::new(
                 e.span,
                 "the goroutine cannot be found: this kernel does not describe its structures (no BTF)",
@@ -64,7 +62,7 @@ impl Lower<'_, '_> {
             let task = lower.f.call(Helper::CurrentTask, &[]);
             let at = lower.f.alu(AluOp::Add, task, Operand::Imm(tls_base as i32));
             let base = lower.load_traced(&Type::U64, at.into(), AddrSpace::Kernel);
-            let slot = lower.f.alu(AluOp::Add, base, Operand::Imm(goroutine.tls_offset));
+            let slot = lower.f.alu(AluOp::Add, base, Operand::Imm(tls_offset));
             lower.load_traced(&Type::U64, slot.into(), AddrSpace::User)
         })
         .into()
@@ -118,8 +116,8 @@ impl Lower<'_, '_> {
     fn number_of_call(&mut self, class: &UprobeClass, e: &Expr) -> Val {
         let sp = self.register("sp");
         // The kernel's uretprobe runs after the return address was popped.
-        let sp = match (class.stop, self.unit.target.arch) {
-            (Stop::KernelReturn, Arch::X86_64) => self.f.alu(AluOp::Sub, sp, Operand::Imm(8)),
+        let sp = match (class.stop, self.machine().bytes_of_return_address()) {
+            (Stop::KernelReturn, bytes @ 1..) => self.f.alu(AluOp::Sub, sp, Operand::Imm(bytes as i32)),
             _ => sp,
         };
         let (depth, runner) = match class.goroutine {

@@ -1,6 +1,6 @@
 //! Stacks: what the kernel walks, and the direct caller that it leaves out. It follows frame pointers, and where a function has not
 //! set its own up yet, or has taken it down, the first one is the caller's: the caller itself is missing. At a call's entry and at a
-//! return instruction its return address is on top of the stack, and is put in. Where code is interrupted anywhere, only the function
+//! return instruction its return address is on top of the stack (on arm64 in a register), and is put in. Where code is interrupted anywhere, only the function
 //! table tells whether its function has a frame there; what may be a return address is noted beside the
 //! frames, and the reader decides.
 
@@ -8,8 +8,8 @@ use super::{Lower, Value};
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
+use crate::machine::ReturnAddress;
 use crate::object::CounterKind;
-use lang::arch::Arch;
 use lang::env::Stop;
 use lang::hir::{Attach, Expr};
 use lang::types::{AddrSpace, StackKind, Type};
@@ -101,7 +101,7 @@ impl Lower<'_, '_> {
 
     /// The instruction, the return address on top of the stack, and what the kernel finds above the instruction.
     fn walk_with_caller(&mut self, to: Place, limit: u16, frames: Val) {
-        let ip = self.register("ip");
+        let ip = self.register(self.machine().ip);
         self.f.store(Width::D, frame(to, 0), Operand::Val(ip));
         let caller = self.return_address();
         self.f.store(Width::D, frame(to, 1), Operand::Val(caller));
@@ -125,30 +125,52 @@ impl Lower<'_, '_> {
         self.f.call(Helper::GetStack, &[Arg::Val(Func::CTX), Arg::Addr(to), size, Arg::Imm(flags)])
     }
 
-    /// The word on top of the stack.
+    /// Where a call has left it, at the entry of a function and at its return instruction.
     fn return_address(&mut self) -> Val {
-        let sp = self.register("sp");
-        self.load_traced(&Type::U64, Value::Val(sp), AddrSpace::User)
+        match self.machine().return_address {
+            ReturnAddress::Register(name) => self.register(name),
+            ReturnAddress::Stack => {
+                let sp = self.register("sp");
+                self.load_traced(&Type::U64, Value::Val(sp), AddrSpace::User)
+            }
+        }
     }
 
-    /// Where the code was interrupted that has the walk's first frame: notes the word on top of the stack if it can be a return address.
-    /// Does nothing for other programs than the script's Go program.
+    /// Where the code was interrupted that has the walk's first frame: notes the word on top of the stack, or in the register of the return
+    /// address, if it can be one. Does nothing for other programs than the script's Go program.
     fn note_top_of_stack(&mut self, to: Place) {
         let end = self.f.label();
-        let Some((ip, sp, bp)) = self.interrupted(end) else { return };
+        let machine = self.machine();
+        let stack_or_link = match machine.return_address {
+            ReturnAddress::Stack => "sp",
+            ReturnAddress::Register(name) => name,
+        };
+        let Some([ip, stack_or_link, bp]) = self.interrupted([machine.ip, stack_or_link, machine.frame], end)
+        else {
+            return;
+        };
         let first = self.f.load(Width::D, frame(to, 0));
         self.f.branch(Cond::Ne, first, Operand::Val(ip), end);
-        let top = self.f.var();
-        self.word_or_zero(Helper::ReadUser, sp, 0, top);
-        // The caller's frame pointer has just been saved: the return address is below it.
-        let direct = self.f.label();
-        self.f.branch(Cond::Ne, top, Operand::Val(bp), direct);
-        self.word_or_zero(Helper::ReadUser, sp, 8, top);
-        self.f.push(Op::Label(direct));
+        let top = match machine.return_address {
+            ReturnAddress::Register(_) => stack_or_link,
+            ReturnAddress::Stack => {
+                let (sp, top) = (stack_or_link, self.f.var());
+                self.word_or_zero(Helper::ReadUser, sp, 0, top);
+                // The caller's frame pointer has just been saved: the return address is below it.
+                let direct = self.f.label();
+                self.f.branch(Cond::Ne, top, Operand::Val(bp), direct);
+                self.word_or_zero(Helper::ReadUser, sp, 8, top);
+                self.f.push(Op::Label(direct));
+                top
+            }
+        };
         self.f.branch(Cond::Eq, top, Operand::Imm(0), end);
         let second = self.f.load(Width::D, frame(to, 1));
         self.f.branch(Cond::Eq, second, Operand::Val(top), end);
-        self.unless_after_call(top, end);
+        // A register of its own holds nothing else.
+        if machine.return_address == ReturnAddress::Stack {
+            self.unless_after_call(top, end);
+        }
         // The code of a Go program has less than 2 GiB, as its calls are relative.
         let distance = self.f.alu(AluOp::Sub, top, Operand::Val(ip));
         self.f.store(Width::W, to.at(4), Operand::Val(distance));
@@ -170,35 +192,28 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(is_call));
     }
 
-    /// Instruction, stack and frame pointer of the Go code that was interrupted; jumps away in other programs.
-    fn interrupted(&mut self, otherwise: Label) -> Option<(Val, Val, Val)> {
+    /// These registers of the Go code that was interrupted; jumps away in other programs.
+    fn interrupted<const N: usize>(&mut self, names: [&str; N], otherwise: Label) -> Option<[Val; N]> {
         if matches!(self.probe.attach, Attach::Uprobe { .. }) {
-            return Some((self.register("ip"), self.register("sp"), self.register("bp")));
+            return Some(names.map(|name| self.register(name)));
         }
         let target = self.unit.target;
         let (program, executable) = (self.unit.go_program?, target.executable?);
         let task = self.f.call(Helper::CurrentTask, &[]);
         self.unless_it_runs(task, executable, program.file, otherwise);
-        let task = self.f.call(Helper::CurrentTaskBtf, &[]);
-        let registers = self.f.call(Helper::TaskRegisters, &[Arg::Val(task)]);
-        let mut register = |name: &str| {
-            let index = i32::from(target.arch.register(name).unwrap_or(0));
-            self.follow(Helper::ReadKernel, registers, 8 * index, otherwise)
-        };
-        Some((register("ip"), register("sp"), register("bp")))
+        let registers = self.registers_of_thread();
+        Some(names.map(|name| self.register_of_thread(registers, name, otherwise)))
     }
 
     fn caller(&self) -> Caller {
-        // arm64 has the return address in a register; nothing was tried there.
-        if self.unit.target.arch != Arch::X86_64 {
-            return Caller::Walked;
-        }
         let Attach::Uprobe { class, .. } = &self.probe.attach else {
             let known = self.unit.go_program.is_some() && self.unit.target.executable.is_some();
             return if known && self.unit.target.task_registers { Caller::OnTop } else { Caller::Walked };
         };
         match class.stop {
-            Stop::Entry => Caller::Perhaps,
+            // arm64's kernel never puts it in.
+            Stop::Entry if self.machine().return_address == ReturnAddress::Stack => Caller::Perhaps,
+            Stop::Entry => Caller::Missing,
             Stop::EntryAtStackCheck | Stop::ReturnInsn => Caller::Missing,
             Stop::Inside if class.goroutine.is_some() => Caller::OnTop,
             Stop::Inside | Stop::KernelReturn => Caller::Walked,

@@ -14,8 +14,15 @@ use lang::types::{AddrSpace, Field, FieldForm, Struct, StructKind, Type};
 /// tracepoint.
 pub struct Table;
 
-const GOROUTINE: Goroutine =
-    Goroutine { release: 27, in_register: true, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
+const GOROUTINE: Goroutine = Goroutine {
+    release: 27,
+    in_register: true,
+    tls_offset: Some(-8),
+    goid: 152,
+    m: 48,
+    curg: 192,
+    stack_hi: 8,
+};
 
 fn tracepoint() -> Tracepoint {
     let field = |name: &str, offset, ty, data_loc| Field {

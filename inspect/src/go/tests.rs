@@ -36,7 +36,7 @@ fn tables_are_found_with_and_without_sections() {
         for (f, expected) in go.functions().zip(FUNCTIONS) {
             assert_eq!(f.code(), expected.code, "{}", f.name());
         }
-        assert_eq!(go.tls_offset().rule, TlsRule::OnlyVariable);
+        assert_eq!(go.tls_offset().map(|slot| slot.rule), Some(TlsRule::OnlyVariable));
     }
 }
 

@@ -29,8 +29,6 @@ pub struct TlsOffset {
     pub offset: i64,
     /// How it was found.
     pub rule: TlsRule,
-    /// The runtime stores g there always. On AArch64 it does so only in programs with cgo.
-    pub always_stored: bool,
 }
 
 /// Offset of the only variable of the executable: x86-64 puts the template below the thread pointer.
@@ -39,20 +37,22 @@ const ONLY_VARIABLE: i64 = -8;
 const AARCH64_TCB: u64 = 16;
 
 impl GoBinary {
-    /// Finds where a thread of this program keeps g.
-    pub fn tls_offset(&self) -> TlsOffset {
+    /// Finds where a thread of this program keeps g. `None` on AArch64 for programs without cgo: they have it in its register only.
+    pub fn tls_offset(&self) -> Option<TlsOffset> {
         let arch = self.arch();
-        let found = |offset, rule| TlsOffset { offset, rule, always_stored: arch == Arch::X86_64 };
+        let found = |offset, rule| Some(TlsOffset { offset, rule });
         let image = self.image();
-        let symbol = image
-            .symbols()
-            .by_name(image.bytes(), "runtime.tlsg")
-            .filter(|s| s.kind == SymbolKind::ThreadLocal);
+        let name = match arch {
+            Arch::X86_64 => "runtime.tlsg",
+            Arch::Aarch64 => "runtime.tls_g",
+        };
+        let symbol =
+            image.symbols().by_name(image.bytes(), name).filter(|s| s.kind == SymbolKind::ThreadLocal);
         match (arch, image.tls(), symbol) {
-            (Arch::Aarch64, tls, symbol) => {
-                let align = tls.map_or(1, |tls| tls.align);
+            (Arch::Aarch64, None, _) => None,
+            (Arch::Aarch64, Some(tls), symbol) => {
                 // The template starts at the first multiple of its alignment after the control block.
-                let start = AARCH64_TCB.checked_next_multiple_of(align).unwrap_or(AARCH64_TCB);
+                let start = AARCH64_TCB.checked_next_multiple_of(tls.align).unwrap_or(AARCH64_TCB);
                 let offset = start.wrapping_add(symbol.map_or(0, |s| s.addr)).cast_signed();
                 let rule = if symbol.is_some() { TlsRule::Symbol } else { TlsRule::Assumed };
                 found(offset, rule)

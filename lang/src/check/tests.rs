@@ -23,8 +23,15 @@ impl TestEnv {
     }
 }
 
-const GOROUTINE: Goroutine =
-    Goroutine { release: 27, in_register: false, tls_offset: -8, goid: 152, m: 48, curg: 192, stack_hi: 8 };
+const GOROUTINE: Goroutine = Goroutine {
+    release: 27,
+    in_register: false,
+    tls_offset: Some(-8),
+    goid: 152,
+    m: 48,
+    curg: 192,
+    stack_hi: 8,
+};
 
 const WEB: &[&str] =
     &["main.handler", "main.prepareAnswer", "main.checkSite.func1", "net/http.(*conn).serve"];

@@ -518,7 +518,7 @@ pub(super) fn goroutine(go: &GoBinary) -> Goroutine {
     Goroutine {
         release: go.release().0,
         in_register: false,
-        tls_offset: i32::try_from(go.tls_offset().offset).unwrap_or_default(),
+        tls_offset: go.tls_offset().and_then(|slot| i32::try_from(slot.offset).ok()),
         goid: offsets.goid,
         m: offsets.m,
         curg: offsets.m_curg,
