@@ -5,6 +5,7 @@
 //! time limit ([`run`]), and how to read and judge a text case ([`case`], [`judge`]). It knows nothing about how
 //! gotrace works inside: it only sees the binary, as a user does.
 
+pub mod arch;
 pub mod bpftrace;
 pub mod cache;
 pub mod case;

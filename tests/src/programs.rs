@@ -10,7 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::arch::Arch;
 use crate::cache::{self, CacheError};
+use crate::debian;
 use crate::generated::{MANY_FUNCTIONS, many_source};
 use crate::run::{ToolError, checked};
 use crate::toolchain::{Release, ToolchainError};
@@ -64,6 +66,11 @@ impl Mode {
         self.row().map_or("", |(_, name, _)| name)
     }
 
+    /// Whether C code is compiled for it.
+    fn has_c(self) -> bool {
+        matches!(self, Mode::Cgo | Mode::CgoStripped)
+    }
+
     fn go_flags(self) -> &'static [&'static str] {
         self.row().map_or(&[], |(_, _, flags)| flags)
     }
@@ -98,6 +105,8 @@ pub struct Compiler {
     /// The ending of its sources.
     suffix: &'static str,
     command: &'static str,
+    /// The tool of GNU's compiler that makes a program for another architecture; none for languages that are not built for others.
+    cross: Option<&'static str>,
     options: &'static [&'static str],
     /// The options for a program without symbols.
     strip: &'static [&'static str],
@@ -108,13 +117,21 @@ static COMPILERS: [Compiler; 3] = [
     Compiler {
         suffix: "c",
         command: "cc",
+        cross: Some("gcc"),
         options: &["-O1", "-g", "-Wall", "-Werror", "-pthread"],
         strip: &["-s"],
     },
-    Compiler { suffix: "cc", command: "c++", options: &["-O1", "-g", "-Wall", "-Werror"], strip: &["-s"] },
+    Compiler {
+        suffix: "cc",
+        command: "c++",
+        cross: Some("g++"),
+        options: &["-O1", "-g", "-Wall", "-Werror"],
+        strip: &["-s"],
+    },
     Compiler {
         suffix: "rs",
         command: "rustc",
+        cross: None,
         options: &["-Copt-level=1", "-g", "-Cforce-frame-pointers=yes"],
         strip: &["-Cstrip=symbols"],
     },
@@ -126,6 +143,14 @@ pub enum BuildError {
     /// There is no such program.
     #[error("no program `{0}` in tests/programs (neither {0}/main.go nor {0}.c, {0}.cc or {0}.rs)")]
     Unknown(String),
+    /// No compiler for the architecture is installed.
+    #[error("it cannot be built for {arch}: there is no {tool}")]
+    NoCrossTool {
+        /// Its command.
+        tool: String,
+        /// What it would build for.
+        arch: Arch,
+    },
     /// The Go release could not be had.
     #[error(transparent)]
     Toolchain(#[from] ToolchainError),
@@ -174,12 +199,41 @@ impl Program {
         }
     }
 
-    /// The path of the built program. Others than Go programs ignore the release, and know the modes plain and stripped.
+    /// The path of the program, built for this machine. Others than Go programs ignore the release, and know the modes plain and
+    /// stripped.
     pub fn build(&self, release: &'static Release, mode: Mode) -> Result<PathBuf, BuildError> {
-        match self {
-            Program::Go { name, .. } => build_go(name, release, mode),
-            Program::Native { name, compiler } => build_native(name, compiler, mode),
+        self.build_for(Arch::HERE, release, mode)
+    }
+
+    /// The path of the program, built for an architecture.
+    pub fn build_for(
+        &self,
+        arch: Arch,
+        release: &'static Release,
+        mode: Mode,
+    ) -> Result<PathBuf, BuildError> {
+        if let Some(tool) = self.missing_for(arch, mode) {
+            return Err(BuildError::NoCrossTool { tool, arch });
         }
+        match self {
+            Program::Go { name, .. } => build_go(name, arch, release, mode),
+            Program::Native { name, compiler } => build_native(name, arch, compiler, mode),
+        }
+    }
+
+    /// The tool that is not on this machine and is needed to build the program for another architecture.
+    pub fn missing_for(&self, arch: Arch, mode: Mode) -> Option<String> {
+        let tool = match self {
+            _ if arch == Arch::HERE => return None,
+            Program::Go { .. } if !mode.has_c() => return None,
+            Program::Go { .. } => "gcc",
+            Program::Native { compiler, .. } => match compiler.cross {
+                Some(tool) => tool,
+                None => return Some(format!("{} for other architectures", compiler.command)),
+            },
+        };
+        let tool = arch.tool(tool);
+        (!debian::on_path(&tool)).then_some(tool)
     }
 }
 
@@ -188,51 +242,73 @@ pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
 }
 
-fn build_go(name: &str, release: &'static Release, mode: Mode) -> Result<PathBuf, BuildError> {
+fn build_go(name: &str, arch: Arch, release: &'static Release, mode: Mode) -> Result<PathBuf, BuildError> {
     let folder = sources().join(name);
     let mut files = source_files(&folder, "")?;
     if name == "many" {
         files.push(("main.go".to_owned(), many_source(MANY_FUNCTIONS)));
     }
-    build_sources(name, &files, release, mode)
+    build_sources_for(arch, name, &files, release, mode)
 }
 
-/// Builds a Go program from its files: names, which may be in folders, and texts.
+/// Builds a Go program for this machine from its files: names, which may be in folders, and texts.
 pub(crate) fn build_sources(
     name: &str,
     files: &[(String, String)],
     release: &'static Release,
     mode: Mode,
 ) -> Result<PathBuf, BuildError> {
+    build_sources_for(Arch::HERE, name, files, release, mode)
+}
+
+fn build_sources_for(
+    arch: Arch,
+    name: &str,
+    files: &[(String, String)],
+    release: &'static Release,
+    mode: Mode,
+) -> Result<PathBuf, BuildError> {
     let content = cache::content_name(&(files, release.version, mode.go_flags(), mode.name()));
-    let dir =
-        cache::entry(&format!("programs/{name}-{}-{}-{content}", release.minor(), mode.name()), |dir| {
-            let source = dir.join("source");
-            for (file, text) in files {
-                let path = source.join(file);
-                let folder = path.parent().unwrap_or(&source);
-                fs::create_dir_all(folder).map_err(at(folder))?;
-                fs::write(&path, text).map_err(at(&path))?;
-            }
-            let mut go = release.toolchain()?.go();
-            go.current_dir(&source).arg("build").arg("-o").arg(dir.join(name)).args(mode.go_flags());
-            if matches!(mode, Mode::Cgo | Mode::CgoStripped) {
-                go.env("CGO_ENABLED", "1");
-            }
-            checked(go.arg("."))?;
-            Ok::<(), BuildError>(())
-        })?;
+    let entry = format!("programs/{name}-{}-{}{}-{content}", release.minor(), mode.name(), folder_part(arch));
+    let dir = cache::entry(&entry, |dir| {
+        let source = dir.join("source");
+        for (file, text) in files {
+            let path = source.join(file);
+            let folder = path.parent().unwrap_or(&source);
+            fs::create_dir_all(folder).map_err(at(folder))?;
+            fs::write(&path, text).map_err(at(&path))?;
+        }
+        let mut go = release.toolchain()?.go();
+        go.current_dir(&source).arg("build").arg("-o").arg(dir.join(name)).args(mode.go_flags());
+        if mode.has_c() {
+            go.env("CGO_ENABLED", "1");
+        }
+        if arch != Arch::HERE {
+            go.env("GOARCH", arch.debian()).env("CC", arch.tool("gcc"));
+        }
+        checked(go.arg("."))?;
+        Ok::<(), BuildError>(())
+    })?;
     Ok(dir.join(name))
 }
 
-fn build_native(name: &str, compiler: &Compiler, mode: Mode) -> Result<PathBuf, BuildError> {
+/// What the name of a program's folder in the cache says of the architecture: this machine and its guests find programs by the same names.
+fn folder_part(arch: Arch) -> String {
+    if arch == Arch::Amd64 { String::new() } else { format!("-{arch}") }
+}
+
+fn build_native(name: &str, arch: Arch, compiler: &Compiler, mode: Mode) -> Result<PathBuf, BuildError> {
     let path = sources().join(format!("{name}.{}", compiler.suffix));
     let text = fs::read_to_string(&path).map_err(at(&path))?;
     let strip: &[&str] = if mode == Mode::Stripped { compiler.strip } else { &[] };
     let headers: Vec<_> = source_files(&sources(), ".h")?;
     let content = cache::content_name(&(&text, headers, strip, compiler.options));
-    let dir = cache::entry(&format!("programs/{name}-{}-{content}", compiler.suffix), |dir| {
-        let mut cc = Command::new(compiler.command);
+    let entry = format!("programs/{name}-{}{}-{content}", compiler.suffix, folder_part(arch));
+    let dir = cache::entry(&entry, |dir| {
+        let mut cc = match compiler.cross {
+            Some(tool) if arch != Arch::HERE => Command::new(arch.tool(tool)),
+            _ => Command::new(compiler.command),
+        };
         cc.args(compiler.options).args(strip);
         checked(cc.arg("-o").arg(dir.join(name)).arg(&path))?;
         Ok::<(), BuildError>(())

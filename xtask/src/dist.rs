@@ -1,26 +1,47 @@
 //! `cargo xtask dist`: the binary that users copy to their machines (release profile, stripped, statically linked), and a Debian package
-//! of it with the manual page, what completes the command line in shells, the scripts and the licences.
+//! of it with the manual page, what completes the command line in shells, the scripts and the licences. With `--arch`, the binary only, for
+//! another architecture.
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use harness::arch::Arch;
 use harness::run::checked;
 
 use crate::TaskResult;
+use crate::cross::Rust;
 use crate::tools::{cargo, installed, root, shown, target_dir};
 
 /// The largest size the binary may have, in bytes.
 pub const LIMIT: u64 = 6_000_000;
 
 /// Builds it, puts it at `target/dist/gotrace`, and tells its size.
-pub fn task(_words: &[String]) -> TaskResult {
-    let binary = build()?;
+pub fn task(words: &[String]) -> TaskResult {
+    let arch = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Arch::HERE,
+        ["--arch", name] => Arch::named(name).ok_or_else(|| format!("`{name}` is none of amd64, arm64"))?,
+        _ => return Err("usage: cargo xtask dist [--arch amd64|arm64]".into()),
+    };
+    let binary = if arch == Arch::HERE { build()? } else { build_for(arch)? };
     let size = fs::metadata(&binary)?.len();
     println!("{} {:.2} MB (limit {:.0} MB)", binary.display(), mb(size), mb(LIMIT));
-    println!("{}", package(&binary)?.display());
+    if arch == Arch::HERE {
+        println!("{}", package(&binary)?.display());
+    }
     Ok(size <= LIMIT)
+}
+
+/// Builds the static binary for another architecture.
+fn build_for(arch: Arch) -> Result<PathBuf, Box<dyn Error>> {
+    let rust = Rust::for_arch(arch)?;
+    checked(&mut rust.cargo(&["build", "--quiet", "--release", "--package", "gotrace"]))?;
+    let dist = target_dir().join("dist");
+    fs::create_dir_all(&dist)?;
+    let binary = dist.join(format!("gotrace-{arch}"));
+    fs::copy(rust.programs("release").join("gotrace"), &binary)?;
+    Ok(binary)
 }
 
 /// Bytes as megabytes.

@@ -4,6 +4,7 @@
 //! toolchains into the user's cache and install Debian packages where root may do so.
 
 mod bench;
+mod cross;
 mod demo;
 mod dist;
 mod docs;
@@ -43,7 +44,11 @@ const TASKS: &[Task] = &[
         "fuzz every target of tests/fuzz for [SECONDS] each (nightly toolchain, cargo-fuzz)",
         fuzz::task,
     ),
-    ("dist", "the static release binary target/dist/gotrace, and a Debian package of it", dist::task),
+    (
+        "dist",
+        "the static release binary target/dist/gotrace, and a Debian package of it; --arch arm64 for others",
+        dist::task,
+    ),
     ("picture", "runs a session and draws it, docs/session.svg (root)", picture::task),
     ("measure", "CPU time and peak memory of one command, as one line (used by bench)", measure::task),
 ];

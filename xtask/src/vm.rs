@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use harness::arch::Arch;
 use harness::bpftrace;
 use harness::cache;
 use harness::case::Action;
@@ -22,10 +23,13 @@ use harness::vm::image::Image;
 use harness::vm::{KERNELS, Kernel};
 
 use crate::TaskResult;
+use crate::cross::{self, Rust};
 use crate::tools::{cargo, shown, target_dir};
 
 /// The cases that `cargo xtask test` runs in virtual machines, and `cargo xtask vm KERNEL` when nothing else is said.
 const CHOSEN: &str = "vm/cases.txt";
+/// The same for arm64.
+const CHOSEN_ARM64: &str = "vm/cases-arm64.txt";
 /// The time of a boot with the chosen cases, and of one with anything else.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 const LONG_LIMIT: Duration = Duration::from_secs(120 * 60);
@@ -45,7 +49,7 @@ struct Request<'a> {
 
 /// What a guest runs.
 enum What<'a> {
-    /// The cases of [`CHOSEN`].
+    /// The cases of [`CHOSEN`] or [`CHOSEN_ARM64`].
     Chosen,
     /// Every case whose name has this in it.
     Matching(&'a str),
@@ -119,14 +123,16 @@ fn run(request: &Request<'_>, limit: Duration, line: impl FnMut(&str)) -> Result
             fs::canonicalize(file).map(|path| if file == place { path } else { PathBuf::from(place) })?,
         )?;
     }
-    image.program(&stripped(&gotrace()?, &work.path)?, GUEST_GOTRACE)?;
+    let arch = request.kernel.arch;
+    let build = Build::new(arch)?;
+    image.program(&stripped(arch, &build.gotrace()?, &work.path)?, GUEST_GOTRACE)?;
     let command = match &request.what {
         What::Command(command) => format!("#!/bin/sh\nexec {command}\n"),
-        What::Chosen => cases(&mut image, &work.path, chosen(all_tests()?)?)?,
+        What::Chosen => cases(&mut image, &build, &work.path, chosen(arch, all_tests()?)?)?,
         What::Matching(filter) => {
             let mut tests = all_tests()?;
             tests.retain(|test| test.name.contains(filter));
-            cases(&mut image, &work.path, tests)?
+            cases(&mut image, &build, &work.path, tests)?
         }
     };
     let start = Instant::now();
@@ -136,11 +142,25 @@ fn run(request: &Request<'_>, limit: Duration, line: impl FnMut(&str)) -> Result
 }
 
 /// Puts the test program with everything that the tests need in the image; returns the command that runs them.
-fn cases(image: &mut Image, work: &Path, tests: Vec<Test>) -> Result<String, Box<dyn Error>> {
+fn cases(
+    image: &mut Image,
+    build: &Build,
+    work: &Path,
+    mut tests: Vec<Test>,
+) -> Result<String, Box<dyn Error>> {
+    let arch = build.arch;
+    tests.retain(|test| {
+        let target = test.case.target.as_ref();
+        let missing = target.and_then(|target| target.program.missing_for(arch, test.variant.mode));
+        if let Some(tool) = &missing {
+            println!("test {} (no {tool}) ... ignored", test.name);
+        }
+        missing.is_none()
+    });
     if tests.is_empty() {
         return Err("no case has such a name".into());
     }
-    let program = stripped(&test_program()?, work)?;
+    let program = stripped(arch, &build.test_program()?, work)?;
     image.program(&program, "/usr/bin/cases")?;
     // The guest sees this tree's cases at the same place, and a cache with the programs that its tests use.
     for part in ["cases", "programs"] {
@@ -154,12 +174,15 @@ fn cases(image: &mut Image, work: &Path, tests: Vec<Test>) -> Result<String, Box
     for test in tests {
         names += &format!("{}\n", test.name);
         if let Some(target) = &test.case.target {
-            let built = target.program.build(test.variant.release, test.variant.mode)?;
+            let built = target.program.build_for(arch, test.variant.release, test.variant.mode)?;
             let folder = built.parent().unwrap_or(&built);
             let place = Path::new(GUEST_CACHE).join(folder.strip_prefix(&cache)?);
             image.program(&built, place.join(target.program.name()))?;
             image.copy(folder, place)?;
         }
+    }
+    if arch != Arch::HERE {
+        image.foreign_libraries(arch)?;
     }
     image.text("/chosen", names, 0o644);
     let environment = [
@@ -184,9 +207,12 @@ fn all_tests() -> Result<Vec<Test>, Box<dyn Error>> {
     Ok(tests)
 }
 
-/// Those that the list names. A line that names none is an error: the case was renamed or removed.
-fn chosen(tests: Vec<Test>) -> Result<Vec<Test>, Box<dyn Error>> {
-    let path = listing::folder().join(CHOSEN);
+/// Those that the architecture's list names. A line that names none is an error: the case was renamed or removed.
+fn chosen(arch: Arch, tests: Vec<Test>) -> Result<Vec<Test>, Box<dyn Error>> {
+    let path = listing::folder().join(match arch {
+        Arch::Amd64 => CHOSEN,
+        Arch::Arm64 => CHOSEN_ARM64,
+    });
     let list = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut names = BTreeSet::new();
     for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -200,31 +226,68 @@ fn chosen(tests: Vec<Test>) -> Result<Vec<Test>, Box<dyn Error>> {
     Ok(tests.into_iter().filter(|test| names.contains(&test.name)).collect())
 }
 
-/// The compiled test of the cases.
-fn test_program() -> Result<PathBuf, Box<dyn Error>> {
-    let mut build = cargo(&["test", "--quiet", "--package", "gotrace-tests", "--test", "cases", "--no-run"]);
-    let messages = checked(build.arg("--message-format=json"))?;
-    // One JSON object a line; that of the test's binary has its path.
-    let path = messages.lines().filter(|line| line.contains("\"name\":\"cases\"")).find_map(|line| {
-        let (_, rest) = line.split_once("\"executable\":\"")?;
-        rest.split_once('"').map(|(path, _)| PathBuf::from(path))
-    });
-    path.ok_or_else(|| "cargo names no program for the test `cases`".into())
+/// What builds programs for a guest.
+struct Build {
+    arch: Arch,
+    /// For another architecture than this machine's.
+    cross: Option<Rust>,
 }
 
-/// gotrace as `GOTRACE` names it, or built from this tree.
-fn gotrace() -> Result<PathBuf, Box<dyn Error>> {
-    if let Some(named) = env::var_os("GOTRACE") {
-        return Ok(fs::canonicalize(named)?);
+impl Build {
+    fn new(arch: Arch) -> Result<Build, Box<dyn Error>> {
+        let cross = if arch == Arch::HERE { None } else { Some(Rust::for_arch(arch)?) };
+        Ok(Build { arch, cross })
     }
-    shown(&mut cargo(&["build", "--quiet", "--package", "gotrace"]))?;
-    Ok(target_dir().join("debug/gotrace"))
+
+    /// A cargo command that compiles for the guest.
+    fn cargo(&self, words: &[&str]) -> Command {
+        match &self.cross {
+            None => cargo(words),
+            Some(rust) => {
+                let mut cargo = rust.cargo(words);
+                cargo.args(["--profile", cross::PROFILE]);
+                cargo
+            }
+        }
+    }
+
+    /// gotrace as `GOTRACE` names it, or built from this tree.
+    fn gotrace(&self) -> Result<PathBuf, Box<dyn Error>> {
+        if let Some(named) = env::var_os("GOTRACE") {
+            return Ok(fs::canonicalize(named)?);
+        }
+        let mut build = self.cargo(&["build", "--quiet", "--package", "gotrace"]);
+        Ok(match &self.cross {
+            None => {
+                shown(&mut build)?;
+                target_dir().join("debug/gotrace")
+            }
+            Some(rust) => {
+                // Not shown, if it goes well: the linker has a note for each function of glibc that wants a shared library.
+                checked(&mut build)?;
+                rust.programs(cross::PROFILE).join("gotrace")
+            }
+        })
+    }
+
+    /// The compiled test of the cases.
+    fn test_program(&self) -> Result<PathBuf, Box<dyn Error>> {
+        let mut build =
+            self.cargo(&["test", "--quiet", "--package", "gotrace-tests", "--test", "cases", "--no-run"]);
+        let messages = checked(build.arg("--message-format=json"))?;
+        // One JSON object a line; that of the test's binary has its path.
+        let path = messages.lines().filter(|line| line.contains("\"name\":\"cases\"")).find_map(|line| {
+            let (_, rest) = line.split_once("\"executable\":\"")?;
+            rest.split_once('"').map(|(path, _)| PathBuf::from(path))
+        });
+        path.ok_or_else(|| "cargo names no program for the test `cases`".into())
+    }
 }
 
 /// A copy without debug information: an image is held in memory, twice for a moment.
-fn stripped(program: &Path, work: &Path) -> Result<PathBuf, Box<dyn Error>> {
+fn stripped(arch: Arch, program: &Path, work: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let copy = work.join(program.file_name().unwrap_or_default());
-    checked(Command::new("strip").arg("-o").arg(&copy).arg(program))?;
+    checked(Command::new(arch.tool("strip")).arg("-o").arg(&copy).arg(program))?;
     Ok(copy)
 }
 

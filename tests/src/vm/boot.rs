@@ -11,9 +11,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Kernel;
 use super::fetch::{self, FetchError};
 use super::image::Image;
-use super::{Arch, Kernel};
+use crate::arch::Arch;
 
 /// The program that the kernel starts.
 const INIT: &str = include_str!("../../vm/init");

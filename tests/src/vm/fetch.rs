@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Arch, Kernel};
+use super::Kernel;
+use crate::arch::Arch;
 use crate::cache::{self, CacheError};
 use crate::debian::{Archive, DebianError};
 

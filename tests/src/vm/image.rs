@@ -10,12 +10,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::arch::Arch;
 use crate::run::checked;
 
 /// The bits of a mode that say what a file is (`<linux/stat.h>`).
 const FOLDER: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const CHARACTER_DEVICE: u32 = 0o020_000;
+
+/// What programs in C may be linked with, beside the dynamic linker of some architecture. Which a foreign program needs, the machine's `ldd`
+/// cannot tell.
+const FOREIGN_LIBRARIES: &[&str] =
+    &["ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"];
 
 /// What is at a place.
 #[derive(Debug, Clone)]
@@ -85,6 +91,18 @@ impl Image {
         let listing = checked(Command::new("ldd").arg(from)).unwrap_or_default();
         for library in libraries(&listing) {
             self.copy(Path::new(library), library)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the C library of another architecture, as GNU's cross compiler brings it, where its programs look for it.
+    pub fn foreign_libraries(&mut self, arch: Arch) -> io::Result<()> {
+        let from = Path::new("/usr").join(arch.gnu()).join("lib");
+        for name in FOREIGN_LIBRARIES {
+            let library = from.join(name);
+            if library.exists() {
+                self.copy(&library, Path::new("/lib").join(name))?;
+            }
         }
         Ok(())
     }

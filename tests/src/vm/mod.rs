@@ -10,24 +10,7 @@ pub mod image;
 
 use std::fmt;
 
-/// What a machine's processor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arch {
-    /// x86-64.
-    Amd64,
-    /// 64-bit ARM.
-    Arm64,
-}
-
-impl Arch {
-    /// Debian's name.
-    pub fn debian(self) -> &'static str {
-        match self {
-            Arch::Amd64 => "amd64",
-            Arch::Arm64 => "arm64",
-        }
-    }
-}
+use crate::arch::Arch;
 
 /// A kernel that can be booted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
