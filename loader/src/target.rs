@@ -199,7 +199,7 @@ fn needs_goroutine_from_tls(program: &Program) -> bool {
 
 /// Whether some program that is not in Go code wants the registers of Go code: for the goroutine or for a stack.
 fn needs_registers_of_threads(program: &Program) -> bool {
-    let in_go = |go: &lang::hir::GoProgram| go.goroutine.tls_offset.is_none() || walks_go_stacks(program);
+    let in_go = |go: &lang::env::GoProgram| go.goroutine.tls_offset.is_none() || walks_go_stacks(program);
     unwinds(program) || program.go_program.as_ref().is_some_and(in_go)
 }
 
