@@ -25,6 +25,12 @@ pub struct Config {
     pub missing_probes: MissingProbes,
     /// Greatest number of sites that one script may attach to (`max_probes`).
     pub max_probes: u32,
+    /// Greatest number of BPF programs that one script may make (`max_bpf_progs`).
+    pub max_bpf_progs: u32,
+    /// Names of C++ and Rust in stacks and symbols are shown as their sources have them (`cpp_demangle`).
+    pub cpp_demangle: bool,
+    /// Stacks show file and line where they are known (`show_debug_info`).
+    pub show_debug_info: bool,
     /// Pages of the ring buffer, a power of two (`perf_rb_pages`); `None` for a size that suits the script.
     pub ring_pages: Option<u32>,
     /// Levels of a Go value that are printed (`max_depth`).
@@ -75,6 +81,9 @@ impl Default for Config {
             str_trunc_trailer: "..".into(),
             missing_probes: MissingProbes::Error,
             max_probes: 65536,
+            max_bpf_progs: 1024,
+            cpp_demangle: true,
+            show_debug_info: true,
             ring_pages: None,
             max_depth: 3,
             max_elems: 8,
@@ -187,6 +196,27 @@ pub const SETTINGS: &[Setting] = &[
         get: |c| Value::Number(c.max_probes.into()),
     },
     Setting {
+        name: "max_bpf_progs",
+        old: None,
+        doc: "Greatest number of BPF programs that one script may make.",
+        set: |c, v| number(v, 1, u32::MAX).map(|n| c.max_bpf_progs = n),
+        get: |c| Value::Number(c.max_bpf_progs.into()),
+    },
+    Setting {
+        name: "cpp_demangle",
+        old: None,
+        doc: "Whether stacks and symbols show names of C++ and Rust as their sources have them.",
+        set: |c, v| boolean(v).map(|b| c.cpp_demangle = b),
+        get: |c| Value::Truth(c.cpp_demangle),
+    },
+    Setting {
+        name: "show_debug_info",
+        old: None,
+        doc: "Whether stacks show file and line where they are known.",
+        set: |c, v| boolean(v).map(|b| c.show_debug_info = b),
+        get: |c| Value::Truth(c.show_debug_info),
+    },
+    Setting {
         name: "perf_rb_pages",
         old: None,
         doc: "Size of the ring buffer in pages, a power of two.",
@@ -229,12 +259,9 @@ pub const SETTINGS: &[Setting] = &[
 /// Settings of bpftrace for things that gotrace does not have or does by itself.
 const WITHOUT_MEANING: &[&str] = &[
     "cache_user_symbols",
-    "cpp_demangle",
     "lazy_symbolication",
     "license",
     "log_size",
-    "max_bpf_progs",
-    "show_debug_info",
     "unstable_tseries",
     "unstable_dw_ustack",
     "unstable_typeinfo",

@@ -88,9 +88,25 @@ impl Resolve for NoSymbols {
 /// become another program. Bounds the work for stacks full of addresses that belong to nothing.
 const FRESH: Duration = Duration::from_millis(200);
 
+/// How frames are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Names of C++ and Rust as their sources have them.
+    pub demangled: bool,
+    /// File and line, where they are known.
+    pub lines: bool,
+}
+
+impl Default for Shown {
+    fn default() -> Shown {
+        Shown { demangled: true, lines: true }
+    }
+}
+
 /// Looks symbols up in the binaries that processes have mapped, and in the kernel's table.
 #[derive(Debug, Default)]
 pub struct Symbolizer {
+    shown: Shown,
     processes: RefCell<HashMap<u32, Known>>,
     /// Opened binaries by device and inode, as `/proc/PID/maps` gives them; `None` for files that cannot be read.
     binaries: RefCell<HashMap<FileKey, Option<Rc<Module>>>>,
@@ -129,6 +145,7 @@ struct MadeCode {
 struct Module {
     binary: Binary,
     name: Arc<str>,
+    shown: Shown,
     frames: RefCell<HashMap<(u64, bool), Frames>>,
     /// Names of types by the address of their descriptors (vaddr).
     types: RefCell<HashMap<u64, Option<GoTypeName>>>,
@@ -137,8 +154,8 @@ struct Module {
 impl Symbolizer {
     /// One that knows nothing yet.
     #[must_use]
-    pub fn new() -> Symbolizer {
-        Symbolizer::default()
+    pub fn new(shown: Shown) -> Symbolizer {
+        Symbolizer { shown, ..Symbolizer::default() }
     }
 
     /// Learns the mappings of a process while it is there. Cheap when it is known already.
@@ -180,7 +197,7 @@ impl Symbolizer {
     /// Names a binary that is traced. Addresses of processes that ended too soon are looked up in it when it is always
     /// loaded at the same place, as Go programs are unless they are built otherwise.
     pub fn note_binary(&self, path: &Path) {
-        if let Some(module) = open(path, path.to_string_lossy().into()) {
+        if let Some(module) = open(path, path.to_string_lossy().into(), self.shown) {
             self.traced.borrow_mut().push(Rc::new(module));
         }
     }
@@ -210,7 +227,7 @@ impl Symbolizer {
         };
         let through_process = process.mapped_file(mapping).filter(|path| path.exists());
         let path = through_process.or_else(seen_here);
-        let module = path.and_then(|path| open(&path, own_path.into())).map(Rc::new);
+        let module = path.and_then(|path| open(&path, own_path.into(), self.shown)).map(Rc::new);
         self.binaries.borrow_mut().insert(key, module.clone());
         module
     }
@@ -366,10 +383,11 @@ impl Identity {
     }
 }
 
-fn open(path: &Path, name: Arc<str>) -> Option<Module> {
+fn open(path: &Path, name: Arc<str>, shown: Shown) -> Option<Module> {
     Some(Module {
         binary: Binary::open(path).ok()?,
         name,
+        shown,
         frames: RefCell::default(),
         types: RefCell::default(),
     })
@@ -416,7 +434,7 @@ impl Module {
                 source_function: if frame.inlined { None } else { stands_for(frame.name) },
                 offset: if frame.inlined { 0 } else { offset },
                 inlined: frame.inlined,
-                source: frame.line.map(|l| (l.file.into(), l.line)),
+                source: frame.line.filter(|_| self.shown.lines).map(|l| (l.file.into(), l.line)),
                 module: Some(self.name.clone()),
             });
             let frames: Frames = frames.collect();
@@ -426,7 +444,7 @@ impl Module {
         }
         let symbol = self.binary.symbolize(looked_up);
         Rc::new([Frame {
-            function: symbol.map(|s| demangle(s.name).map_or_else(|| s.name.into(), Arc::from)),
+            function: symbol.map(|s| demangle(s.name).filter(|_| self.shown.demangled).map_or_else(|| s.name.into(), Arc::from)),
             offset: symbol.map_or(0, |s| vaddr.wrapping_sub(s.addr)),
             module: Some(self.name.clone()),
             ..Frame::default()
@@ -447,7 +465,7 @@ mod tests {
     /// This process never becomes another program, as a child does not in time on a machine that is very busy.
     #[test]
     fn a_forgotten_process_is_asked_again() {
-        let symbols = Symbolizer::new();
+        let symbols = Symbolizer::default();
         let me = std::process::id();
         symbols.note_started(me);
         assert!(symbols.processes.borrow().contains_key(&me));
@@ -457,7 +475,7 @@ mod tests {
 
     #[test]
     fn own_code_has_a_name() {
-        let symbols = Symbolizer::new();
+        let symbols = Symbolizer::default();
         let me = std::process::id();
         let address = somewhere as *const () as u64;
         let frames = symbols.frames(Side::User, me, address, false);
@@ -473,7 +491,7 @@ mod tests {
 
     #[test]
     fn addresses_of_nothing_have_none() {
-        let symbols = Symbolizer::new();
+        let symbols = Symbolizer::default();
         assert_eq!(*symbols.frames(Side::User, std::process::id(), 1, false), [Frame::default()]);
         assert_eq!(*symbols.frames(Side::User, u32::MAX, 0x40_0000, true), [Frame::default()]);
         assert_eq!(*symbols.frames(Side::Kernel, 0, 1, true), [Frame::default()]);
@@ -481,7 +499,7 @@ mod tests {
 
     #[test]
     fn a_process_that_ended_is_remembered() {
-        let symbols = Symbolizer::new();
+        let symbols = Symbolizer::default();
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         let pid = child.id();
         // Until exec has happened it still has the mappings of this program.

@@ -253,6 +253,12 @@ pub(crate) fn resolve<'a>(
         .help("match fewer functions, or raise the limit: `config = { max_probes = … }`");
         problems.push(problem);
     }
+    if targets.len() > config.max_bpf_progs as usize {
+        let span = targets.last().map(|t| t.span).unwrap_or_default();
+        let message = format!("the script makes {} BPF programs, more than {}", targets.len(), config.max_bpf_progs);
+        let problem = Problem::error(span, message);
+        problems.push(problem.help("match fewer events, or raise the limit: `config = { max_bpf_progs = … }`"));
+    }
     (targets, functions.list)
 }
 

@@ -9,7 +9,7 @@ use crate::needs;
 use crate::output::writer::{self, Output};
 use crate::output::{Context, sink};
 use crate::run::{Options, RunError, Script, Traced};
-use crate::symbolize::{Resolve, Symbolizer};
+use crate::symbolize::{Resolve, Shown, Symbolizer};
 use crate::sys::clock::WallClock;
 use crate::sys::probe::Feature;
 use crate::sys::process::{self, Child};
@@ -115,7 +115,10 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
         warnings: !args.no_warnings,
         progress: (!args.quiet && std::io::stderr().is_terminal()).then_some(places),
     };
-    let symbols = Rc::new(Symbolizer::new());
+    let symbols = Rc::new(Symbolizer::new(Shown {
+        demangled: program.config.cpp_demangle,
+        lines: program.config.show_debug_info,
+    }));
     let watcher =
         signals.watcher().map_err(|e| CliError::other(format!("signals cannot be handled: {e}")))?;
     let mut sink = open_sink(args, &program, &symbols, watcher)?;
