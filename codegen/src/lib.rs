@@ -32,6 +32,7 @@ pub use error::Error;
 pub use object::Object;
 pub use target::Target;
 
+use lang::env::KernelFunction;
 use lang::hir::{self, Attach};
 use object::{Program, ProgramKind, Subprogram};
 
@@ -239,15 +240,13 @@ fn section(attach: &Attach, target: &Target) -> (&'static str, ProgramKind) {
 }
 
 fn attach_to(attach: &Attach) -> Option<object::KernelType> {
-    match attach {
-        Attach::Fentry { function, .. } => {
-            Some(object::KernelType { id: function.btf_id, module: function.module.clone() })
-        }
-        Attach::Iter(iter) => {
-            Some(object::KernelType { id: iter.function.btf_id, module: iter.function.module.clone() })
-        }
-        _ => None,
-    }
+    let function = match attach {
+        Attach::Fentry { function, .. } => function,
+        Attach::Iter(iter) => &iter.function,
+        _ => return None,
+    };
+    let KernelFunction { btf_id, module, program, .. } = function;
+    Some(object::KernelType { id: *btf_id, module: module.clone(), program: *program })
 }
 
 fn kind_name(attach: &Attach) -> &'static str {

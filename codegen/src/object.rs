@@ -138,13 +138,15 @@ pub struct FuncRef {
     pub sub: usize,
 }
 
-/// A function of the kernel by its number in BTF.
+/// A function of the kernel or of a BPF program by its number in BTF.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KernelType {
-    /// Its number in the BTF of the kernel or of the module.
+    /// Its number in the BTF of the kernel, of the module or of the program.
     pub id: u32,
     /// The module; `None` for the kernel itself.
     pub module: Option<String>,
+    /// The number of the loaded BPF program that has it.
+    pub program: Option<u32>,
 }
 
 /// An `ld_imm64` that refers to a map.

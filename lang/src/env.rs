@@ -261,7 +261,9 @@ pub struct KernelFunction {
     pub name: String,
     /// The module it belongs to; `None` for the kernel itself.
     pub module: Option<String>,
-    /// Its number in the type information of the kernel or module; 0 for raw tracepoints.
+    /// The number of the loaded BPF program that it belongs to.
+    pub program: Option<u32>,
+    /// Its number in the type information of the kernel, module or program; 0 for raw tracepoints.
     pub btf_id: u32,
     /// The parameters; `None` if the kernel does not describe them.
     pub params: Option<Vec<KernelParam>>,
@@ -281,6 +283,16 @@ pub struct KernelParam {
 }
 
 impl KernelFunction {
+    /// How an attach point names it: `vfs_read`, `nf_tables:nft_do_chain`, `bpf:17:count`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match (&self.module, self.program) {
+            (_, Some(id)) => format!("bpf:{id}:{}", self.name),
+            (Some(module), None) => format!("{module}:{}", self.name),
+            (None, None) => self.name.clone(),
+        }
+    }
+
     /// Number of words of the context before that of the result.
     #[must_use]
     pub fn words(&self) -> u8 {

@@ -93,8 +93,8 @@ pub enum AttachKind {
     },
     /// `fentry:vfs_read`, `fexit:…`
     Fentry {
-        /// The module of the function; any if absent.
-        module: Option<String>,
+        /// Whose function it is.
+        of: FentryOf,
         /// Its name; may have wildcards.
         function: String,
         /// `fexit`.
@@ -149,6 +149,17 @@ impl Mode {
             _ => matches!(self, Mode::All | Mode::Run),
         }
     }
+}
+
+/// Whose function an `fentry` or `fexit` names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FentryOf {
+    /// The kernel's or a module's.
+    Any,
+    /// A module's.
+    Module(String),
+    /// That of a loaded BPF program, `bpf:17:NAME`; without the number of any.
+    Program(Option<u32>),
 }
 
 /// The place in the kernel that a kprobe names.
@@ -493,9 +504,12 @@ mod tests {
             parsed("kprobe:0xffffffff81000000"),
             kprobe(&None, KprobeSpec::Address(0xffff_ffff_8100_0000))
         );
-        let fentry = |module, ret| Ok(AttachKind::Fentry { module, function: "f".into(), ret });
-        assert_eq!(parsed("kfunc:f"), fentry(None, false));
-        assert_eq!(parsed("fr:nf:f"), fentry(module.clone(), true));
+        let fentry = |of, ret| Ok(AttachKind::Fentry { of, function: "f".into(), ret });
+        assert_eq!(parsed("kfunc:f"), fentry(FentryOf::Any, false));
+        assert_eq!(parsed("fr:nf:f"), fentry(FentryOf::Module("nf".into()), true));
+        assert_eq!(parsed("fentry:bpf:f"), fentry(FentryOf::Program(None), false));
+        assert_eq!(parsed("fexit:bpf:17:f"), fentry(FentryOf::Program(Some(17)), true));
+        assert!(parsed("fentry:bpf:x:f").is_err() && parsed("fentry:nf:17:f").is_err());
         assert_eq!(parsed("rt:nf:e"), Ok(AttachKind::RawTracepoint { module, event: "e".into() }));
         let watch =
             |len, access| AttachKind::Watchpoint(Watchpoint { address: 0x1000, len, access: Watch(access) });

@@ -312,15 +312,23 @@ fn with_program<T>(
         line_info: &line_info,
         line_info_size: function.line_info_rec_size as u32,
     });
-    let module = match program.attach_to.as_ref().and_then(|to| to.module.as_deref()) {
-        Some(module) => Some(bpf::module_btf(module).map_err(|e| {
-            LoadError::Object(format!("the type information of the module {module} is missing: {e}"))
-        })?),
-        None => None,
-    };
     let to = program.attach_to.as_ref();
-    let function = to.map(|to| bpf::Function { id: to.id, module: module.as_ref().map(AsFd::as_fd) });
+    let of = to.and_then(|to| owner(to).transpose()).transpose()?;
+    let function = to.map(|to| bpf::Function { id: to.id, of: of.as_ref().map(AsFd::as_fd) });
     load(&bpf::Program { name: &program.name, kind, attach, function, insns: &insns, debug })
+}
+
+/// Whose function it is, if not the kernel's own: the types of a module, or a loaded program.
+fn owner(to: &codegen::object::KernelType) -> Result<Option<OwnedFd>, LoadError> {
+    if let Some(id) = to.program {
+        let gone = |e| LoadError::Object(format!("the BPF program {id} is not there any more: {e}"));
+        return bpf::program_by_id(id).map(Some).map_err(gone);
+    }
+    let missing = |module: &str, e| {
+        LoadError::Object(format!("the type information of the module {module} is missing: {e}"))
+    };
+    let module = to.module.as_deref();
+    module.map(|module| bpf::module_btf(module).map_err(|e| missing(module, e))).transpose()
 }
 
 /// The encoded form of an instruction.

@@ -444,7 +444,9 @@ impl Module {
         }
         let symbol = self.binary.symbolize(looked_up);
         Rc::new([Frame {
-            function: symbol.map(|s| demangle(s.name).filter(|_| self.shown.demangled).map_or_else(|| s.name.into(), Arc::from)),
+            function: symbol.map(|s| {
+                demangle(s.name).filter(|_| self.shown.demangled).map_or_else(|| s.name.into(), Arc::from)
+            }),
             offset: symbol.map_or(0, |s| vaddr.wrapping_sub(s.addr)),
             module: Some(self.name.clone()),
             ..Frame::default()

@@ -35,6 +35,11 @@ impl Checker<'_> {
             }
             ExprKind::Ident(name) if name == "retval" && returns => match &function.result {
                 Some(ty) => self.context_word(function.words(), ty.clone(), e.span).map(Some),
+                None if function.program.is_some() => {
+                    let what =
+                        format!("what `{}` returns is not known: it is one of a BPF program", function.name);
+                    self.fail(Problem::error(e.span, what))
+                }
                 None => {
                     let what = format!("`{}` has no result", function.name);
                     self.fail(Problem::error(e.span, what))

@@ -255,9 +255,11 @@ pub(crate) fn resolve<'a>(
     }
     if targets.len() > config.max_bpf_progs as usize {
         let span = targets.last().map(|t| t.span).unwrap_or_default();
-        let message = format!("the script makes {} BPF programs, more than {}", targets.len(), config.max_bpf_progs);
+        let message =
+            format!("the script makes {} BPF programs, more than {}", targets.len(), config.max_bpf_progs);
         let problem = Problem::error(span, message);
-        problems.push(problem.help("match fewer events, or raise the limit: `config = { max_bpf_progs = … }`"));
+        problems
+            .push(problem.help("match fewer events, or raise the limit: `config = { max_bpf_progs = … }`"));
     }
     (targets, functions.list)
 }
@@ -441,8 +443,14 @@ impl<'a> Resolver<'a, '_> {
                 }
                 Match::Fentry(f) => {
                     let ret = matches!(point.kind, AttachKind::Fentry { ret: true, .. });
-                    let index = self.functions.id(f.module.as_deref().unwrap_or_default(), &f.name);
-                    let name = format!("{}:{}", if ret { "fexit" } else { "fentry" }, f.name);
+                    let program = f.program.map(|id| format!("bpf:{id}"));
+                    let of = program.as_deref().or(f.module.as_deref()).unwrap_or_default();
+                    let index = self.functions.id(of, &f.name);
+                    let kind = if ret { "fexit" } else { "fentry" };
+                    let name = match program {
+                        Some(_) => format!("{kind}:{}", f.path()),
+                        None => format!("{kind}:{}", f.name),
+                    };
                     self.once(
                         clause,
                         Attach::Fentry { function: Arc::new(f), ret, index },

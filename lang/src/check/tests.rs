@@ -156,6 +156,7 @@ fn kernel_function(name: &str) -> KernelFunction {
     KernelFunction {
         name: name.into(),
         module: None,
+        program: None,
         btf_id: 7,
         params: Some(params.into_iter().enumerate().map(param).collect()),
         result: Some(Type::I32),

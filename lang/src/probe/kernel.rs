@@ -1,7 +1,7 @@
 //! Attach points in the kernel: functions, raw tracepoints, iterators and watchpoints.
 
 use super::event::number;
-use super::{AttachKind, KprobeSpec, Part, Watch, Watchpoint};
+use super::{AttachKind, FentryOf, KprobeSpec, Part, Watch, Watchpoint};
 
 /// `rawtracepoint:event`, `rawtracepoint:module:event`.
 pub(super) fn raw_tracepoint(parts: &[Part]) -> Result<AttachKind, String> {
@@ -9,10 +9,27 @@ pub(super) fn raw_tracepoint(parts: &[Part]) -> Result<AttachKind, String> {
     Ok(AttachKind::RawTracepoint { module, event })
 }
 
-/// `fentry:function`, `fentry:module:function`.
+/// What stands for the module where loaded BPF programs are meant.
+const PROGRAMS: &str = "bpf";
+
+/// `fentry:function`, `fentry:module:function`, `fentry:bpf:program`, `fentry:bpf:id:program`.
 pub(super) fn fentry(parts: &[Part], ret: bool) -> Result<AttachKind, String> {
+    if let [programs, id, name] = parts
+        && programs.text == PROGRAMS
+    {
+        let id = number(&id.text)
+            .and_then(|id| u32::try_from(id).ok())
+            .ok_or_else(|| format!("`{}` is no number of a BPF program", id.text))?;
+        let (_, function) = module_and_name(std::slice::from_ref(name), "program")?;
+        return Ok(AttachKind::Fentry { of: FentryOf::Program(Some(id)), function, ret });
+    }
     let (module, function) = module_and_name(parts, "function")?;
-    Ok(AttachKind::Fentry { module, function, ret })
+    let of = match module {
+        None => FentryOf::Any,
+        Some(module) if module == PROGRAMS => FentryOf::Program(None),
+        Some(module) => FentryOf::Module(module),
+    };
+    Ok(AttachKind::Fentry { of, function, ret })
 }
 
 /// `kprobe:function`, `kprobe:module:function`, either with `+OFFSET`; `kprobe:0xffffffff81000000`.

@@ -273,10 +273,7 @@ fn tracepoint_lines(tracepoint: &Tracepoint, verbose: bool) -> String {
 
 /// A function of the kernel, with its arguments and result.
 fn function_lines(kind: &str, function: &KernelFunction, verbose: bool) -> String {
-    let mut line = match &function.module {
-        Some(module) => format!("{kind}:{module}:{}", function.name),
-        None => format!("{kind}:{}", function.name),
-    };
+    let mut line = format!("{kind}:{}", function.path());
     if verbose {
         for param in function.params.iter().flatten() {
             let _ = write!(line, "\n    {} {}", param.ty, param.name);

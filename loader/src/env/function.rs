@@ -37,6 +37,7 @@ pub(super) fn raw_tracepoints(
             Some(name) => Ok(vec![Match::RawTracepoint(KernelFunction {
                 name: name.to_owned(),
                 module: None,
+                program: None,
                 btf_id: 0,
                 params: None,
                 result: None,
@@ -114,6 +115,7 @@ fn raw_tracepoint(
     KernelFunction {
         name: name.to_owned(),
         module: module.map(str::to_owned),
+        program: None,
         btf_id: 0,
         params,
         result: None,
@@ -181,6 +183,7 @@ pub(super) fn function(btf: &Btf, id: TypeId, name: &str, module: Option<&str>) 
     KernelFunction {
         name: name.to_owned(),
         module: module.map(str::to_owned),
+        program: None,
         btf_id: id.0,
         params: Some(parameters(btf, id, 0)),
         result,

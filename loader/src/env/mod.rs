@@ -1,5 +1,6 @@
 //! Answers the checker's questions about this machine ([`lang::env::Env`]) from real binaries and the kernel's files.
 
+mod bpf;
 mod btf;
 mod function;
 mod go;
@@ -22,7 +23,7 @@ use inspect::native::Wanted;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress, TypeName};
 use lang::goerror::ErrorType;
-use lang::probe::{AttachKind, AttachPoint, Mode};
+use lang::probe::{AttachKind, AttachPoint, FentryOf, Mode};
 use lang::types::{Enum, Struct, Type};
 use regex_lite::Regex;
 use std::cell::RefCell;
@@ -287,9 +288,13 @@ impl Env for Host {
             AttachKind::RawTracepoint { module, event } => {
                 function::raw_tracepoints(&self.kernel, module.as_deref(), event)
             }
-            AttachKind::Fentry { module, function, .. } => {
+            AttachKind::Fentry { of, function, .. } => {
                 self.require(Feature::Fentry, "fentry and fexit", "try `kprobe`, or a tracepoint")?;
-                function::fentries(&self.kernel, module.as_deref(), function)
+                match of {
+                    FentryOf::Any => function::fentries(&self.kernel, None, function),
+                    FentryOf::Module(module) => function::fentries(&self.kernel, Some(module), function),
+                    FentryOf::Program(id) => bpf::fentries(*id, function),
+                }
             }
             AttachKind::Iter { object, .. } => iter::resolve(&self.kernel, object),
             AttachKind::Kprobe { module, target, .. } => {

@@ -3,9 +3,11 @@
 //! `union bpf_attr` is filled in at the offsets that include/uapi/linux/bpf.h fixes for ever; bytes that a command does
 //! not know stay zero, so that older kernels accept the block.
 
+mod loaded;
 mod map;
 mod program;
 
+pub use loaded::{LoadedProgram, loaded_programs, program_by_id};
 pub use map::{Map, map_create};
 pub use program::{
     AttachType, Debug, Function, ProgInfo, ProgType, Program, Rejected, btf_load, module_btf, prog_info,
@@ -28,6 +30,8 @@ pub(super) enum Command {
     ProgLoad = 5,
     ObjPin = 6,
     ProgTestRun = 10,
+    ProgGetNextId = 11,
+    ProgGetFdById = 13,
     InfoByFd = 15,
     RawTracepointOpen = 17,
     BtfLoad = 18,

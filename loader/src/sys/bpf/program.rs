@@ -68,7 +68,7 @@ pub struct Program<'a> {
     pub kind: ProgType,
     /// How it will be attached.
     pub attach: AttachType,
-    /// The kernel function it is for, where the attach type needs one.
+    /// The function it is for, where the attach type needs one.
     pub function: Option<Function<'a>>,
     /// Instructions of 8 bytes each, map descriptors filled in.
     pub insns: &'a [u8],
@@ -76,13 +76,13 @@ pub struct Program<'a> {
     pub debug: Option<Debug<'a>>,
 }
 
-/// A function of the kernel.
+/// A function of the kernel or of a loaded program.
 #[derive(Clone, Copy, Debug)]
 pub struct Function<'a> {
     /// Its number in BTF.
     pub id: u32,
-    /// The BTF of its module; `None` for the kernel's own.
-    pub module: Option<BorrowedFd<'a>>,
+    /// The BTF of its module, or the program that has it; `None` for the kernel's own.
+    pub of: Option<BorrowedFd<'a>>,
 }
 
 /// Why a program was not loaded.
@@ -147,10 +147,10 @@ fn try_load(program: &Program<'_>, level: u32, log: &mut [u8]) -> io::Result<Own
         .name(48, program.name)
         .u32(68, program.attach as u32);
     if let Some(function) = &program.function {
-        // attach_btf_id at 108, attach_btf_obj_fd at 112.
+        // attach_btf_id at 108, attach_btf_obj_fd and attach_prog_fd at 112.
         attr = attr.u32(108, function.id);
-        if let Some(module) = function.module {
-            attr = attr.fd(112, module);
+        if let Some(of) = function.of {
+            attr = attr.fd(112, of);
         }
     }
     if !log.is_empty() {

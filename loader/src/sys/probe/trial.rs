@@ -85,7 +85,7 @@ fn load(kind: ProgType, attach: AttachType, insns: &[u8]) -> io::Result<OwnedFd>
 
 /// A program that returns 0, for a function of the kernel.
 fn tracing(attach: AttachType, function: &str) -> io::Result<OwnedFd> {
-    let function = Some(bpf::Function { id: kernel_function(function)?, module: None });
+    let function = Some(bpf::Function { id: kernel_function(function)?, of: None });
     let insns = Bytes::Return0.program();
     let program = Program { name: "probe", kind: ProgType::Tracing, attach, function, insns, debug: None };
     bpf::prog_load(&program).map_err(|rejected| rejected.error)
@@ -220,7 +220,7 @@ pub(super) fn path_of_file() -> io::Result<()> {
     const D_PATH: i32 = 147;
     // Iterators may since Linux 5.12.
     let may = |attach, function| {
-        let function = Some(bpf::Function { id: kernel_function(function)?, module: None });
+        let function = Some(bpf::Function { id: kernel_function(function)?, of: None });
         helper_in(ProgType::Tracing, attach, function, D_PATH)
     };
     may(AttachType::Iter, WALK_OVER_THREADS).or_else(|_| may(AttachType::Fentry, "filp_close"))
