@@ -29,7 +29,7 @@ const FRESH: Duration = Duration::from_millis(100);
 /// Rows that are handed to the kernel at once.
 const BATCH: usize = 1 << 14;
 
-/// Reads tables and fills the maps; until [`Unwinder::open`] it only notes what will be put there.
+/// Reads tables and fills the maps; until [`Unwinder::fill`] it only notes what will be put there.
 #[derive(Debug, Default)]
 pub struct Unwinder {
     /// The processes that ran already, and the child.

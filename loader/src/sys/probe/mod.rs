@@ -1,6 +1,6 @@
 //! What this kernel can do, asked by trying: version numbers say little about kernels with backports.
 //!
-//! The loader decides by these and `gotrace info` shows them. One table says of each feature how it is tried ([`trial`]), since when Linux
+//! The loader decides by these and `gotrace info` shows them. One table says of each feature how it is tried (`trial.rs`), since when Linux
 //! has it, and what its absence costs.
 
 mod trial;
