@@ -87,6 +87,12 @@ impl Insn {
         }
     }
 
+    /// Whether it sets the register that the assembler uses for what the compiler takes for one instruction and the processor needs several
+    /// for (x27 on arm64). The runtime restarts such a sequence when it has preempted a goroutine within it.
+    pub(crate) fn starts_restart(&self) -> bool {
+        matches!(&self.detail, Detail::Arm(word) if aarch64::sets_scratch(*word))
+    }
+
     /// Distance from SP of the memory that it reads or writes, when that is addressed by SP and a constant.
     pub(crate) fn stack_offset(&self) -> Option<i64> {
         match &self.detail {

@@ -92,12 +92,12 @@ impl GoFunc<'_> {
     pub fn entry_site(&self) -> Result<EntrySite, NoSite> {
         let abi = self.abi();
         match self.stack_check(abi) {
-            Some(check) => self.after_check(&check),
+            Some(check) => self.after_check(&check, abi),
             None => self.without_check(abi),
         }
     }
 
-    fn after_check(&self, check: &Check) -> Result<EntrySite, NoSite> {
+    fn after_check(&self, check: &Check, abi: Abi) -> Result<EntrySite, NoSite> {
         let (after, branch) = (&check.after, &check.branch);
         let after_check = Some(after.addr);
         if after.is_push_register() && self.treatment(after) == Treatment::Emulated {
@@ -111,7 +111,15 @@ impl GoFunc<'_> {
                 "branch of the stack check, when not taken",
             );
         }
-        self.site(after, SiteKind::AfterCheck, after_check, "first instruction after the stack check")
+        let after = self.behind_restarts(*after, abi);
+        self.site(&after, SiteKind::AfterCheck, Some(after.addr), "first instruction after the stack check")
+    }
+
+    /// The instruction itself; where it starts a sequence that the runtime restarts when its goroutine is preempted within it (a site there
+    /// would fire again), the last one of that sequence.
+    fn behind_restarts(&self, from: Insn, abi: Abi) -> Insn {
+        let mut run = self.start().skip_while(|insn| insn.addr < from.addr);
+        run.find(|insn| !(insn.starts_restart() && insn.keeps_arguments(abi))).unwrap_or(from)
     }
 
     fn without_check(&self, abi: Abi) -> Result<EntrySite, NoSite> {
@@ -138,6 +146,10 @@ impl GoFunc<'_> {
                     break;
                 }
             }
+        }
+        let behind = self.behind_restarts(chosen, abi);
+        if !reentered(behind.addr) {
+            chosen = behind;
         }
         self.site(&chosen, SiteKind::NoCheck, None, reason)
     }

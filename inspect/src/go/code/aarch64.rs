@@ -6,6 +6,8 @@ use crate::go::abi::Abi;
 
 /// The number that stands for SP or for the zero register, by the instruction.
 const SP_OR_ZERO: u32 = 31;
+/// Register that the assembler uses for itself.
+const SCRATCH: u32 = 27;
 /// Register of g.
 const G: u32 = 28;
 
@@ -19,7 +21,7 @@ fn is_free(register: u32, abi: Abi) -> bool {
     }
 }
 
-/// See [`super::Insn::keeps_arguments`]: loads relative to g and SP, arithmetic into free registers, comparisons.
+/// See [`super::Insn::keeps_arguments`]: loads relative to g and SP, arithmetic and addresses into free registers, comparisons.
 pub(super) fn keeps_arguments(word: u32, abi: Abi) -> bool {
     let (target, base) = (word & 0x1f, (word >> 5) & 0x1f);
     let free = is_free(target, abi);
@@ -34,8 +36,18 @@ pub(super) fn keeps_arguments(word: u32, abi: Abi) -> bool {
         }
         // movn, movz, movk; and, orr, eor (shifted register): register 31 is zero.
         _ if is(0x1f80_0000, 0x1280_0000) || is(0x1f00_0000, 0x0a00_0000) => free || target == SP_OR_ZERO,
+        // and, orr, eor (immediate): register 31 is SP, but for the form that sets flags.
+        _ if is(0x1f80_0000, 0x1200_0000) => free || (target == SP_OR_ZERO && is(3 << 29, 3 << 29)),
+        // adr, adrp
+        _ if is(0x1f00_0000, 0x1000_0000) => free,
         _ => false,
     }
+}
+
+/// Whether an instruction that keeps arguments sets the assembler's scratch register (`REGTMP` in `cmd/internal/obj/arm64` of the Go source,
+/// whose `isRestartable` says what the runtime restarts).
+pub(super) fn sets_scratch(word: u32) -> bool {
+    word & 0x1f == SCRATCH
 }
 
 /// Offset of a load or store of general registers whose base is SP: single ones and pairs, without
@@ -118,6 +130,11 @@ mod tests {
             (0x8b01_0000, false, true),  // add x0,x0,x1
             (0xf81e_0ffe, false, false), // str x30,[sp,#-32]!
             (0xaa00_03fd, false, false), // mov x29,x0
+            (0xb27c_03fb, true, true),   // mov x27,#16, which is orr
+            (0xb27c_03ff, false, false), // mov sp,#16
+            (0xf27c_001f, true, true),   // tst x0,#16
+            (0xb000_001b, true, true),   // adrp x27
+            (0xb000_0000, false, true),  // adrp x0
         ] {
             assert_eq!(keeps_arguments(word, Abi::Registers), registers, "{word:#x}");
             assert_eq!(keeps_arguments(word, Abi::Stack), stack, "{word:#x}");
