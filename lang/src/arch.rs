@@ -1,5 +1,7 @@
 //! Names of the machine's registers as `reg("…")` takes them. Offsets in the kernel's `pt_regs` follow from the order.
 
+use std::fmt;
+
 /// Instruction sets that gotrace traces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Arch {
@@ -7,6 +9,15 @@ pub enum Arch {
     X86_64,
     /// arm64
     Aarch64,
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Arch::X86_64 => "x86-64",
+            Arch::Aarch64 => "arm64",
+        })
+    }
 }
 
 /// Registers of x86-64 in the order of `struct pt_regs` (arch/x86/include/asm/ptrace.h), 8 bytes each.
@@ -23,6 +34,9 @@ pub const REGISTERS_AARCH64: &[&str] = &[
 ];
 
 impl Arch {
+    /// All of them.
+    pub const ALL: &[Arch] = &[Arch::X86_64, Arch::Aarch64];
+
     /// The register names.
     #[must_use]
     pub fn registers(self) -> &'static [&'static str] {

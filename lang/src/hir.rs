@@ -821,6 +821,8 @@ pub enum Builtin {
     Retval,
     /// A register by its index in [`crate::arch::REGISTERS_X86_64`] or the table of the target.
     Reg(u8),
+    /// The address that the traced call returns to; at entries and return instructions (`uint64`).
+    Caller,
     /// Id of the current goroutine, 0 for none (`uint64`).
     Goid,
     /// Address of the current goroutine's `runtime.g`, 0 for none (the pointer type of the node).

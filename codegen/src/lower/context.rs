@@ -101,6 +101,7 @@ impl Lower<'_, '_> {
             Builtin::Sarg(n) => self.argument(*n, true, e),
             Builtin::Retval => self.retval(e),
             Builtin::Reg(index) => self.register_at(*index).into(),
+            Builtin::Caller => self.return_address().into(),
             Builtin::Goid => self.goroutine(Wanted::Id, e),
             Builtin::CurrentG => self.goroutine(Wanted::G, e),
             Builtin::CallId => self.callid(e),

@@ -126,7 +126,7 @@ impl Lower<'_, '_> {
     }
 
     /// Where a call has left it, at the entry of a function and at its return instruction.
-    fn return_address(&mut self) -> Val {
+    pub(super) fn return_address(&mut self) -> Val {
         match self.machine().return_address {
             ReturnAddress::Register(name) => self.register(name),
             ReturnAddress::Stack => {

@@ -104,6 +104,8 @@ const IN_PROBES: &[ProbeKind] = match EVERYWHERE.split_last() {
 };
 /// Probes in a traced program.
 const IN_PROGRAMS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe, ProbeKind::Usdt];
+/// Probes at the entry and the return of a function of a program.
+const AT_CALLS: &[ProbeKind] = &[ProbeKind::Uprobe, ProbeKind::Uretprobe];
 /// Probes that fire while some thread runs: what belongs to the thread can be asked for.
 const IN_THREADS: &[ProbeKind] = &[
     ProbeKind::Profile,

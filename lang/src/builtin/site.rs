@@ -1,9 +1,10 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{
-    AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES, WITH_ARGUMENTS, WITH_CONTEXT,
+    AT_CALLS, AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES, WITH_ARGUMENTS, WITH_CONTEXT,
     WITH_REGISTERS, numbered,
 };
+use crate::arch::Arch;
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
 use crate::diag::Problem;
 use crate::env::{Abi, Stop, UsdtArg};
@@ -85,6 +86,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: AT_RETURN,
         elsewhere: Some("use a `uretprobe`"),
         check: |_, call| value(call, Node::Retval, Type::U64),
+    },
+    Builtin {
+        name: "caller",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "caller",
+        doc: "The address that the call returns to, as `uint64`: `gofunc(caller)` and `usym(caller)` name the function that called. At \
+              entries, and at returns of Go functions.",
+        example: "uprobe:./web:main.prepareAnswer { @[gofunc(caller)] = count(); }",
+        probes: AT_CALLS,
+        elsewhere: Some("`ustack` and `kstack` have the callers"),
+        check: caller,
     },
     Builtin {
         name: "ctx",
@@ -203,6 +216,18 @@ pub(super) fn is_go(checker: &Checker<'_>) -> bool {
     matches!(&checker.target().attach, Attach::Uprobe { class, .. } if class.abi != Abi::C)
 }
 
+fn caller(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let help = match checker.site_stop() {
+        Some(Stop::Inside) => "`ustack` has the callers",
+        Some(Stop::KernelReturn) => "the function has returned: `reg(\"ip\")` is in its caller",
+        Some(Stop::Entry | Stop::EntryAtStackCheck | Stop::ReturnInsn) | None => {
+            return value(call, Node::Caller, Type::U64);
+        }
+    };
+    let message = "only at a function's entry or return instruction is it known where the call returns to";
+    checker.fail(Problem::error(call.span, message).help(help))
+}
+
 fn register(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let [arg] = call.args else { return checker.no_arguments(call) };
     let name = checker.text_arg(arg, "the name of a register")?;
@@ -210,8 +235,11 @@ fn register(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     match arch.register(&name) {
         Some(index) => value(call, Node::Reg(index), Type::U64),
         None => {
-            let mut problem = Problem::error(arg.span, format!("this machine has no register `{name}`"))
-                .did_you_mean(&name, arch.registers().iter().copied());
+            let mut problem = Problem::error(arg.span, format!("this machine has no register `{name}`"));
+            match Arch::ALL.iter().find(|other| other.register(&name).is_some()) {
+                Some(other) => problem = problem.note(format!("it is one of {other}, and this is {arch}")),
+                None => problem = problem.did_you_mean(&name, arch.registers().iter().copied()),
+            }
             if problem.help.is_empty() {
                 problem = problem.note(format!("registers are {}", arch.registers().join(", ")));
             }
