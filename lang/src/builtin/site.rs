@@ -1,8 +1,8 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{
-    AT_CALLS, AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES, WITH_ARGUMENTS, WITH_CONTEXT,
-    WITH_REGISTERS, numbered,
+    AT_CALLS, AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES, WITH_ARGUMENTS,
+    WITH_CONTEXT, WITH_REGISTERS, numbered,
 };
 use crate::arch::Arch;
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
