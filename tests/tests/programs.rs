@@ -2,11 +2,13 @@
 //!
 //! What a traced program must print is what it prints here, so these outputs are written down once, by hand.
 
+use std::collections::HashSet;
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
 use harness::judge::suite_releases;
-use harness::programs::{Mode, Program};
+use harness::programs::{Mode, Program, sources};
 use harness::run::{End, Outcome, run};
 use harness::toolchain::Release;
 
@@ -83,7 +85,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     ("oxide", &[], "top 27\n", End::Code(0)),
     ("jit", &[], "called 3\n", End::Code(0)),
     ("threads", &[], "work calls 800\n", End::Code(0)),
-    ("kinds", &[], "handle 27\n", End::Code(0)),
+    ("ctypes", &[], "handle 27\n", End::Code(0)),
     ("deeds", &["signals", "opens", "none"], "signals\nopens\n", End::Code(0)),
     ("chain", &[], "sums 4 7\n", End::Code(0)),
     ("allocs", &[], "nodes 1000 points 500 pages 100 huges 10 slices 200\n", End::Code(0)),
@@ -156,5 +158,18 @@ fn check(
     let Outcome { stdout, end: ended, .. } = run(Command::new(binary).args(args), Duration::from_secs(60))?;
     assert!(stdout == *expected, "{what} printed:\n{stdout}");
     assert_eq!(ended, end, "{what}");
+    Ok(())
+}
+
+/// A case names a program without its language.
+#[test]
+fn each_name_is_one_program() -> Result<(), Fault> {
+    let mut names = HashSet::new();
+    for entry in fs::read_dir(sources())? {
+        let path = entry?.path();
+        let is_header = path.extension().is_some_and(|suffix| suffix == "h");
+        let name = path.file_stem().unwrap_or_default().to_owned();
+        assert!(is_header || names.insert(name), "another program is called {} too", path.display());
+    }
     Ok(())
 }

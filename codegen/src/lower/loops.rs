@@ -5,8 +5,9 @@
 //! `bpf_loop` calls ([`super::callback`]), of which the same holds. Else a loop is jumped back to as well, and the verifier follows every
 //! round to the last.
 //!
-//! Numbers that differ in every round would always be new, so all variables that a loop changes are made unknown to the verifier before
-//! it, where it need not follow all rounds: a zero that it does not know is added.
+//! Numbers that differ in every round would always be new, so all variables that a loop changes are made unknown to the verifier, where it
+//! need not follow all rounds: a zero that it does not know is added. That is done in each round, because a comparison (`$i == 3`) tells it
+//! the number again, and from there on it would count.
 
 use super::memory::chunks;
 use super::{Home, Lower, Value};
@@ -41,8 +42,14 @@ impl Lower<'_, '_> {
             (LoopKind::Range { var, from, to }, _) => self.range(*var, from, to, body),
             (LoopKind::While { cond }, Loops::Callback) => self.while_of_calls(cond, body),
             (LoopKind::While { cond }, _) => {
-                self.forget_changed_in_jumps(body, Some(cond));
-                self.looped(|l, end| l.branch(cond, false, end), body);
+                let zero = self.zero_for_jumps();
+                self.looped(
+                    |l, end| {
+                        l.forget(zero, body, Some(cond));
+                        l.branch(cond, false, end);
+                    },
+                    body,
+                );
             }
         }
     }
@@ -61,12 +68,14 @@ impl Lower<'_, '_> {
         let limit = self.operand(limit);
         let count = self.f.var();
         self.assign(count, start);
-        if let Some(zero) = self.forget_changed_in_jumps(body, None) {
-            self.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Val(zero) });
-        }
+        let zero = self.zero_for_jumps();
         let past = if signed { Cond::Sge } else { Cond::Ge };
         self.looped(
             |l, end| {
+                l.forget(zero, body, None);
+                if let Some(zero) = zero {
+                    l.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Val(zero) });
+                }
                 l.f.branch(past, count, limit, end);
                 l.set_number(var, &from.ty, count);
                 l.f.push(Op::Alu { op: AluOp::Add, dst: count, a: count, b: Operand::Imm(1) });
@@ -151,14 +160,20 @@ impl Lower<'_, '_> {
         }
     }
 
-    /// As [`Lower::forget_changed`], where the verifier need not follow all jumps.
-    fn forget_changed_in_jumps(&mut self, body: &[Stmt], cond: Option<&Expr>) -> Option<Val> {
-        (self.unit.target.loops == Loops::MayGoto).then(|| self.forget_changed(body, cond))
+    /// The zero for [`Lower::forget`], where the verifier need not follow all jumps.
+    fn zero_for_jumps(&mut self) -> Option<Val> {
+        (self.unit.target.loops == Loops::MayGoto).then(|| self.unknown_zero())
     }
 
-    /// Makes the variables unknown to the verifier that a loop changes; gives the zero that does it.
-    pub(super) fn forget_changed(&mut self, body: &[Stmt], cond: Option<&Expr>) -> Val {
+    /// Makes the variables unknown to the verifier that a loop changes, for all rounds that are calls.
+    pub(super) fn forget_changed(&mut self, body: &[Stmt], cond: Option<&Expr>) {
         let zero = self.unknown_zero();
+        self.forget(Some(zero), body, cond);
+    }
+
+    /// Adds a zero that the verifier does not know to the variables that a loop changes.
+    fn forget(&mut self, zero: Option<Val>, body: &[Stmt], cond: Option<&Expr>) {
+        let Some(zero) = zero else { return };
         for var in changed(body, cond) {
             if !self.assigned[var.0 as usize] {
                 continue;
@@ -179,7 +194,6 @@ impl Lower<'_, '_> {
                 Home::Memory(_) => {}
             }
         }
-        zero
     }
 
     /// Zero, which the verifier does not know.

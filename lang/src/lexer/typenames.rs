@@ -10,6 +10,9 @@ use crate::token::Tok;
 /// Names that can be declared although they are types: they stand alone, so the second of two types is a name.
 const NAMES_TOO: &[&str] = &["string", "buffer", "bool"];
 
+/// Types of C that scripts cannot compute with: before a parenthesis outside of declarations they are names of macros and functions.
+const CALLED_TOO: &[&str] = &["double", "float"];
+
 impl<'i> Lexer<'i> {
     /// Marks the names of types among the tokens of an item.
     pub(super) fn name_types(&mut self, tokens: &mut [Token<'i>]) {
@@ -20,6 +23,7 @@ impl<'i> Lexer<'i> {
                 self.typedefs.extend(names_given(tokens));
             }
             _ => {
+                called_names(tokens);
                 for open in 0..tokens.len() {
                     if let Some(name) = self.cast(tokens, open)
                         && let Some(token) = tokens.get_mut(open + name)
@@ -84,6 +88,19 @@ impl<'i> Lexer<'i> {
                     _ => false,
                 };
         (is_type && (!called || pointer)).then_some(name)
+    }
+}
+
+/// What is called, or defined as a macro or function, though it could be a type.
+fn called_names(tokens: &mut [Token<'_>]) {
+    for at in 1..tokens.len() {
+        if let [token, next] = &mut tokens[at - 1..=at]
+            && let Tok::TypeName(text) = token.tok
+            && next.tok == Tok::LParen
+            && CALLED_TOO.contains(&text)
+        {
+            token.tok = Tok::Ident(text);
+        }
     }
 }
 
