@@ -52,14 +52,8 @@ impl Lower<'_, '_> {
         self.scratch(size)
     }
 
-    /// Scratch memory for a value.
-    pub(super) fn scratch(&mut self, size: u32) -> Place {
-        self.scratch_slots += 1;
-        self.f.scratch_slot(size).into()
-    }
-
     /// Memory off the stack, where addresses may be computed. Its bytes are undefined.
-    pub(super) fn scratch_memory(&mut self, size: u32) -> Place {
+    pub(super) fn scratch(&mut self, size: u32) -> Place {
         self.scratch_slots += 1;
         self.f.scratch_slot(size).into()
     }

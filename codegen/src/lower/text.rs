@@ -83,7 +83,7 @@ impl Lower<'_, '_> {
         let cap = within.ty.size();
         // Behind the text there is room, so that every comparison stays inside of it.
         let room = cap + part.len().next_multiple_of(8) as u32;
-        let place = self.scratch_memory(room);
+        let place = self.scratch(room);
         self.store_str(within, place, cap, Pad::Zero);
         self.clear(place.at(cap), room - cap);
         let start = self.address(place);
@@ -153,7 +153,7 @@ impl Lower<'_, '_> {
     /// Two texts one behind the other, in memory of their own; zeros behind them.
     pub(super) fn concatenated(&mut self, a: &Expr, b: &Expr) -> Place {
         let (first, second) = (a.ty.size(), b.ty.size());
-        let place = self.scratch_memory(first + second);
+        let place = self.scratch(first + second);
         self.store_str(a, place, first, Pad::Zero);
         self.clear(place.at(first), second);
         let length = self.length_at(place, first);

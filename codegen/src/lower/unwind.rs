@@ -63,7 +63,7 @@ impl Lower<'_, '_> {
             Base::Val(_) => false,
         };
         let size = Type::stack_size(limit);
-        let room = if on_stack { self.scratch_memory(size) } else { to };
+        let room = if on_stack { self.scratch(size) } else { to };
         self.clear(room, size);
         let (ip, sp, bp) = self.user_registers();
         let on_top = match &self.probe.attach {

@@ -25,16 +25,18 @@ pub(crate) struct Interface {
 impl Checker<'_> {
     /// The interface that an expression names, if it names one.
     pub(crate) fn interface(&mut self, e: &Expr) -> Checked<Option<Interface>> {
-        if !whole::comes_from_go(e) || self.signature().is_none() {
-            return Ok(None);
-        }
-        match self.place(e)? {
+        match self.place_in_go(e)? {
             Some(Place { base, ty: Type::Go(GoType::Interface { methods }), .. }) => {
                 let (first, data) = (self.word(&base, 0, e.span)?, self.word(&base, 1, e.span)?);
                 Ok(Some(Interface { first, data, methods }))
             }
             _ => Ok(None),
         }
+    }
+
+    /// The place of a parameter or result, or of something in it, whose type is known.
+    pub(super) fn place_in_go(&mut self, e: &Expr) -> Checked<Option<Place>> {
+        if whole::comes_from_go(e) && self.signature().is_some() { self.place(e) } else { Ok(None) }
     }
 
     /// The address of the type in an interface, 0 for nil.

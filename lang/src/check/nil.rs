@@ -5,7 +5,7 @@
 use crate::ast::{BinOp, Expr, ExprKind};
 use crate::check::maps::with_article;
 use crate::check::place::Place;
-use crate::check::{Checked, Checker, build, whole};
+use crate::check::{Checked, Checker, build};
 use crate::diag::Problem;
 use crate::hir;
 use crate::span::Span;
@@ -41,10 +41,7 @@ impl Checker<'_> {
 
     /// The word that is 0 if the value is nil.
     fn word_of_reference(&mut self, e: &Expr) -> Checked<hir::Expr> {
-        if whole::comes_from_go(e)
-            && self.signature().is_some()
-            && let Some(Place { base, ty: Type::Go(ty), .. }) = self.place(e)?
-        {
+        if let Some(Place { base, ty: Type::Go(ty), .. }) = self.place_in_go(e)? {
             return match ty {
                 GoType::Interface { .. } | GoType::Slice(_) | GoType::Reference(_) => {
                     self.word(&base, 0, e.span)

@@ -351,9 +351,10 @@ impl Run<'_> {
         paths.into_iter().for_each(|path| self.symbols.note_binary(path.as_ref()));
     }
 
-    /// The files that are probed, if the script reads memory of processes.
+    /// The files that are probed, if the script runs and reads memory of processes.
     fn probed_and_read(&self) -> Option<Probed> {
-        let reads = self.object.programs.iter().any(object::Program::reads_user_memory);
+        let reads =
+            !self.options.dry_run && self.object.programs.iter().any(object::Program::reads_user_memory);
         reads.then(|| Probed::new(self.program.probes.iter().flat_map(traced_files)))
     }
 
