@@ -19,6 +19,7 @@ pub mod listing;
 pub mod manual;
 pub mod page;
 pub mod programs;
+pub mod random;
 pub mod run;
 pub mod suite;
 pub mod toolchain;

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use harness::judge::suite_releases;
 use harness::programs::{Mode, Program};
+use harness::random::Random;
 use inspect::elf::{Arch, Binary};
 use inspect::go::abi::Abi;
 use inspect::go::prologue::{NoSite, SiteKind};
@@ -192,13 +193,7 @@ fn a_wildcard_counts_a_call_once() {
 fn damaged_copies_do_no_harm() {
     const SEED: u64 = 0x2545_f491_4f6c_dd1d;
     println!("seed {SEED:#x}");
-    let mut state = SEED;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).expect("below usize")
-    };
+    let mut random = Random(SEED);
     for (path, binary) in some() {
         let whole = binary.image().bytes();
         let table = binary.go().ok().flatten().and_then(|go| binary.file_offset(go.table_vaddr()));
@@ -206,13 +201,14 @@ fn damaged_copies_do_no_harm() {
         for round in 0..8 {
             let mut bytes = whole.to_vec();
             if round == 0 {
-                bytes.truncate(random(whole.len()));
+                bytes.truncate(random.below(whole.len()));
             } else {
                 // Headers and the start of the table: what everything else depends on.
                 for _ in 0..round * 4 {
-                    let at = [random(1024), table + random(1 << 16), random(whole.len())][random(3)];
+                    let at = [random.below(1024), table + random.below(1 << 16), random.below(whole.len())]
+                        [random.below(3)];
                     if let Some(byte) = bytes.get_mut(at) {
-                        *byte = u8::try_from(random(256)).expect("a byte");
+                        *byte = random.byte();
                     }
                 }
             }
@@ -269,14 +265,7 @@ fn results_on_the_stack_have_a_place() {
 fn damaged_debug_information_is_an_answer() {
     const SEED: u64 = 0x243f_6a88_85a3_08d3;
     println!("seed {SEED:#x}");
-    // xorshift64
-    let mut state = SEED;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).expect("below usize")
-    };
+    let mut random = Random(SEED);
     for (path, binary) in some() {
         let sections = binary.image().sections().iter();
         let debug: Vec<_> = sections.filter(|s| s.name.contains("debug_") && !s.file.is_empty()).collect();
@@ -285,9 +274,9 @@ fn damaged_debug_information_is_an_answer() {
         }
         for _ in 0..30 {
             let mut bytes = binary.image().bytes().to_vec();
-            for _ in 0..=random(200) {
-                let section = &debug[random(debug.len())].file;
-                bytes[section.start + random(section.len())] = u8::try_from(random(256)).expect("a byte");
+            for _ in 0..=random.below(200) {
+                let section = &debug[random.below(debug.len())].file;
+                bytes[section.start + random.below(section.len())] = random.byte();
             }
             let damaged = Binary::from_bytes(bytes, path).expect("the headers are whole");
             let go = damaged.go().expect("tables are understood").expect("a Go binary");

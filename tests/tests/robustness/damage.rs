@@ -12,7 +12,7 @@ use inspect::elf::Binary;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::entry::binary;
-use crate::random::Random;
+use harness::random::Random;
 
 type Fault = Box<dyn std::error::Error>;
 

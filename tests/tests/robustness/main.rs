@@ -3,5 +3,4 @@
 mod damage;
 #[path = "../../fuzz/entry/mod.rs"]
 mod entry;
-mod random;
 mod random_inputs;

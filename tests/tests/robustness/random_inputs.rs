@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::entry;
-use crate::random::Random;
+use harness::random::Random;
 
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
 /// Inputs for each entry point.

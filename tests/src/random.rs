@@ -1,6 +1,7 @@
 //! Random numbers that follow from a seed.
 
-/// xorshift64
+/// xorshift64; its state, which starts as the seed and must not be 0.
+#[derive(Debug)]
 pub struct Random(pub u64);
 
 impl Random {
