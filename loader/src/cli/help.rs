@@ -42,7 +42,7 @@ Options, and what they look like:
   -I DIR, --debuginfo DIR  look in DIR too for imports, for debug information
   --dwarf-pid PID read this process's unwinding tables, for dw_ustack
   --probe-filter REGEX    leave out probes whose name does not match
-  --dry-run       end after attaching
+  --dry-run       end after attaching;  --usdt-file-activation  has no effect
   --timeout SECS, --max-events N    end after so many seconds, printed answers
   -l, --info      as `gotrace list`, `gotrace info`    -lv 'tracepoint:sched:*'
   -d STAGE        show tokens, ast, hir, ir, bpf, object or verifier     -d bpf

@@ -7,6 +7,7 @@ use super::script::Source;
 use super::{CliError, RunArgs, answer, import};
 use crate::env::Host;
 use inspect::glob::Glob;
+use inspect::proc::Process;
 use lang::diag::Problem;
 use lang::env::{Env, EnvError, KernelFunction, Match, NamedSite, Tracepoint};
 use lang::probe::{AttachKind, AttachPoint, KINDS, UprobeSpec, Wants};
@@ -22,27 +23,18 @@ const FEW_WARNINGS: usize = 3;
 
 /// Lists what matches `what`, one a line: a pattern, a program or a script. Without it, the kinds of probes.
 pub(super) fn list(what: &str, args: Vec<String>, verbose: bool) -> Result<u8, CliError> {
-    let mut listing = Listing { verbose, ..Listing::default() };
-    if what.is_empty() {
-        listing.kinds();
-    } else if let (true, [name]) = (types::is_keyword(what), args.as_slice()) {
-        listing.pattern(&format!("{what} {name}"))?;
-    } else if is_script(what) {
-        listing.script(&import::resolve(Source::open(what)?, &[])?, args)?;
-    } else {
-        listing.pattern(what)?;
-    }
-    listing.show()
+    Listing { verbose, ..Listing::default() }.of(what, args)
 }
 
-/// Lists what the options of a run name (`-l`): a one-liner's probes, else as [`list`].
+/// Lists what the options of a run name (`-l`): a one-liner's probes, else as [`list`]; with `-p` in the programs and libraries as
+/// that process sees them.
 pub(super) fn of_run(run: &RunArgs) -> Result<u8, CliError> {
+    let mut listing = Listing { verbose: run.verbose, process: run.pid, ..Listing::default() };
     let Some(program) = &run.program else {
         let (what, args) =
             run.script.split_first().map_or(("", &[][..]), |(what, args)| (what.as_str(), args));
-        return list(what, args.to_vec(), run.verbose);
+        return listing.of(what, args.to_vec());
     };
-    let mut listing = Listing { verbose: run.verbose, ..Listing::default() };
     listing.script(&Source::one_liner(program), run.script.clone())?;
     listing.show()
 }
@@ -67,11 +59,32 @@ fn resembles_a_kind(word: &str) -> bool {
 #[derive(Default)]
 struct Listing {
     verbose: bool,
+    /// The process of `-p`.
+    process: Option<u32>,
     lines: Vec<String>,
     warnings: Vec<String>,
 }
 
 impl Listing {
+    fn of(mut self, what: &str, args: Vec<String>) -> Result<u8, CliError> {
+        if what.is_empty() {
+            self.kinds();
+        } else if let (true, [name]) = (types::is_keyword(what), args.as_slice()) {
+            self.pattern(&format!("{what} {name}"))?;
+        } else if is_script(what) {
+            self.script(&import::resolve(Source::open(what)?, &[])?, args)?;
+        } else {
+            self.pattern(what)?;
+        }
+        self.show()
+    }
+
+    /// The machine, as the process of `-p` sees it.
+    fn host(&self, args: Vec<String>) -> Host {
+        let running = self.process.map(|pid| Process::new(pid).exe());
+        Host::new(self.process, args).running(running).seen_by(self.process)
+    }
+
     fn kinds(&mut self) {
         self.lines.extend(KINDS.iter().map(|kind| kind.form.to_owned()));
         self.lines.push(String::new());
@@ -81,7 +94,7 @@ impl Listing {
 
     fn script(&mut self, source: &Source, args: Vec<String>) -> Result<(), CliError> {
         let script = source.parse()?;
-        let host = Host::new(None, args).allowing_unsafe(true);
+        let host = self.host(args).allowing_unsafe(true);
         for point in script.probes.iter().flat_map(|probe| &probe.points) {
             let parsed =
                 lang::probe::parse(&point.text, point.span, host.params()).map_err(|p| source.error(*p))?;
@@ -103,10 +116,12 @@ impl Listing {
         if let Some(kind) = lang::probe::find_kind(first) {
             let colons = pattern.matches(':').count();
             let missing = kind.form.matches(':').count().saturating_sub(colons);
-            // `tracepoint` and `tracepoint:sched` have all events, `uprobe:./web` all functions; the rest has no patterns.
+            // `tracepoint` and `tracepoint:sched` have all events, `uprobe:./web` all functions, `usdt` what the process of `-p` or all of
+            // them have; the rest has no patterns.
             let all = match kind.name {
                 "tracepoint" => ":*".repeat(missing),
                 "uprobe" | "uretprobe" | "usdt" if colons == 1 => ":*".to_owned(),
+                "usdt" if colons == 0 => ":*:*".to_owned(),
                 "rawtracepoint" | "iter" | "kprobe" | "kretprobe" | "fentry" | "fexit" => {
                     ":*".repeat(missing)
                 }
@@ -176,7 +191,7 @@ impl Listing {
 
     fn one(&mut self, text: &str) -> Result<(), CliError> {
         let point = lang::probe::parse(text, Span::default(), &[]).map_err(|p| described(&p))?;
-        self.point(&Host::default(), &point).map_err(|e| described(&problem(&e, Span::default())))
+        self.point(&self.host(Vec::new()), &point).map_err(|e| described(&problem(&e, Span::default())))
     }
 
     /// Adds all places of an attach point, sorted.

@@ -70,6 +70,11 @@ pub(crate) struct RunArgs {
     /// Example: gotrace --dwarf-pid $(pidof nginx) -e 'profile:hz:99 { @[dw_ustack] = count(); }'
     #[arg(long, value_name = "PID")]
     dwarf_pid: Vec<u32>,
+    /// Sets the semaphores of USDT probes in all processes that map the file, unless -p names one: gotrace always does
+    ///
+    /// Example: gotrace --usdt-file-activation -e 'usdt:./server:request { @ = count(); }'
+    #[arg(long)]
+    usdt_file_activation: bool,
     /// Form of the output: text, or json with one object on each line
     ///
     /// Example: gotrace -f json gocalls 'main.*' -c ./web

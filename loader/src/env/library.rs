@@ -5,6 +5,7 @@ use inspect::glob::Glob;
 use inspect::ldcache;
 use inspect::proc::Process;
 use lang::env::EnvError;
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -32,16 +33,6 @@ const LINKS: usize = 40;
 /// As [`locate`]; also a pattern that matches no file.
 pub(super) fn locate_all(name: &str, process: Option<u32>) -> Result<Vec<PathBuf>, EnvError> {
     let process = process.map(Process::new);
-    if name == "*" {
-        let Some(process) = &process else {
-            return Err(EnvError {
-                message: "`*` stands for the program and the libraries of a traced process".into(),
-                help: Some("name the process with -p".into()),
-                ..EnvError::default()
-            });
-        };
-        return Ok(mapped(process).into_iter().map(|(_, path)| path).collect());
-    }
     if !name.contains('*') {
         return locate(name, process.as_ref()).map(|path| vec![path]);
     }
@@ -50,6 +41,18 @@ pub(super) fn locate_all(name: &str, process: Option<u32>) -> Result<Vec<PathBuf
         return Err(EnvError { message: format!("no file matches \"{name}\""), ..EnvError::default() });
     }
     Ok(found)
+}
+
+/// The program and the libraries that a process has loaded, as this program opens them.
+pub(super) fn loaded_by(pid: u32) -> Vec<PathBuf> {
+    mapped(&Process::new(pid)).into_iter().map(|(_, path)| path).collect()
+}
+
+/// The programs and libraries that all processes together have loaded, as far as they may be looked at, each once.
+pub(super) fn loaded_by_all() -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let paths = Process::all().unwrap_or_default().into_iter().flat_map(|process| loaded_by(process.pid()));
+    paths.filter(|path| identity(path).is_some_and(|file| seen.insert(file))).collect()
 }
 
 /// The path of a binary.
@@ -106,9 +109,13 @@ enum Root {
     Of(Process),
 }
 
+/// Device and inode of a file.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().map(|meta| (meta.dev(), meta.ino())).ok()
+}
+
 /// The file system of a process, our own without one.
 fn root_of(process: Option<&Process>) -> Root {
-    let identity = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
     // A process that has ended has no file system any more, not even before it was waited for: ours is the best guess.
     let same = |process: &Process, file: &str, own: &str| {
         let of = identity(&process.exe().with_file_name(file));
@@ -247,7 +254,7 @@ fn expand(pattern: &str, root: &Root) -> Vec<PathBuf> {
     let files = paths.into_iter().map(|path| root.path(&path)).filter(|path| path.is_file());
     files
         .filter(|path| {
-            let identity = path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
+            let identity = identity(path);
             let fresh = !seen.contains(&identity);
             seen.push(identity);
             fresh

@@ -28,13 +28,18 @@ use lang::types::{Enum, Struct, Type};
 use regex_lite::Regex;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// Greatest number of names that an error suggests.
 const SUGGESTIONS: usize = 3;
+
+/// Greatest number of files that an error names.
+const NAMED_FILES: usize = 4;
+
+/// In place of a binary: the program and all libraries of a process.
+const EVERYTHING: &str = "*";
 
 /// The machine that gotrace runs on.
 #[derive(Default)]
@@ -174,17 +179,9 @@ impl Host {
             let file = self.binary(name)?;
             return Ok(vec![(shown(name, &file).into_owned(), file)]);
         }
-        let mut found = Vec::new();
-        for path in library::locate_all(name, self.process)? {
-            let called = path.to_string_lossy().into_owned();
-            let known = self.binaries.borrow().get(&called).map(Rc::clone);
-            // Not everything that a pattern matches is a program.
-            let opened = known.or_else(|| Binary::open(&path).ok().map(Rc::new));
-            if let Some(binary) = opened {
-                self.binaries.borrow_mut().insert(called.clone(), Rc::clone(&binary));
-                found.push((called, binary));
-            }
-        }
+        let paths =
+            if name == EVERYTHING { self.loaded()? } else { library::locate_all(name, self.process)? };
+        let found = self.opened(paths);
         match found.is_empty() {
             true => Err(EnvError {
                 message: format!("no program or library matches \"{name}\""),
@@ -194,22 +191,68 @@ impl Host {
         }
     }
 
-    /// What `look` finds in the binaries of a name; with a pattern those that have nothing do not count, unless none has.
+    /// The binaries in which USDT probes are looked for: unless one is named, all that the traced process has loaded, and with
+    /// `*` and without such a process those of all processes.
+    fn usdt_binaries(&self, name: &str) -> Result<Vec<(String, Rc<Binary>)>, EnvError> {
+        match name {
+            EVERYTHING if self.child.is_none() => Ok(self.opened(library::loaded_by_all())),
+            "" if self.process.is_some() => self.binaries(EVERYTHING),
+            name => self.binaries(name),
+        }
+    }
+
+    /// The program and the libraries of the traced process.
+    fn loaded(&self) -> Result<Vec<PathBuf>, EnvError> {
+        let Some(process) = self.process else {
+            return Err(EnvError {
+                message: "`*` stands for the program and the libraries of a traced process".into(),
+                help: Some("name the process with -p".into()),
+                ..EnvError::default()
+            });
+        };
+        Ok(library::loaded_by(process))
+    }
+
+    /// Those of the files that are programs or libraries, with their paths as names.
+    fn opened(&self, paths: Vec<PathBuf>) -> Vec<(String, Rc<Binary>)> {
+        let mut found = Vec::new();
+        for path in paths {
+            let called = path.to_string_lossy().into_owned();
+            let known = self.binaries.borrow().get(&called).map(Rc::clone);
+            let opened = known.or_else(|| Binary::open(&path).ok().map(Rc::new));
+            if let Some(binary) = opened {
+                self.binaries.borrow_mut().insert(called.clone(), Rc::clone(&binary));
+                found.push((called, binary));
+            }
+        }
+        found
+    }
+
+    /// What `look` finds in the binaries that a name stands for; of several those that have nothing do not count, unless none has.
     fn in_binaries(
-        &self,
+        binaries: &[(String, Rc<Binary>)],
         name: &str,
         mut look: impl FnMut(&str, &Binary) -> Result<Vec<Match>, EnvError>,
     ) -> Result<Vec<Match>, EnvError> {
-        let binaries = self.binaries(name)?;
-        if let [(called, file)] = binaries.as_slice() {
+        if let [(called, file)] = binaries {
             return look(called, file);
         }
-        let found: Vec<Match> =
-            binaries.iter().filter_map(|(called, file)| look(called, file).ok()).flatten().collect();
+        let mut found = Vec::new();
+        let mut similar = Vec::new();
+        for (called, file) in binaries {
+            match look(called, file) {
+                Ok(matches) => found.extend(matches),
+                Err(error) => similar.extend(error.similar),
+            }
+        }
         if found.is_empty() {
+            similar.sort_unstable();
+            similar.dedup();
+            similar.truncate(SUGGESTIONS);
             return Err(EnvError {
                 message: format!("none of the {} files that \"{name}\" stands for has it", binaries.len()),
-                notes: vec![format!("the first is {}", binaries[0].0)],
+                similar,
+                notes: looked_in(binaries),
                 ..EnvError::default()
             });
         }
@@ -229,8 +272,9 @@ impl Host {
         };
         // By the path of the file: that of a process (/proc/PID/exe) says nothing to a reader, but it is the right one even
         // when the file has been replaced, or when the process sees another file system.
-        let identity = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
-        let same = |path: &PathBuf| identity(path).is_some_and(|file| Some(file) == identity(program));
+        let same = |path: &PathBuf| {
+            library::identity(path).is_some_and(|file| Some(file) == library::identity(program))
+        };
         let path = program.read_link().ok().filter(same).unwrap_or_else(|| program.clone());
         let name = path.to_string_lossy();
         if let Some(known) = self.binaries.borrow().get(&*name) {
@@ -245,6 +289,16 @@ impl Host {
 /// What a message and `probe` call the binary that an attach point names.
 fn shown<'a>(name: &'a str, file: &'a Binary) -> std::borrow::Cow<'a, str> {
     if name.is_empty() { absolute(file.path()).to_string_lossy().into_owned().into() } else { name.into() }
+}
+
+/// Tells in which files something was looked for.
+fn looked_in(binaries: &[(String, Rc<Binary>)]) -> Vec<String> {
+    let named: Vec<&str> = binaries.iter().take(NAMED_FILES).map(|(called, _)| called.as_str()).collect();
+    let more = match binaries.len().saturating_sub(NAMED_FILES) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    if named.is_empty() { Vec::new() } else { vec![format!("looked in {}{more}", named.join(", "))] }
 }
 
 fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
@@ -279,12 +333,19 @@ impl Env for Host {
     fn resolve(&self, point: &AttachPoint) -> Result<Vec<Match>, EnvError> {
         match &point.kind {
             AttachKind::Tracepoint { category, event } => tracepoint::resolve(category, event),
-            AttachKind::Uprobe { binary, target, ret } => self.in_binaries(binary, |called, file| {
-                let known = uprobe::Known { go: &self.structures, native: &self.native_structures };
-                uprobe::resolve(called, file, target, *ret, point.wants, known)
-            }),
-            AttachKind::Usdt { binary, provider, name } => self
-                .in_binaries(binary, |called, file| usdt::resolve(called, file, provider.as_deref(), name)),
+            AttachKind::Uprobe { binary, target, ret } => {
+                Self::in_binaries(&self.binaries(binary)?, binary, |called, file| {
+                    let known = uprobe::Known { go: &self.structures, native: &self.native_structures };
+                    uprobe::resolve(called, file, target, *ret, point.wants, known)
+                })
+            }
+            AttachKind::Usdt { binary, provider, name } => {
+                let binaries = self.usdt_binaries(binary)?;
+                let binary = if binary.is_empty() { EVERYTHING } else { binary };
+                Self::in_binaries(&binaries, binary, |called, file| {
+                    usdt::resolve(called, file, provider.as_deref(), name)
+                })
+            }
             AttachKind::RawTracepoint { module, event } => {
                 function::raw_tracepoints(&self.kernel, module.as_deref(), event)
             }
