@@ -29,6 +29,8 @@ pub struct Target {
     pub map_count: Option<u32>,
     /// BTF id of the kernel function `bpf_strstr` (Linux 6.17); without it, texts are searched in loops.
     pub strstr: Option<u32>,
+    /// How programs read the kernel's memory.
+    pub kernel_reads: KernelReads,
     /// Offset in bytes of the thread's TLS base in the kernel's `task_struct` (`thread.fsbase`, `thread.uw.tp_value`), from the
     /// kernel's BTF; `None` where there is no BTF.
     pub tls_base: Option<u32>,
@@ -85,6 +87,25 @@ pub struct Returning {
     pub thread_features: Option<u32>,
 }
 
+/// How programs read a number from the kernel's memory. A read that fails gives 0 in every way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KernelReads {
+    /// By the helper `bpf_probe_read_kernel`, into the stack.
+    Helper,
+    /// By a plain load, which the kernel guards.
+    Cast(ReadOnlyCast),
+}
+
+/// The kernel function `bpf_rdonly_cast` (Linux 6.2): it makes any number a pointer to a structure that the verifier lets programs read.
+/// The call itself becomes a move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadOnlyCast {
+    /// BTF id of the function.
+    pub function: u32,
+    /// BTF id of a structure that begins with a 64-bit number.
+    pub structure: u32,
+}
+
 /// Room for unwinding tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unwind {
@@ -118,6 +139,7 @@ impl Target {
             percpu_lookup: true,
             map_count: None,
             strstr: None,
+            kernel_reads: KernelReads::Helper,
             tls_base: None,
             executable: None,
             returning: None,

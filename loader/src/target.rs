@@ -2,14 +2,14 @@
 
 use crate::env::host_arch;
 use crate::sys::clock;
-use crate::sys::probe::Feature;
+use crate::sys::probe::{self, Feature};
 use codegen::Target;
 use codegen::kernel::{Fields, KernelField};
-use codegen::target::{ExecutableOf, Loops, Returning};
+use codegen::target::{ExecutableOf, KernelReads, Loops, ReadOnlyCast, Returning};
 use inspect::btf::Btf;
 use lang::arch::Arch;
 use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, Stmt, StmtKind, visit_all};
-use lang::types::{StackKind, Type};
+use lang::types::{AddrSpace, StackKind, Type};
 use std::os::linux::fs::MetadataExt;
 
 /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -37,6 +37,12 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     target.map_count = counts_maps(program).then(map_count).flatten();
     target.loops = loops(program);
     target.strstr = searches_texts(program).then(strstr).flatten();
+    // A plain load does not tell that it failed.
+    let plain = !count_read_errors && reads_kernel(program);
+    target.kernel_reads = match plain.then(|| read_only_cast(target.arch)).flatten() {
+        Some(cast) => KernelReads::Cast(cast),
+        None => KernelReads::Helper,
+    };
     target.fields = match target.filter_walks {
         true => offsets(KernelField::ALL),
         false => kernel_fields(program),
@@ -143,6 +149,28 @@ fn offsets(fields: &[KernelField]) -> Fields {
 /// The kernel's function that searches a text.
 fn strstr() -> Option<u32> {
     Some(kernel_types()?.find_function("bpf_strstr")?.0)
+}
+
+/// What lets programs read the kernel's memory by plain loads.
+fn read_only_cast(arch: Arch) -> Option<ReadOnlyCast> {
+    // Kernels for arm64 did not keep such loads from the memory of the process at first; those that do have this too.
+    if arch == Arch::Aarch64 {
+        Feature::MayGoto.check().ok()?;
+    }
+    let (function, structure) = probe::read_only_cast().ok()?;
+    Some(ReadOnlyCast { function, structure })
+}
+
+/// Whether a program reads numbers from the kernel's memory.
+fn reads_kernel(program: &Program) -> bool {
+    let reads = |e: &Expr| {
+        matches!(e.kind, ExprKind::Load { space: AddrSpace::Kernel, .. } | ExprKind::Apply(Fun::Task(_), _))
+    };
+    let words = |attach: &Attach| matches!(attach, Attach::Fentry { .. } | Attach::Iter(_));
+    program.go_program.is_some()
+        || unwinds(program)
+        || program.probes.iter().any(|probe| words(&probe.attach))
+        || program.code().any(|code| any_expr(code, &reads))
 }
 
 fn searches_texts(program: &Program) -> bool {

@@ -170,6 +170,11 @@ pub const NEEDS: &[Need] = &[
         present: || kernel_release() >= (5, 19),
     },
     Need {
+        name: "rdonly_cast",
+        missing: "no plain loads from the kernel's memory (bpf_rdonly_cast, Linux 6.2; on arm64 6.9)",
+        present: || kernel_release() >= if cfg!(target_arch = "x86_64") { (6, 2) } else { (6, 9) },
+    },
+    Need {
         name: "iter_of_process",
         missing: "no iter over the threads of one process (Linux 6.1)",
         present: || kernel_release() >= (6, 1),

@@ -339,6 +339,8 @@ impl Op {
             | Op::Clamp { .. }
             | Op::Load { .. } => true,
             Op::Call { callee: Callee::Helper(helper), .. } => helper.is_removable(),
+            // Those that programs call only compute or search.
+            Op::Call { callee: Callee::Kfunc { .. }, .. } => true,
             _ => false,
         }
     }

@@ -1,10 +1,12 @@
 //! Expressions whose value fits a register, and conditions as control flow.
 
+use super::string::arg;
 use super::{Home, Lower, Value};
-use crate::helper::Helper;
+use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Label, Op, Operand, Place, Val};
 use crate::object::CounterKind;
+use crate::target::{KernelReads, ReadOnlyCast};
 use lang::hir::{BinOp, Expr, ExprKind, LogicOp, UnOp};
 use lang::types::{AddrSpace, Type};
 
@@ -127,9 +129,19 @@ impl Lower<'_, '_> {
 
     /// Reads a scalar from traced memory.
     pub(super) fn load_traced(&mut self, ty: &Type, addr: Value, space: AddrSpace) -> Val {
+        if let (AddrSpace::Kernel, KernelReads::Cast(cast)) = (space, self.unit.target.kernel_reads) {
+            let place = self.cast_for_reading(cast, arg(addr));
+            return self.load_scalar(ty, place);
+        }
         let slot: Place = self.f.slot(8).into();
         self.read(slot, ty.size(), addr, space);
         self.load_scalar(ty, slot)
+    }
+
+    /// What lies at an address of the kernel's memory, as up to 8 bytes that the verifier lets the program load.
+    pub(super) fn cast_for_reading(&mut self, cast: ReadOnlyCast, address: Arg) -> Place {
+        let callee = Callee::Kfunc { name: "rdonly_cast", id: cast.function };
+        self.f.call(callee, &[address, Arg::Imm(i64::from(cast.structure))]).into()
     }
 
     fn unary(&mut self, op: UnOp, of: &Expr, e: &Expr) -> Value {

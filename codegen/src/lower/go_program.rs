@@ -4,13 +4,15 @@
 
 use super::Lower;
 use super::goroutine::Wanted;
+use super::string::read_helper;
 use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Label, Op, Operand, Place, Val};
-use crate::target::ExecutableOf;
+use crate::target::{ExecutableOf, KernelReads};
 use lang::env::{FileIdentity, GoProgram};
 use lang::hir::Expr;
+use lang::types::AddrSpace;
 
 /// Where a thread outside of Go code keeps the goroutine that it serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,8 +49,8 @@ impl Lower<'_, '_> {
             let offsets = program.goroutine;
             let g = match place {
                 Kept::InSlot { base, slot } => {
-                    let base = lower.follow(Helper::ReadKernel, task, base, end);
-                    lower.follow(Helper::ReadUser, base, slot, end)
+                    let base = lower.follow(AddrSpace::Kernel, task, base, end);
+                    lower.follow(AddrSpace::User, base, slot, end)
                 }
                 Kept::InRegister => {
                     let registers = lower.registers_of_thread();
@@ -56,19 +58,19 @@ impl Lower<'_, '_> {
                 }
             };
             let id = lower.f.var();
-            lower.word_or_zero(Helper::ReadUser, g, offsets.goid as i32, id);
+            lower.word_or_zero(AddrSpace::User, g, offsets.goid as i32, id);
             let serves = lower.f.label();
             lower.f.branch(Cond::Eq, id, Operand::Imm(0), serves);
             lower.f.push(Op::Copy { dst: result, src: wanted.of(g, id) });
             lower.f.push(Op::Jump(end));
             // On g0, whose id is 0, and in C code: the goroutine that the thread serves.
             lower.f.push(Op::Label(serves));
-            let m = lower.follow(Helper::ReadUser, g, offsets.m as i32, end);
+            let m = lower.follow(AddrSpace::User, g, offsets.m as i32, end);
             let (holder, at) = match wanted {
                 Wanted::G => (m, offsets.curg),
-                Wanted::Id => (lower.follow(Helper::ReadUser, m, offsets.curg as i32, end), offsets.goid),
+                Wanted::Id => (lower.follow(AddrSpace::User, m, offsets.curg as i32, end), offsets.goid),
             };
-            lower.word_or_zero(Helper::ReadUser, holder, at as i32, result);
+            lower.word_or_zero(AddrSpace::User, holder, at as i32, result);
             lower.f.push(Op::Label(end));
             lower.copy_of(result)
         })
@@ -83,7 +85,7 @@ impl Lower<'_, '_> {
     /// One of them; jumps away when it is zero.
     pub(super) fn register_of_thread(&mut self, registers: Val, name: &str, otherwise: Label) -> Val {
         let index = i32::from(self.unit.target.arch.register(name).unwrap_or(0));
-        self.follow(Helper::ReadKernel, registers, 8 * index, otherwise)
+        self.follow(AddrSpace::Kernel, registers, 8 * index, otherwise)
     }
 
     /// Jumps to `otherwise` unless the process of `task` runs `file`.
@@ -94,7 +96,7 @@ impl Lower<'_, '_> {
         file: FileIdentity,
         otherwise: Label,
     ) {
-        let kernel = Helper::ReadKernel;
+        let kernel = AddrSpace::Kernel;
         let mm = self.follow(kernel, task, at.mm as i32, otherwise);
         let executable = self.follow(kernel, mm, at.file as i32, otherwise);
         let inode = self.follow(kernel, executable, at.inode as i32, otherwise);
@@ -112,19 +114,28 @@ impl Lower<'_, '_> {
 
     /// The word `offset` bytes behind `from`; jumps away when it cannot be read or is zero. That is no error: kernel threads have
     /// no program, and a program that starts has no goroutine yet.
-    pub(super) fn follow(&mut self, read: Helper, from: Val, offset: i32, otherwise: Label) -> Val {
+    pub(super) fn follow(&mut self, space: AddrSpace, from: Val, offset: i32, otherwise: Label) -> Val {
         let word = self.f.var();
-        self.word_or_zero(read, from, offset, word);
+        self.word_or_zero(space, from, offset, word);
         self.f.branch(Cond::Eq, word, Operand::Imm(0), otherwise);
         self.copy_of(word)
     }
 
-    /// Sets `to` to the word `offset` bytes behind `from`, or to zero: the helpers clear what they cannot read.
-    pub(super) fn word_or_zero(&mut self, read: Helper, from: Val, offset: i32, to: Val) {
-        let slot: Place = self.f.slot(8).into();
+    /// Sets `to` to the word `offset` bytes behind `from`, or to zero where it cannot be read.
+    pub(super) fn word_or_zero(&mut self, space: AddrSpace, from: Val, offset: i32, to: Val) {
         let at = self.f.alu(AluOp::Add, from, Operand::Imm(offset));
-        self.f.call_void(read, &[Arg::Addr(slot), Arg::Imm(8), Arg::Val(at)]);
-        let word = self.f.load(Width::D, slot);
+        let word = match (space, self.unit.target.kernel_reads) {
+            (AddrSpace::Kernel, KernelReads::Cast(cast)) => {
+                let place = self.cast_for_reading(cast, Arg::Val(at));
+                self.f.load(Width::D, place)
+            }
+            _ => {
+                let slot: Place = self.f.slot(8).into();
+                let helper = read_helper(space);
+                self.f.call_void(helper, &[Arg::Addr(slot), Arg::Imm(8), Arg::Val(at)]);
+                self.f.load(Width::D, slot)
+            }
+        };
         self.f.push(Op::Copy { dst: to, src: word });
     }
 }

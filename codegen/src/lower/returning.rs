@@ -17,6 +17,7 @@ use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Func, Label, Op, Operand, Place, Val};
 use lang::env::CodeStart;
 use lang::hir::Attach;
+use lang::types::AddrSpace;
 
 /// Bits of an address below the page number.
 const PAGE_OFFSET: i32 = 0xfff;
@@ -74,8 +75,8 @@ impl Lower<'_, '_> {
         let foreign = self.f.label();
         self.f.branch(Cond::Ne, taken, Operand::Val(ip), foreign);
         let task = self.f.call(Helper::CurrentTask, &[]);
-        let mm = self.follow(Helper::ReadKernel, task, kernel.mm as i32, foreign);
-        let start = self.follow(Helper::ReadKernel, mm, kernel.start_code as i32, foreign);
+        let mm = self.follow(AddrSpace::Kernel, task, kernel.mm as i32, foreign);
+        let start = self.follow(AddrSpace::Kernel, mm, kernel.start_code as i32, foreign);
         let offset = self.site_offset();
         let code = self.f.operand(code.0);
         let base = self.f.alu(AluOp::Sub, start, code);

@@ -155,11 +155,11 @@ impl Lower<'_, '_> {
             ReturnAddress::Register(_) => stack_or_link,
             ReturnAddress::Stack => {
                 let (sp, top) = (stack_or_link, self.f.var());
-                self.word_or_zero(Helper::ReadUser, sp, 0, top);
+                self.word_or_zero(AddrSpace::User, sp, 0, top);
                 // The caller's frame pointer has just been saved: the return address is below it.
                 let direct = self.f.label();
                 self.f.branch(Cond::Ne, top, Operand::Val(bp), direct);
-                self.word_or_zero(Helper::ReadUser, sp, 8, top);
+                self.word_or_zero(AddrSpace::User, sp, 8, top);
                 self.f.push(Op::Label(direct));
                 top
             }
@@ -180,7 +180,7 @@ impl Lower<'_, '_> {
     /// Jumps away unless a call instruction stands before the address: `call rel32`, or a call through a register or memory.
     fn unless_after_call(&mut self, address: Val, otherwise: Label) {
         let before = self.f.var();
-        self.word_or_zero(Helper::ReadUser, address, -8, before);
+        self.word_or_zero(AddrSpace::User, address, -8, before);
         let is_call = self.f.label();
         // The byte so many bytes before the address, the opcode in it, by the length of the instruction.
         for (length, opcode) in [(5, CALL_RELATIVE), (2, CALL_INDIRECT), (3, CALL_INDIRECT)] {

@@ -334,10 +334,7 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn read_sized(&mut self, to: Place, size: Arg, addr: Value, space: AddrSpace) {
-        let helper = match space {
-            AddrSpace::User => Helper::ReadUser,
-            AddrSpace::Kernel => Helper::ReadKernel,
-        };
+        let helper = read_helper(space);
         let addr = arg(addr);
         let status = self.f.call(helper, &[Arg::Addr(to), size, addr]);
         self.check_read(status);
@@ -371,8 +368,16 @@ impl Lower<'_, '_> {
     }
 }
 
+/// The helper that copies bytes from that memory; it clears what it cannot read.
+pub(super) fn read_helper(space: AddrSpace) -> Helper {
+    match space {
+        AddrSpace::User => Helper::ReadUser,
+        AddrSpace::Kernel => Helper::ReadKernel,
+    }
+}
+
 /// A scalar as a helper argument.
-fn arg(value: Value) -> Arg {
+pub(super) fn arg(value: Value) -> Arg {
     match value {
         Value::Imm(imm) => Arg::Imm(imm as i64),
         Value::Val(val) => Arg::Val(val),

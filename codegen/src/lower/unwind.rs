@@ -15,7 +15,7 @@ use crate::unwind::{self, Step};
 use lang::arch::Arch;
 use lang::env::Stop;
 use lang::hir::{Attach, Expr};
-use lang::types::Type;
+use lang::types::{AddrSpace, Type};
 
 /// In what the function returns, above the number of frames: code without a table was met; a rule was not understood.
 const NO_TABLE: i32 = 1 << 16;
@@ -131,7 +131,7 @@ impl Lower<'_, '_> {
         let mut register = |name: &str| {
             let index = i32::from(arch.register(name).unwrap_or(0));
             let value = self.f.var();
-            self.word_or_zero(Helper::ReadKernel, registers, 8 * index, value);
+            self.word_or_zero(AddrSpace::Kernel, registers, 8 * index, value);
             self.copy_of(value)
         };
         (register("ip"), register("sp"), register("bp"))

@@ -11,6 +11,7 @@ use crate::helper::Helper;
 use crate::insn::{Cond, Width};
 use crate::ir::{Arg, Func, Operand, Place, Val};
 use crate::kernel::KernelField;
+use crate::target::KernelReads;
 use lang::format::{Conv, Format, Piece, Size, Spec};
 use lang::hir::{Action, Attach, Expr, Iter};
 use lang::types::Type;
@@ -55,8 +56,13 @@ impl Lower<'_, '_> {
 
     /// A word of the context as a number: as it is, the verifier takes it for a pointer, with which it allows little.
     pub(super) fn walk_word(&mut self, word: u8) -> Val {
+        let offset = 8 * u32::from(word);
+        if let KernelReads::Cast(cast) = self.unit.target.kernel_reads {
+            let place = self.cast_for_reading(cast, Arg::Addr(Place::from(Func::CTX).at(offset)));
+            return self.f.load(Width::D, place);
+        }
         let slot: Place = self.f.slot(8).into();
-        self.copy_context(8 * u32::from(word), slot, 8);
+        self.copy_context(offset, slot, 8);
         self.f.load(Width::D, slot)
     }
 

@@ -99,6 +99,8 @@ pub enum Feature {
     MapCount,
     /// The kernel's function that searches a text.
     SearchText,
+    /// The kernel's function that makes a pointer of any number, for reading.
+    ReadOnlyCast,
     /// Atomic instructions that tell the former value.
     AtomicFetch,
     /// The instruction `may_goto`: loops that the verifier need not follow to their end.
@@ -277,6 +279,8 @@ const TABLE: &[Info] = &[
         cost: "len(@map) walks over the map" },
     Info { feature: Feature::SearchText, group: Group::Kfuncs, name: "strstr", what: "searching a text (bpf_strstr)", since: "6.17", trial: Trial::Kfunc("bpf_strstr"),
         cost: "strcontains() and find() search in loops of their own, which costs instructions" },
+    Info { feature: Feature::ReadOnlyCast, group: Group::Kfuncs, name: "rdonly_cast", what: "plain loads from the kernel's memory (bpf_rdonly_cast)", since: "6.2", trial: Trial::Other(|| trial::read_only_cast().map(drop)),
+        cost: "members of kernel structures are read by calls of a helper, which takes longer" },
     Info { feature: Feature::AtomicFetch, group: Group::Instructions, name: "atomic_fetch", what: "atomic instructions that tell the former value", since: "5.12", trial: Trial::Load(ProgType::Kprobe, AttachType::Unspecified, Bytes::Exchange),
         cost: "`@x[key]++` as an expression is not exact between CPUs; min and max may lose a value to an event that interrupts another" },
     Info { feature: Feature::MayGoto, group: Group::Instructions, name: "may_goto", what: "loops whose rounds the kernel counts (may_goto)", since: "6.9", trial: Trial::Load(ProgType::Kprobe, AttachType::Unspecified, Bytes::Loop),
@@ -368,6 +372,15 @@ impl Feature {
         }
         self.info().trial.run()
     }
+}
+
+/// The numbers of `bpf_rdonly_cast`, and of a structure that begins with a 64-bit number, in the kernel's type information.
+///
+/// # Errors
+/// Why [`Feature::ReadOnlyCast`] does not work here.
+pub fn read_only_cast() -> io::Result<(u32, u32)> {
+    Feature::ReadOnlyCast.refuse_if_withheld(libc::ENOENT)?;
+    trial::read_only_cast()
 }
 
 #[cfg(test)]

@@ -100,6 +100,27 @@ fn kernel_function(name: &str) -> io::Result<u32> {
     btf.find_function(name).map(|id| id.0).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
 }
 
+/// Reads the kernel's memory by a load: `r1 = 0; r2 = STRUCTURE; r0 = bpf_rdonly_cast(r1, r2); r0 = *(u64 *)r0; r0 = 0; exit`. Gives the
+/// numbers, in the kernel's type information, of the function and of a structure that begins with a 64-bit number.
+pub(super) fn read_only_cast() -> io::Result<(u32, u32)> {
+    let function = kernel_function("bpf_rdonly_cast")?;
+    let btf = Btf::vmlinux().map_err(|e| io::Error::other(e.to_string()))?;
+    let structure =
+        btf.find_struct("timespec64").ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?.0;
+    let ([a, b, c, d], [s, t, u, v]) = (function.to_ne_bytes(), structure.to_ne_bytes());
+    #[rustfmt::skip]
+    let insns = [
+        0xb7, 0x01, 0, 0, 0, 0, 0, 0,
+        0xb7, 0x02, 0, 0, s, t, u, v,
+        0x85, 0x20, 0, 0, a, b, c, d,
+        0x79, 0x00, 0, 0, 0, 0, 0, 0,
+        0xb7, 0x00, 0, 0, 0, 0, 0, 0,
+        0x95, 0x00, 0, 0, 0, 0, 0, 0,
+    ];
+    load(ProgType::Kprobe, AttachType::Unspecified, &insns)?;
+    Ok((function, structure))
+}
+
 /// Whether programs of that type may call a helper.
 fn helper(kind: ProgType, id: i32) -> io::Result<()> {
     helper_in(kind, AttachType::Unspecified, None, id)
