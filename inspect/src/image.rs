@@ -17,6 +17,7 @@ use object::read::SectionIndex;
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 
 use crate::bytes;
+use crate::dynamic;
 use crate::error::Error;
 use crate::mmap::Data;
 use crate::symbols::Symbols;
@@ -367,10 +368,7 @@ fn build_id(p: &elf::ProgramHeader64<Le>, data: &[u8]) -> Option<Vec<u8>> {
 
 /// Relocations as the dynamic loader finds them: `DT_RELA` and `DT_RELASZ` of `PT_DYNAMIC`.
 fn read_relocations(image: &Image) -> Option<Vec<Relocation>> {
-    let all = image.bytes();
-    let header = Header::parse(all).ok()?;
-    let dynamic =
-        header.program_headers(Le, all).ok()?.iter().find_map(|p| p.dynamic(Le, all).ok().flatten())?;
+    let dynamic = dynamic::entries(image)?;
     let value = |tag: i64| dynamic.iter().find(|d| d.d_tag.get(Le) == tag).map(|d| d.d_val.get(Le));
     let table = image.tail(value(elf::DT_RELA)?)?;
     let count = bytes::index(value(elf::DT_RELASZ)?)? / size_of::<elf::Rela64<Le>>();

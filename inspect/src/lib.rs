@@ -21,6 +21,7 @@
 pub mod btf;
 mod bytes;
 pub mod demangle;
+pub mod dynamic;
 pub mod elf;
 mod error;
 pub mod glob;

@@ -156,6 +156,22 @@ impl Process {
         Ok(text.strip_suffix(DELETED).map_or_else(|| path.clone(), PathBuf::from))
     }
 
+    /// A variable of the environment that its program was started with; `None` if it was not set or may not be read.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let environment = self.read("environ").ok()?;
+        let mut variables = environment.split('\0').filter_map(|variable| variable.split_once('='));
+        variables.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+    }
+
+    /// Its current folder, in its own file system.
+    ///
+    /// # Errors
+    /// See [`Process::comm`].
+    pub fn current_folder(&self) -> Result<PathBuf, Error> {
+        let link = self.folder.join("cwd");
+        fs::read_link(&link).map_err(|e| Error::io(&link, e))
+    }
+
     /// Clock ticks after boot at which it started.
     ///
     /// # Errors
@@ -268,6 +284,9 @@ nonsense
         assert!(me.exists());
         assert!(me.start_time().expect("own start time") > 0);
         assert_eq!(me.exe_name().expect("own path"), std::env::current_exe().expect("own path"));
+        assert_eq!(me.current_folder().expect("own folder"), std::env::current_dir().expect("own folder"));
+        assert_eq!(me.variable("PATH"), std::env::var("PATH").ok());
+        assert_eq!(me.variable("PAT"), None);
         assert_eq!(me.namespace_pids().expect("own ids").last(), Some(&me.pid()));
         let maps = me.maps().expect("own maps");
         let here = this_process as *const () as u64;

@@ -1,6 +1,8 @@
 //! Finds the files of a program or library name in an attach point: `./web`, `/usr/bin/bash`, `bash`, `libc`, `/usr/lib/*/libz.so.1`; with a traced
-//! process (`-p`) as that one sees them, which may run in a container.
+//! process (`-p`) as that one sees them, which may run in a container, and libraries as that process or the program of `-c` finds them.
 
+use super::linker::{self, DEFAULT_FOLDERS, Folders, Linked};
+use super::root::{Root, identity, root_of};
 use inspect::glob::Glob;
 use inspect::ldcache;
 use inspect::proc::Process;
@@ -8,50 +10,56 @@ use lang::env::EnvError;
 use std::collections::HashSet;
 use std::env;
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-/// Where the dynamic linker looks by default, on Debian-like and other systems.
-const LIBRARY_FOLDERS: &[&str] = &[
-    "/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu",
-    "/lib/aarch64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/lib64",
-    "/usr/lib64",
-    "/lib",
-    "/usr/lib",
-    "/usr/local/lib",
-];
-
-/// Symbolic links that are followed in a path, as many as the kernel follows.
-const LINKS: usize = 40;
+/// The traced process or program, in whose view names are looked up.
+#[derive(Default)]
+pub(super) struct Traced {
+    /// The process of `-p`.
+    pub process: Option<Process>,
+    /// What the process runs, or what `-c` will start.
+    pub program: Option<Linked>,
+}
 
 /// The files of a name with or without wildcards, as this program opens them.
 ///
 /// # Errors
 /// As [`locate`]; also a pattern that matches no file.
-pub(super) fn locate_all(name: &str, process: Option<u32>) -> Result<Vec<PathBuf>, EnvError> {
-    let process = process.map(Process::new);
+pub(super) fn locate_all(name: &str, traced: &Traced) -> Result<Vec<PathBuf>, EnvError> {
     if !name.contains('*') {
-        return locate(name, process.as_ref()).map(|path| vec![path]);
+        return locate(name, traced).map(|path| vec![path]);
     }
-    let found = expand(name, &root_of(process.as_ref()));
+    let found = expand(name, &root_of(traced.process.as_ref()));
     if found.is_empty() {
         return Err(EnvError { message: format!("no file matches \"{name}\""), ..EnvError::default() });
     }
     Ok(found)
 }
 
-/// The program and the libraries that a process has loaded, as this program opens them.
-pub(super) fn loaded_by(pid: u32) -> Vec<PathBuf> {
-    mapped(&Process::new(pid)).into_iter().map(|(_, path)| path).collect()
+impl Traced {
+    /// The program and the libraries that the process has loaded, or that the program will have loaded when it starts, as this program
+    /// opens them.
+    pub fn loaded(&self) -> Vec<PathBuf> {
+        match (&self.process, &self.program) {
+            (Some(process), _) => loaded_by(process),
+            (None, Some(program)) => {
+                let mut files = vec![program.program().to_owned()];
+                files.extend(program.libraries());
+                files
+            }
+            (None, None) => Vec::new(),
+        }
+    }
+}
+
+fn loaded_by(process: &Process) -> Vec<PathBuf> {
+    mapped(process).into_iter().map(|(_, path)| path).collect()
 }
 
 /// The programs and libraries that all processes together have loaded, as far as they may be looked at, each once.
 pub(super) fn loaded_by_all() -> Vec<PathBuf> {
     let mut seen = HashSet::new();
-    let paths = Process::all().unwrap_or_default().into_iter().flat_map(|process| loaded_by(process.pid()));
+    let paths = Process::all().unwrap_or_default().into_iter().flat_map(|process| loaded_by(&process));
     paths.filter(|path| identity(path).is_some_and(|file| seen.insert(file))).collect()
 }
 
@@ -59,19 +67,15 @@ pub(super) fn loaded_by_all() -> Vec<PathBuf> {
 ///
 /// # Errors
 /// Nothing of that name; the error says where it was looked for.
-fn locate(name: &str, process: Option<&Process>) -> Result<PathBuf, EnvError> {
-    let root = root_of(process);
+fn locate(name: &str, traced: &Traced) -> Result<PathBuf, EnvError> {
+    let root = root_of(traced.process.as_ref());
     if name.contains('/') {
         return Ok(root.path(Path::new(name)));
     }
-    let is_library = name.starts_with("lib");
-    // What the process has loaded is meant, before what it could load.
-    let loaded = process.filter(|_| is_library).and_then(|process| {
-        let named = |seen: &PathBuf| is_named(seen.file_name().unwrap_or_default(), name);
-        mapped(process).into_iter().find(|(seen, _)| named(seen))
-    });
-    if let Some((_, loaded)) = loaded {
-        return Ok(loaded);
+    let mut looked = Vec::new();
+    let library = if name.starts_with("lib") { library_of(name, traced, &mut looked) } else { None };
+    if let Some(library) = library {
+        return Ok(library);
     }
     let programs = env::var_os("PATH").unwrap_or_default();
     let program =
@@ -79,92 +83,55 @@ fn locate(name: &str, process: Option<&Process>) -> Result<PathBuf, EnvError> {
     if let Some(program) = program {
         return Ok(program);
     }
-    if is_library {
+    looked.push("looked in the folders of PATH".into());
+    if name.starts_with("lib") {
+        let in_cache = linker::cached(&root, |library| is_named(OsStr::new(library), name));
         let in_folder = |folder: &&str| library_in(&root.path(Path::new(folder)), name);
-        let library = in_cache(&root, name).or_else(|| LIBRARY_FOLDERS.iter().find_map(in_folder));
+        let library =
+            in_cache.map(|path| root.path(&path)).or_else(|| DEFAULT_FOLDERS.iter().find_map(in_folder));
         if let Some(library) = library {
             return Ok(library);
         }
+        looked.push(format!("looked in {} and in {}", ldcache::PATH, DEFAULT_FOLDERS.join(", ")));
     }
-    let mut error = EnvError {
+    Err(EnvError {
         message: format!("no program or library \"{name}\" was found"),
+        notes: looked,
         help: Path::new(name).exists().then(|| format!("for the file in the current folder write ./{name}")),
         ..EnvError::default()
-    };
-    error.notes.push("looked in the folders of PATH".into());
-    if is_library {
-        if let Some(process) = process {
-            error.notes.push(format!("looked in what process {} has loaded", process.pid()));
+    })
+}
+
+/// The library that the traced process or program means by a name: what it has loaded or loads when it starts, before what it finds in
+/// folders of its own. Adds to `looked` where it was looked for.
+fn library_of(name: &str, traced: &Traced, looked: &mut Vec<String>) -> Option<PathBuf> {
+    let is_meant = |path: &Path| is_named(path.file_name().unwrap_or_default(), name);
+    if let Some(process) = &traced.process {
+        let loaded = mapped(process).into_iter().find(|(seen, _)| is_meant(seen));
+        if let Some((_, loaded)) = loaded {
+            return Some(loaded);
         }
-        error.notes.push(format!("looked in {} and in {}", ldcache::PATH, LIBRARY_FOLDERS.join(", ")));
+        looked.push(format!("looked in what process {} has loaded", process.pid()));
     }
-    Err(error)
-}
-
-/// The file system that names are looked up in.
-enum Root {
-    /// Our own.
-    Own,
-    /// That of a process in another mount namespace, or with another root.
-    Of(Process),
-}
-
-/// Device and inode of a file.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.metadata().map(|meta| (meta.dev(), meta.ino())).ok()
-}
-
-/// The file system of a process, our own without one.
-fn root_of(process: Option<&Process>) -> Root {
-    // A process that has ended has no file system any more, not even before it was waited for: ours is the best guess.
-    let same = |process: &Process, file: &str, own: &str| {
-        let of = identity(&process.exe().with_file_name(file));
-        of.is_none() || of == identity(Path::new(own))
-    };
-    let same =
-        |process: &Process| same(process, "ns/mnt", "/proc/self/ns/mnt") && same(process, "root/.", "/");
-    match process {
-        Some(process) if !same(process) => Root::Of(process.clone()),
-        _ => Root::Own,
-    }
-}
-
-impl Root {
-    /// The path by which this program opens a file of it.
-    fn path(&self, path: &Path) -> PathBuf {
-        match self {
-            Root::Of(process) if path.is_absolute() => within(process, path),
-            _ => path.to_owned(),
+    let program = traced.program.as_ref()?;
+    if traced.process.is_none() {
+        let needed = program.libraries();
+        if let Some(library) = needed.iter().find(|path| is_meant(path)) {
+            return Some(library.clone());
         }
+        let names: Vec<_> = needed.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        looked.push(format!("looked in what {} loads when it starts: {names}", program.program().display()));
     }
-}
-
-/// A path in the file system of a process, symbolic links followed there: opened through `/proc/PID/root`, those to absolute paths would lead into
-/// our own file system.
-fn within(process: &Process, path: &Path) -> PathBuf {
-    let mut links = 0;
-    let mut done = PathBuf::from("/");
-    let mut rest: Vec<PathBuf> = path.components().rev().map(|c| PathBuf::from(c.as_os_str())).collect();
-    while let Some(part) = rest.pop() {
-        match part.components().next() {
-            Some(Component::RootDir) => done = PathBuf::from("/"),
-            Some(Component::ParentDir) => {
-                done.pop();
-            }
-            Some(Component::Normal(name)) => {
-                let next = done.join(name);
-                match process.resolve(&next).read_link() {
-                    Ok(target) if links < LINKS => {
-                        links += 1;
-                        rest.extend(target.components().rev().map(|c| PathBuf::from(c.as_os_str())));
-                    }
-                    _ => done = next,
-                }
-            }
-            _ => {}
+    for Folders { named_by, folders } in program.folders() {
+        let in_folder = |folder: &PathBuf| library_in(&program.root().path(folder), name);
+        if let Some(library) = folders.iter().find_map(in_folder) {
+            return Some(library);
         }
+        let folders: Vec<_> = folders.iter().map(|folder| folder.to_string_lossy()).collect();
+        looked.push(format!("looked in {named_by}: {}", folders.join(", ")));
     }
-    process.resolve(&done)
+    None
 }
 
 /// The program and the libraries that a process has loaded: their paths as it sees them, and those by which this program opens them.
@@ -194,25 +161,6 @@ fn is_named(file: &OsStr, name: &str) -> bool {
                 .strip_prefix('-')
                 .is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()) && v.ends_with(".so"))
     })
-}
-
-/// What the dynamic linker's list has for the name.
-fn in_cache(root: &Root, name: &str) -> Option<PathBuf> {
-    let file = std::fs::read(root.path(Path::new(ldcache::PATH))).ok()?;
-    let arch = match super::host_arch() {
-        lang::arch::Arch::X86_64 => inspect::elf::Arch::X86_64,
-        lang::arch::Arch::Aarch64 => inspect::elf::Arch::Aarch64,
-    };
-    let listed = ldcache::libraries(&file, arch);
-    let mut found: Vec<&str> = listed
-        .into_iter()
-        .filter(|(library, _)| is_named(OsStr::new(library), name))
-        .map(|(_, path)| path)
-        .filter(|path| root.path(Path::new(path)).is_file())
-        .collect();
-    // `libfoo.so` may be a linker script; a versioned file is the library itself.
-    found.sort_by_key(|path| (path.ends_with(".so"), path.len()));
-    found.first().map(|path| root.path(Path::new(path)))
 }
 
 /// `libfoo`, `libfoo.so` or `libfoo.so.N` in a folder; the plainest name wins.
@@ -269,17 +217,20 @@ mod tests {
     #[test]
     fn libc_is_found_by_name() {
         for name in ["libc", "libc.so.6"] {
-            let path = locate(name, None).expect("every Linux with a dynamic linker has libc");
+            let path = locate(name, &Traced::default()).expect("every Linux with a dynamic linker has libc");
             assert!(path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libc.so")), "{path:?}");
         }
     }
 
     #[test]
     fn unknown_names_say_where_was_looked() {
-        let error = locate("libno-such-thing", None).expect_err("no such library");
-        assert_eq!(error.notes.len(), 2);
+        let looked = |traced: &Traced| locate("libno-such-thing", traced).expect_err("no such library").notes;
+        assert_eq!(looked(&Traced::default()).len(), 2);
         let me = Process::new(std::process::id());
-        assert_eq!(locate("libno-such-thing", Some(&me)).expect_err("no such library").notes.len(), 3);
+        let program = Some(Linked::to_start(&me.exe()));
+        let notes = looked(&Traced { process: None, program });
+        assert!(notes.iter().any(|note| note.contains("libc.so.6")), "{notes:?}");
+        assert!(looked(&Traced { process: Some(me), program: None }).len() == 3);
     }
 
     #[test]
@@ -301,18 +252,6 @@ mod tests {
         std::os::unix::fs::symlink(folder.join("a1"), folder.join("a3")).expect("a link");
         let found = expand(&format!("{}/a*/lib.so", folder.display()), &Root::Own);
         assert_eq!(found, [folder.join("a1/lib.so"), folder.join("a2/lib.so")]);
-        std::fs::remove_dir_all(&folder).expect("the folder");
-    }
-
-    #[test]
-    fn paths_in_the_file_system_of_a_process() {
-        let me = Process::new(std::process::id());
-        let folder = env::temp_dir().join(format!("gotrace-within-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::os::unix::fs::symlink("/proc/../etc/x", folder.join("link")).expect("a link");
-        let etc = |name: &str| format!("/proc/{}/root{name}", std::process::id());
-        assert_eq!(within(&me, &folder.join("link")), Path::new(&etc("/etc/x")));
-        assert_eq!(within(&me, &folder.join("link/../y")), Path::new(&etc("/etc/y")));
         std::fs::remove_dir_all(&folder).expect("the folder");
     }
 }

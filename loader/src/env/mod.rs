@@ -8,8 +8,10 @@ mod goerror;
 mod iter;
 mod kernel;
 mod library;
+mod linker;
 mod native;
 mod program;
+mod root;
 mod tracepoint;
 mod uprobe;
 pub mod usdt;
@@ -20,11 +22,13 @@ use crate::sys::probe::Feature;
 use inspect::btf::Btf;
 use inspect::elf::Binary;
 use inspect::native::Wanted;
+use inspect::proc::Process;
 use lang::arch::Arch;
 use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress, TypeName};
 use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint, FentryOf, Mode};
 use lang::types::{Enum, Struct, Type};
+use linker::Linked;
 use regex_lite::Regex;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -158,7 +162,7 @@ impl Host {
         if let Some(known) = self.binaries.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let path = library::locate_all(name, self.process)?.into_iter().next().unwrap_or_default();
+        let path = library::locate_all(name, &self.traced())?.into_iter().next().unwrap_or_default();
         let binary = Rc::new(Binary::open(&path).map_err(|e| open_error(&path, &e))?);
         self.binaries.borrow_mut().insert(name.to_owned(), Rc::clone(&binary));
         Ok(binary)
@@ -180,7 +184,7 @@ impl Host {
             return Ok(vec![(shown(name, &file).into_owned(), file)]);
         }
         let paths =
-            if name == EVERYTHING { self.loaded()? } else { library::locate_all(name, self.process)? };
+            if name == EVERYTHING { self.loaded()? } else { library::locate_all(name, &self.traced())? };
         let found = self.opened(paths);
         match found.is_empty() {
             true => Err(EnvError {
@@ -196,21 +200,31 @@ impl Host {
     fn usdt_binaries(&self, name: &str) -> Result<Vec<(String, Rc<Binary>)>, EnvError> {
         match name {
             EVERYTHING if self.child.is_none() => Ok(self.opened(library::loaded_by_all())),
-            "" if self.process.is_some() => self.binaries(EVERYTHING),
+            "" if self.child.is_some() => self.binaries(EVERYTHING),
             name => self.binaries(name),
         }
     }
 
+    /// The process or program in whose view names are looked up.
+    fn traced(&self) -> library::Traced {
+        let process = self.process.map(Process::new);
+        let program = match (&process, &self.program) {
+            (Some(process), _) => Some(Linked::running(process)),
+            (None, program) => program.as_deref().map(Linked::to_start),
+        };
+        library::Traced { process, program }
+    }
+
     /// The program and the libraries of the traced process.
     fn loaded(&self) -> Result<Vec<PathBuf>, EnvError> {
-        let Some(process) = self.process else {
-            return Err(EnvError {
+        match self.child {
+            Some(_) => Ok(self.traced().loaded()),
+            None => Err(EnvError {
                 message: "`*` stands for the program and the libraries of a traced process".into(),
-                help: Some("name the process with -p".into()),
+                help: Some("name the process with -p, or start it with -c".into()),
                 ..EnvError::default()
-            });
-        };
-        Ok(library::loaded_by(process))
+            }),
+        }
     }
 
     /// Those of the files that are programs or libraries, with their paths as names.
@@ -272,9 +286,8 @@ impl Host {
         };
         // By the path of the file: that of a process (/proc/PID/exe) says nothing to a reader, but it is the right one even
         // when the file has been replaced, or when the process sees another file system.
-        let same = |path: &PathBuf| {
-            library::identity(path).is_some_and(|file| Some(file) == library::identity(program))
-        };
+        let same =
+            |path: &PathBuf| root::identity(path).is_some_and(|file| Some(file) == root::identity(program));
         let path = program.read_link().ok().filter(same).unwrap_or_else(|| program.clone());
         let name = path.to_string_lossy();
         if let Some(known) = self.binaries.borrow().get(&*name) {

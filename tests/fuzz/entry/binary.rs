@@ -18,7 +18,9 @@ pub fn read(bytes: &[u8], path: &Path) -> usize {
     let Ok(binary) = Binary::from_bytes(bytes.to_vec(), path) else { return 0 };
     let symbols = binary.functions().filter(|symbol| binary.symbolize(symbol.addr).is_some()).count();
     let named = usize::from(binary.symbol("main.main").is_some()) + usize::from(binary.build_id().is_some());
-    symbols + named + native(&binary) + binary.go().ok().flatten().map_or(0, ask)
+    let dynamic = inspect::dynamic::read(binary.image());
+    let libraries = dynamic.needed.len() + usize::from(dynamic.interpreter.is_some());
+    symbols + named + libraries + native(&binary) + binary.go().ok().flatten().map_or(0, ask)
 }
 
 /// Functions of C, C++ and Rust with the types of their parameters.
