@@ -29,7 +29,7 @@ static void opens(void)
 		return;
 	open("not/here", O_RDONLY);
 	open("", O_WRONLY);
-	close(openat(AT_FDCWD, "share", O_RDONLY | O_DIRECTORY));
+	close(openat(AT_FDCWD, "bin", O_RDONLY | O_DIRECTORY));
 	if (chdir("/"))
 		return;
 	open("missing", O_RDONLY);

@@ -160,9 +160,24 @@ pub const NEEDS: &[Need] = &[
         },
     },
     Need {
+        name: "integrity",
+        missing: "the kernel is not locked down in the mode integrity",
+        present: || is_locked_down("integrity"),
+    },
+    Need {
+        name: "confidentiality",
+        missing: "the kernel is not locked down in the mode confidentiality",
+        present: || is_locked_down("confidentiality"),
+    },
+    Need {
         name: "for_each_map",
         missing: "no bpf_for_each_map_elem (Linux 5.13)",
         present: || kernel_release() >= (5, 13),
+    },
+    Need {
+        name: "bpf_loop",
+        missing: "the verifier follows loops to their end (before Linux 5.17)",
+        present: || kernel_release() >= (5, 17),
     },
     Need {
         name: "percpu_lookup",
@@ -177,6 +192,11 @@ pub const NEEDS: &[Need] = &[
     Need {
         name: "iter_of_process",
         missing: "no iter over the threads of one process (Linux 6.1)",
+        present: || kernel_release() >= (6, 1),
+    },
+    Need {
+        name: "raw_tracepoint_guard",
+        missing: "a raw tracepoint inside a program hangs the kernel (before Linux 6.1)",
         present: || kernel_release() >= (6, 1),
     },
     Need {
@@ -489,6 +509,12 @@ fn each_regex(case: &mut Case, value: &Value<'_>, make: fn(Regex) -> Expectation
 /// A pattern of a case: `^` and `$` are the ends of a line.
 fn regex(pattern: &str) -> Result<Regex, String> {
     Regex::new(&format!("(?m){pattern}")).map_err(|e| format!("`{pattern}` is no regular expression: {e}"))
+}
+
+/// Whether the kernel keeps things even from root, in this mode.
+fn is_locked_down(mode: &str) -> bool {
+    let modes = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    modes.contains(&format!("[{mode}]"))
 }
 
 /// First and second number of the running kernel's release.

@@ -38,12 +38,16 @@ const SLOWER: u32 = 5;
 /// Where programs are in the guest.
 const GUEST_GOTRACE: &str = "/usr/bin/gotrace";
 const GUEST_CACHE: &str = "/var/cache/gotrace";
+/// What runs a program as another user (util-linux): that of busybox does not.
+const SETPRIV: &str = "/usr/bin/setpriv";
 
 /// What is asked for.
 struct Request<'a> {
     kernel: &'static Kernel,
     /// Files to take along: here, and in the guest.
     with: Vec<(&'a str, &'a str)>,
+    /// What the kernel is told besides what every guest's is.
+    parameters: Vec<&'a str>,
     what: What<'a>,
 }
 
@@ -65,7 +69,8 @@ pub fn command(
     command: String,
     line: impl FnMut(&str),
 ) -> Result<u8, Box<dyn Error>> {
-    run(&Request { kernel, with, what: What::Command(command) }, LONG_LIMIT, line)
+    let request = Request { kernel, with, parameters: Vec::new(), what: What::Command(command) };
+    run(&request, LONG_LIMIT, line)
 }
 
 /// Runs what the command line says and tells the command's status, or that of the cases.
@@ -81,7 +86,8 @@ pub fn task(words: &[String]) -> TaskResult {
 
 /// Runs the chosen cases on a kernel; each line that is printed goes to `line`. Returns whether all went well.
 pub fn chosen_cases(kernel: &'static Kernel, line: impl FnMut(&str)) -> Result<bool, Box<dyn Error>> {
-    Ok(run(&Request { kernel, with: Vec::new(), what: What::Chosen }, LIMIT, line)? == 0)
+    let request = Request { kernel, with: Vec::new(), parameters: Vec::new(), what: What::Chosen };
+    Ok(run(&request, LIMIT, line)? == 0)
 }
 
 fn parse(words: &[String]) -> Result<Request<'_>, Box<dyn Error>> {
@@ -89,15 +95,18 @@ fn parse(words: &[String]) -> Result<Request<'_>, Box<dyn Error>> {
     let kernel = words.next().unwrap_or_default();
     let Some(kernel) = Kernel::named(kernel) else {
         let names: Vec<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
-        let usage = "usage: cargo xtask vm KERNEL [--with FILE[:PLACE]]... [FILTER | --all | -- COMMAND...]";
+        let usage = "usage: cargo xtask vm KERNEL [--with FILE[:PLACE]]... [--boot PARAMETER]... [FILTER | --all | -- COMMAND...]";
         return Err(format!("`{kernel}` is no kernel; there are {}\n{usage}", names.join(", ")).into());
     };
-    let mut request = Request { kernel, with: Vec::new(), what: What::Chosen };
+    let mut request = Request { kernel, with: Vec::new(), parameters: Vec::new(), what: What::Chosen };
     while let Some(word) = words.next() {
         match word {
             "--with" => {
                 let file = words.next().ok_or("--with needs a file")?;
                 request.with.push(file.split_once(':').unwrap_or((file, file)));
+            }
+            "--boot" => {
+                request.parameters.push(words.next().ok_or("--boot needs a parameter of the kernel")?);
             }
             "--all" => request.what = What::Matching(""),
             "--" => {
@@ -136,7 +145,7 @@ fn run(request: &Request<'_>, limit: Duration, line: impl FnMut(&str)) -> Result
         }
     };
     let start = Instant::now();
-    let status = boot(request.kernel, image, &command, limit, &work.path, line)?;
+    let status = boot(request.kernel, &request.parameters, image, &command, limit, &work.path, line)?;
     println!("Linux {}: {:.0?} from start to end", request.kernel, start.elapsed());
     Ok(status)
 }
@@ -181,7 +190,9 @@ fn cases(
             image.copy(folder, place)?;
         }
     }
-    if arch != Arch::HERE {
+    if arch == Arch::HERE {
+        image.program(Path::new(SETPRIV), "/bin/setpriv").map_err(|e| format!("{SETPRIV}: {e}"))?;
+    } else {
         image.foreign_libraries(arch)?;
     }
     image.text("/chosen", names, 0o644);

@@ -48,9 +48,11 @@ pub enum BootError {
 }
 
 /// Boots `kernel` with `image`, to which the shell, `init` and `/command` with this text are added; each line that the command prints
-/// goes to `line`. Returns the command's exit status. `work` is a folder for the files of this boot.
+/// goes to `line`. Returns the command's exit status. `parameters` are told to the kernel besides the usual ones; `work` is a folder for
+/// the files of this boot.
 pub fn boot(
     kernel: &Kernel,
+    parameters: &[&str],
     mut image: Image,
     command: &str,
     limit: Duration,
@@ -69,7 +71,7 @@ pub fn boot(
     let size = image.write(&archive)?;
 
     let mut qemu = emulator.command();
-    machine(&mut qemu, kernel.arch, &messages, &status);
+    machine(&mut qemu, kernel.arch, parameters, &messages, &status);
     // The archive and the files unpacked from it are in memory together for a moment, and the root file system may fill half of it.
     qemu.arg("-m").arg((MEMORY + 3 * (size >> 20)).to_string()).arg("-smp").arg("1");
     qemu.arg("-kernel").arg(&vmlinuz).arg("-initrd").arg(&archive);
@@ -90,7 +92,7 @@ pub fn boot(
 }
 
 /// The options that depend on the architecture, and the three serial ports.
-fn machine(qemu: &mut Command, arch: Arch, messages: &Path, status: &Path) {
+fn machine(qemu: &mut Command, arch: Arch, parameters: &[&str], messages: &Path, status: &Path) {
     qemu.args(["-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg"]);
     let (cpu, console) = match arch {
         Arch::Amd64 => ("max", "ttyS0"),
@@ -99,7 +101,8 @@ fn machine(qemu: &mut Command, arch: Arch, messages: &Path, status: &Path) {
             ("cortex-a72", "ttyAMA0")
         }
     };
-    qemu.args(["-cpu", cpu, "-append", &format!("console={console} {PARAMETERS}")]);
+    let parameters = parameters.join(" ");
+    qemu.args(["-cpu", cpu, "-append", &format!("console={console} {PARAMETERS} {parameters}")]);
     qemu.arg("-serial").arg(format!("file:{}", messages.display()));
     for (name, path) in [("output", Path::new("/dev/stdout")), ("status", status)] {
         qemu.arg("-chardev").arg(format!("file,id={name},path={}", path.display()));
