@@ -49,7 +49,8 @@ impl Kallsyms {
     pub fn load() -> Result<Kallsyms, Error> {
         let path = Path::new(PATH);
         let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
-        Ok(Kallsyms::parse(String::from_utf8_lossy(&bytes).into_owned()))
+        let text = String::from_utf8(bytes);
+        Ok(Kallsyms::parse(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())))
     }
 
     /// A table from its text.
@@ -60,7 +61,19 @@ impl Kallsyms {
     /// Whether the kernel hides addresses (`kernel.kptr_restrict`, or the caller lacks `CAP_SYSLOG`): lookups
     /// by address find nothing.
     pub fn is_hidden(&self) -> bool {
-        self.entries().last().is_none_or(|last| last.addr == 0)
+        // One of the first lines has an address, unless all have none.
+        self.lines().all(|entry| entry.addr == 0)
+    }
+
+    /// The functions whose names are wanted, in order of address. Goes over the text once, without parsing what it does not give.
+    pub fn functions(&self, wanted: impl Fn(&str) -> bool) -> Vec<KernelSymbol<'_>> {
+        let wanted =
+            |line: &&str| line_of(line).is_some_and(|(_, kind, name, _)| is_function(kind) && wanted(name));
+        let lines = self.text.lines().filter(wanted).filter_map(|line| parse_line(&self.text, line));
+        let mut found: Vec<KernelSymbol<'_>> = lines.filter_map(|entry| self.describe(&entry)).collect();
+        // Stable: names of one address stay in the kernel's order.
+        found.sort_by_key(|symbol| symbol.addr);
+        found
     }
 
     /// All symbols in order of address.
@@ -103,10 +116,14 @@ impl Kallsyms {
         })
     }
 
+    /// The lines of the table, in its order.
+    fn lines(&self) -> impl Iterator<Item = Entry> {
+        self.text.lines().filter_map(|line| parse_line(&self.text, line))
+    }
+
     fn entries(&self) -> &[Entry] {
         self.symbols.get_or_init(|| {
-            let mut found: Vec<Entry> =
-                self.text.lines().filter_map(|line| parse_line(&self.text, line)).collect();
+            let mut found: Vec<Entry> = self.lines().collect();
             if !found.is_sorted_by_key(|entry| entry.addr) {
                 // Stable: names of one address stay in the kernel's order.
                 found.sort_by_key(|entry| entry.addr);
@@ -120,23 +137,24 @@ fn is_function(kind: u8) -> bool {
     matches!(kind, b't' | b'T' | b'w' | b'W')
 }
 
-/// Parses `ADDRESS KIND NAME[\t[MODULE]]`; `line` is a part of `text`.
-fn parse_line(text: &str, line: &str) -> Option<Entry> {
+/// The parts of a line `ADDRESS KIND NAME[\t[MODULE]]`.
+fn line_of(line: &str) -> Option<(&str, u8, &str, &str)> {
     let (addr, rest) = line.split_once(' ')?;
     let (kind, rest) = rest.split_once(' ')?;
     let (name, module) = rest.split_once('\t').unwrap_or(rest.split_at(rest.len()));
+    Some((addr, *kind.as_bytes().first()?, name.trim_end(), module))
+}
+
+/// Parses a line; it is a part of `text`.
+fn parse_line(text: &str, line: &str) -> Option<Entry> {
+    let (addr, kind, name, module) = line_of(line)?;
     let module = module.trim().trim_start_matches('[').trim_end_matches(']');
     let place = |piece: &str| {
         let start = (piece.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
         Some((u32::try_from(start).ok()?, u32::try_from(piece.len()).ok()?))
     };
     let addr = u64::from_str_radix(addr, 16).ok()?;
-    Some(Entry {
-        addr,
-        kind: *kind.as_bytes().first()?,
-        name: place(name.trim_end())?,
-        module: place(module)?,
-    })
+    Some(Entry { addr, kind, name: place(name)?, module: place(module)? })
 }
 
 #[cfg(test)]
@@ -164,6 +182,20 @@ not a line
         assert_eq!(table.find("weak").map(|s| (s.addr, s.is_function)), Some((0xffff_ffff_8100_0080, true)));
         assert_eq!(table.find("data_here").map(|s| s.is_function), Some(false));
         assert!(table.find("nothing").is_none());
+        let functions = |part: &str| -> Vec<(u64, &str)> {
+            table.functions(|name| name.contains(part)).iter().map(|s| (s.addr, s.name)).collect()
+        };
+        assert_eq!(functions("_here"), [(0xffff_ffff_8100_0040, "start_here")]);
+        assert_eq!(
+            functions(""),
+            [
+                (0xffff_ffff_8100_0000, "_stext"),
+                (0xffff_ffff_8100_0000, "_text"),
+                (0xffff_ffff_8100_0040, "start_here"),
+                (0xffff_ffff_8100_0080, "weak"),
+                (0xffff_ffff_c020_1010, "in_module"),
+            ]
+        );
         assert!(!table.is_hidden());
     }
 

@@ -202,6 +202,7 @@ pub(crate) fn resolve<'a>(
         problems,
         functions: Functions::default(),
         targets: Vec::new(),
+        named: HashSet::new(),
         ignored: Vec::new(),
         unmatched: Vec::new(),
         filtered: false,
@@ -209,6 +210,7 @@ pub(crate) fn resolve<'a>(
     let mut other = Vec::new();
     for clause in &script.probes {
         let first = resolver.targets.len();
+        resolver.named.clear();
         for point in &clause.points {
             match probe::parse(&point.text, point.span, env.params()) {
                 Ok(parsed) if !env.mode().has(&parsed.kind) => other.push(parsed),
@@ -337,6 +339,8 @@ struct Resolver<'a, 'e> {
     problems: &'e mut Problems,
     functions: Functions,
     targets: Vec<Target<'a>>,
+    /// Names of the clause's programs so far, of those kinds of which a clause has one for each name.
+    named: HashSet<String>,
     /// What is missing and may be, as errors.
     ignored: Vec<Problem>,
     /// The patterns of the clause that match nothing, as errors.
@@ -439,7 +443,7 @@ impl<'a> Resolver<'a, '_> {
                 Match::Uprobe(m) => self.uprobe(clause, point, m, first),
                 Match::RawTracepoint(f) => {
                     let name = format!("rawtracepoint:{}", f.name);
-                    self.once(clause, Attach::RawTracepoint(Arc::new(f)), name, point, first);
+                    self.once(clause, Attach::RawTracepoint(Arc::new(f)), name, point);
                 }
                 Match::Fentry(f) => {
                     let ret = matches!(point.kind, AttachKind::Fentry { ret: true, .. });
@@ -451,30 +455,17 @@ impl<'a> Resolver<'a, '_> {
                         Some(_) => format!("{kind}:{}", f.path()),
                         None => format!("{kind}:{}", f.name),
                     };
-                    self.once(
-                        clause,
-                        Attach::Fentry { function: Arc::new(f), ret, index },
-                        name,
-                        point,
-                        first,
-                    );
+                    self.once(clause, Attach::Fentry { function: Arc::new(f), ret, index }, name, point);
                 }
                 Match::Kprobe(places) => self.kprobe(clause, point, places),
-                Match::Iter(function) => self.iter(clause, point, function, first),
+                Match::Iter(function) => self.iter(clause, point, function),
             }
         }
     }
 
     /// Adds a program, unless another attach point of the clause has the same name.
-    fn once(
-        &mut self,
-        clause: &'a ast::Probe,
-        attach: Attach,
-        name: String,
-        point: &AttachPoint,
-        first: usize,
-    ) {
-        if !self.targets.iter().skip(first).any(|t| t.name == name) && self.wants(&name) {
+    fn once(&mut self, clause: &'a ast::Probe, attach: Attach, name: String, point: &AttachPoint) {
+        if self.named.insert(name.clone()) && self.wants(&name) {
             let target =
                 Target { code: Code::Probe(clause), attach, name, span: point.span, binaries: Vec::new() };
             self.targets.push(target);
@@ -482,13 +473,7 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// A walk is named by its objects, and by where it is pinned.
-    fn iter(
-        &mut self,
-        clause: &'a ast::Probe,
-        point: &AttachPoint,
-        function: crate::env::KernelFunction,
-        first: usize,
-    ) {
+    fn iter(&mut self, clause: &'a ast::Probe, point: &AttachPoint, function: crate::env::KernelFunction) {
         let AttachKind::Iter { pin, .. } = &point.kind else { return };
         let object = function.name.clone();
         let name = match pin {
@@ -496,7 +481,7 @@ impl<'a> Resolver<'a, '_> {
             None => format!("iter:{object}"),
         };
         let iter = hir::Iter { object, function, pin: pin.clone() };
-        self.once(clause, Attach::Iter(Arc::new(iter)), name, point, first);
+        self.once(clause, Attach::Iter(Arc::new(iter)), name, point);
     }
 
     /// All places of an attach point in the kernel share a program.

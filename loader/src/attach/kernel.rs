@@ -5,7 +5,7 @@ use super::pace::Pace;
 use super::parts::attach_parts;
 use super::{Attached, Failure, LeftOut, Watched};
 use crate::sys::perf::{self, Kprobe, Scope};
-use crate::sys::{bpf, clock, link, process};
+use crate::sys::{bpf, clock, in_words, link, process};
 use codegen::object::ProgramKind;
 use lang::env::KernelPlace;
 use lang::probe::Watchpoint;
@@ -69,29 +69,46 @@ pub(super) fn kprobe(
         let link_of = |places: &[(u32, KernelPlace)]| {
             let addresses: Vec<u64> = places.iter().map(|(_, p)| p.address).collect();
             let cookies: Vec<u64> = places.iter().map(|(index, _)| u64::from(*index)).collect();
-            link::kprobe_multi(program, &addresses, &cookies, ret)
+            link::kprobe_multi(program, link::Functions::Addresses(&addresses), &cookies, ret)
         };
-        // Several functions can have one name, of which tracefs lists one: the others are not traceable.
-        let of_place = |e: &io::Error| matches!(e.raw_os_error(), Some(libc::ENOENT | libc::EINVAL));
-        let parts = attach_parts(places, &of_place, &link_of).map_err(|e| match places {
+        let parts = attach_parts(places, &is_of_place, &link_of).map_err(|e| match places {
             [(_, place)] => refused(place, &e),
             several => Failure::new(&format!("{} functions were refused together", several.len()), &e),
         })?;
         attached.sites += places.len() - parts.refused.len();
         attached.links.extend(parts.links);
-        attached.left_out.extend(parts.refused.into_iter().map(|((function, place), why)| LeftOut {
-            function,
-            place: format!("{:#x} of the kernel", place.address),
-            why,
-        }));
+        attached
+            .left_out
+            .extend(parts.refused.iter().map(|((index, place), why)| left_out(*index, place, why)));
         return Ok(());
     }
-    pace.one_by_one(places, attached, |(index, place), _| {
-        let event = open(place, ret).map_err(|e| refused(place, &e))?;
+    let before = attached.sites;
+    let is_last = |index: u32| places.last().is_some_and(|(last, _)| *last == index);
+    pace.one_by_one(places, attached, |(index, place), attached| {
+        let event = match open(place, ret) {
+            Ok(event) => event,
+            // The last of several that are all refused is the error.
+            Err(e) if is_of_place(&e) && (attached.sites > before || !is_last(*index)) => {
+                attached.left_out.push(left_out(*index, place, &in_words(&e)));
+                return Ok(None);
+            }
+            Err(e) => return Err(refused(place, &e)),
+        };
         let link = link::perf_event(program, event.as_fd(), u64::from(*index))
             .map_err(|e| Failure::new(&format!("{} was refused", shown(place)), &e))?;
         Ok(Some([link, event]))
     })
+}
+
+/// Whether an error speaks against a place, as opposed to the caller. Several functions can have one name, of which tracefs lists one: the
+/// others are not traceable; and some functions must not have kprobes.
+fn is_of_place(error: &io::Error) -> bool {
+    let codes = [libc::ENOENT, libc::EINVAL, libc::EILSEQ, libc::EADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+fn left_out(function: u32, place: &KernelPlace, why: &str) -> LeftOut {
+    LeftOut { function, place: format!("{:#x} of the kernel", place.address), why: why.to_owned() }
 }
 
 /// By address where it is known: names can be those of several functions.

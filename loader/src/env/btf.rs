@@ -8,7 +8,7 @@ use inspect::btf::{Btf, Member, Type as Raw, TypeId};
 use inspect::kallsyms::Kallsyms;
 use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Anonymous members and types behind pointers that are followed: far above what the kernel has, and an end for damaged data.
@@ -23,6 +23,8 @@ pub(super) struct Kernel {
     /// Types of modules, by name; opened when something is looked for that the kernel itself does not have.
     modules: OnceCell<Vec<(String, Btf)>>,
     symbols: OnceCell<Option<Kallsyms>>,
+    /// ftrace's list of functions, if there is one that can be read.
+    traceable: OnceCell<Option<String>>,
     /// Structures that were asked for, by tag.
     structs: RefCell<HashMap<String, Option<Struct>>>,
     /// Names that were asked for as enumerators: a script is checked in several passes.
@@ -86,6 +88,14 @@ impl Kernel {
     /// The kernel's symbols, if they can be read.
     pub(super) fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.get_or_init(super::function::kallsyms).as_ref()
+    }
+
+    /// Those of the functions that ftrace can trace whose names are wanted; `None` where nothing lists them.
+    pub(super) fn traceable(&self, wanted: impl Fn(&str) -> bool) -> Option<HashSet<&str>> {
+        let text = self.traceable.get_or_init(super::function::traceable_functions).as_ref()?;
+        // A line is a name, and the module in brackets if it has one.
+        let names = text.lines().map(|line| line.split_once(' ').map_or(line, |(name, _)| name));
+        Some(names.filter(|name| wanted(name)).collect())
     }
 
     /// The enumeration that has an enumerator of this name, and its value.

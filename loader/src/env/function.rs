@@ -9,7 +9,7 @@ use inspect::glob::Glob;
 use inspect::kallsyms::Kallsyms;
 use lang::env::{EnvError, KernelFunction, KernelParam, KernelPlace, Match};
 use lang::probe::KprobeSpec;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// What BTF calls the prototype of a raw tracepoint (`include/trace/bpf_probe.h`).
 const RAW_TRACEPOINT: &str = "btf_trace_";
@@ -19,6 +19,10 @@ const BLACKLIST: &str = "/sys/kernel/debug/kprobes/blacklist";
 
 /// Modules named in a message.
 const NAMED: usize = 4;
+
+pub(super) fn no_symbols() -> EnvError {
+    error("/proc/kallsyms cannot be read".into())
+}
 
 pub(super) fn error(message: String) -> EnvError {
     EnvError { message, ..EnvError::default() }
@@ -139,14 +143,13 @@ pub(super) fn parameters(btf: &Btf, function: TypeId, skip: usize) -> Vec<Kernel
 /// The functions for `fentry` and `fexit` that a pattern matches.
 pub(super) fn fentries(kernel: &Kernel, module: Option<&str>, pattern: &str) -> Result<Vec<Match>, EnvError> {
     let glob = Glob::new(pattern);
-    let traceable = traceable_functions();
+    let traceable = kernel.traceable(|name| glob.matches(name));
     let mut found: Vec<KernelFunction> = Vec::new();
+    let mut seen = HashSet::new();
     for (of, btf) in kernel.all_types(module) {
         for (id, name) in btf.functions().filter(|(_, name)| glob.matches(name)) {
             let known = traceable.as_ref().is_none_or(|t| t.contains(name));
-            if (known || glob.literal().is_some())
-                && !found.iter().any(|f| f.name == name && f.module.as_deref() == of)
-            {
+            if (known || glob.literal().is_some()) && seen.insert((of, name)) {
                 found.push(function(btf, id, name, of));
             }
         }
@@ -201,17 +204,16 @@ pub(super) fn kprobes(
         KprobeSpec::Function(pattern) => (pattern.as_str(), 0),
         KprobeSpec::Offset(function, offset) => (function.as_str(), *offset),
     };
-    let symbols = kernel.symbols().ok_or_else(|| error("/proc/kallsyms cannot be read".into()))?;
+    let symbols = kernel.symbols().ok_or_else(no_symbols)?;
     let glob = Glob::new(pattern);
-    let traceable = if glob.literal().is_none() { traceable_functions() } else { None };
-    let wanted = |s: &inspect::kallsyms::KernelSymbol<'_>| {
-        s.is_function
-            && glob.matches(s.name)
-            && module.is_none_or(|m| s.module.unwrap_or("vmlinux") == m)
-            && traceable.as_ref().is_none_or(|t| t.contains(s.name))
-    };
+    let matches = |name: &str| glob.matches(name);
+    let traceable = if glob.literal().is_none() { kernel.traceable(matches) } else { None };
     let mut places: Vec<KernelPlace> = Vec::new();
-    for symbol in symbols.symbols().filter(wanted) {
+    for symbol in symbols.functions(matches) {
+        let of_module = module.is_none_or(|m| symbol.module.unwrap_or("vmlinux") == m);
+        if !of_module || traceable.as_ref().is_some_and(|t| !t.contains(symbol.name)) {
+            continue;
+        }
         // Aliases name one function: it is counted once.
         let again = symbol.addr != 0 && places.last().is_some_and(|p| p.address == symbol.addr);
         if !again {
@@ -266,10 +268,8 @@ fn ambiguous<'a>(kind: &str, name: &str, modules: impl Iterator<Item = Option<&'
 }
 
 fn unknown(pattern: &str, kernel: &Kernel, module: Option<&str>) -> EnvError {
-    let names: Vec<&str> = kernel
-        .symbols()
-        .map(|s| s.symbols().filter(|s| s.is_function).map(|s| s.name).collect())
-        .unwrap_or_default();
+    let functions = kernel.symbols().map(|symbols| symbols.functions(|_| true)).unwrap_or_default();
+    let names: Vec<&str> = functions.iter().map(|function| function.name).collect();
     let of = module.map(|m| format!(" of module {m}")).unwrap_or_default();
     let matches = if pattern.contains('*') { "matches " } else { "is called " };
     let mut failure = error(format!("no kernel function{of} {matches}\"{pattern}\""));
@@ -281,6 +281,8 @@ fn unknown(pattern: &str, kernel: &Kernel, module: Option<&str>) -> EnvError {
     let copy = names.iter().find(|n| n.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('.')));
     failure.similar = match copy {
         Some(copy) => vec![(*copy).to_owned()],
+        // A pattern is near to no name.
+        None if pattern.contains('*') => Vec::new(),
         None => super::similar(pattern, names.iter().copied()),
     };
     failure
@@ -300,13 +302,10 @@ fn blacklisted(name: &str) -> bool {
     list.lines().any(|line| line.split_whitespace().nth(1) == Some(name))
 }
 
-/// The functions that ftrace can trace; `None` where nothing lists them.
-fn traceable_functions() -> Option<BTreeSet<String>> {
+/// ftrace's list of the functions that it can trace; `None` where there is none that can be read.
+pub(super) fn traceable_functions() -> Option<String> {
     let path = crate::tracefs::find().ok()?.root().join("available_filter_functions");
-    let text = std::fs::read_to_string(path).ok()?;
-    let names: BTreeSet<String> =
-        text.lines().filter_map(|l| l.split_whitespace().next()).map(str::to_owned).collect();
-    (!names.is_empty()).then_some(names)
+    std::fs::read_to_string(path).ok().filter(|text| !text.is_empty())
 }
 
 /// The names of modules that have type information of their own.

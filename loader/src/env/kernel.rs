@@ -7,8 +7,8 @@ use lang::env::{EnvError, PerCpu};
 use std::os::unix::fs::MetadataExt;
 
 /// Address of a symbol of the kernel or one of its modules.
-pub(super) fn symbol(name: &str) -> Result<u64, EnvError> {
-    let table = Kallsyms::load().map_err(|e| EnvError { message: e.to_string(), ..EnvError::default() })?;
+pub(super) fn symbol(name: &str, table: Option<&Kallsyms>) -> Result<u64, EnvError> {
+    let table = table.ok_or_else(super::function::no_symbols)?;
     if table.is_hidden() {
         return Err(EnvError {
             message: "the kernel hides the addresses of its symbols".into(),

@@ -460,7 +460,7 @@ impl Env for Host {
     }
 
     fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
-        kernel::symbol(name)
+        kernel::symbol(name, self.kernel.symbols())
     }
 
     fn percpu_variable(&self, name: &str) -> Result<PerCpu, EnvError> {

@@ -87,30 +87,46 @@ pub fn uprobe_multi(program: BorrowedFd<'_>, places: &UprobeMulti<'_>) -> io::Re
 /// `BPF_F_KPROBE_MULTI_RETURN`
 const KPROBE_RETURN: u32 = 1;
 
-/// Attaches a program to many functions of the kernel, by their addresses, with one link (Linux 5.18, with fprobe). The program must have been
-/// loaded for [`AttachType::KprobeMulti`].
+/// Functions of the kernel.
+#[derive(Clone, Copy, Debug)]
+pub enum Functions<'a> {
+    /// By their addresses.
+    Addresses(&'a [u64]),
+    /// One by its name.
+    Named(&'a CStr),
+}
+
+/// Attaches a program to many functions of the kernel with one link (Linux 5.18, with fprobe); `cookies` has a number for each. The program
+/// must have been loaded for [`AttachType::KprobeMulti`].
 ///
 /// # Errors
 /// As the system call; lists of different lengths are `EINVAL`.
 pub fn kprobe_multi(
     program: BorrowedFd<'_>,
-    addresses: &[u64],
+    functions: Functions<'_>,
     cookies: &[u64],
     ret: bool,
 ) -> io::Result<OwnedFd> {
     Feature::KprobeMulti.refuse_if_withheld(libc::EINVAL)?;
-    if addresses.is_empty() || addresses.len() != cookies.len() {
+    let name;
+    // link_create.kprobe_multi: flags at 16, cnt 20, syms 24, addrs 32, cookies 40.
+    let (count, attr) = match functions {
+        Functions::Addresses(addresses) => (addresses.len(), Attr::new().input(32, addresses)),
+        Functions::Named(function) => {
+            name = [function.as_ptr() as u64];
+            (1, Attr::new().input(24, &name))
+        }
+    };
+    if count == 0 || count != cookies.len() {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
-    // link_create.kprobe_multi: flags at 16, cnt 20, syms 24, addrs 32, cookies 40.
-    let mut attr = Attr::new()
+    let mut attr = attr
         .fd(0, program)
         .u32(8, AttachType::KprobeMulti as u32)
         .u32(16, if ret { KPROBE_RETURN } else { 0 })
-        .u32(20, addresses.len() as u32)
-        .input(32, addresses)
+        .u32(20, count as u32)
         .input(40, cookies);
-    // SAFETY: both lists have as many elements as the block says, and are live and only read.
+    // SAFETY: the lists have as many elements as the block says, and are live and only read; a name is NUL-terminated.
     unsafe { attr.call_fd(Command::LinkCreate) }
 }
 

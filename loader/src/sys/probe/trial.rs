@@ -7,6 +7,7 @@ use crate::sys::bpf::{self, AttachType, ProgType, Program};
 use crate::sys::{clock, link, perf};
 use inspect::btf::Btf;
 use lang::probe::{Watch, Watchpoint};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -250,10 +251,8 @@ pub(super) fn path_of_file() -> io::Result<()> {
 /// Attaches to [`TEST_FUNCTION`].
 pub(super) fn kprobe_multi() -> io::Result<()> {
     let program = load(ProgType::Kprobe, AttachType::KprobeMulti, Bytes::Return0.program())?;
-    let symbols = inspect::kallsyms::Kallsyms::load().map_err(|e| io::Error::other(e.to_string()))?;
-    let address = symbols.find(TEST_FUNCTION).map(|s| s.addr).filter(|a| *a != 0);
-    let address = address.ok_or_else(|| io::Error::other("no function to try it on"))?;
-    link::kprobe_multi(program.as_fd(), &[address], &[0], false).map(drop)
+    let function = CString::new(TEST_FUNCTION)?;
+    link::kprobe_multi(program.as_fd(), link::Functions::Named(&function), &[0], false).map(drop)
 }
 
 /// Asks for probes in a folder: a kernel that knows the link type finds out that `/` is no file and says `EBADF`, others
