@@ -310,6 +310,14 @@ pub fn parse(text: &str, span: Span, params: &[String]) -> Result<AttachPoint, B
             }
             user::uprobe(binary, target, info.name == "uretprobe")
         }
+        (name, [one]) if !one.text.is_empty() => {
+            let problem = Problem::error(span, format!("a {name} needs a binary and a function"));
+            let form = format!("an attach point of this kind looks like `{}`", info.form);
+            return Err(Box::new(problem.help(match one.text.contains('/') {
+                true => form,
+                false => format!("{form}; with -c or -p the binary may be left out: `{name}::{}`", one.text),
+            })));
+        }
         (name, _) => Err(format!("a {name} needs a binary and a function")),
     };
     let kind = kind.map_err(malformed)?;

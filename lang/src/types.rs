@@ -109,6 +109,8 @@ pub struct Field {
     pub ty: Type,
     /// How the value lies there.
     pub form: FieldForm,
+    /// Whether it is embedded, as Go calls it: members of its structure are members of this one too, unless a nearer one has the name.
+    pub embedded: bool,
 }
 
 /// How the value of a [`Field`] lies at its offset.
@@ -157,7 +159,7 @@ impl Field {
     /// A member that lies as the bytes of its type.
     #[must_use]
     pub fn new(name: impl Into<String>, offset: u32, ty: Type) -> Field {
-        Field { name: name.into(), offset, ty, form: FieldForm::Plain }
+        Field { name: name.into(), offset, ty, form: FieldForm::Plain, embedded: false }
     }
 }
 

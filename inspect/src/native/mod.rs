@@ -140,12 +140,23 @@ impl<'a> Debug<'a> {
                 continue;
             }
             entries.read_attributes(abbreviation.attributes(), &mut attributes).ok()?;
-            let low = attributes.iter().find(|a| a.name() == dw::DW_AT_low_pc).map(gimli::Attribute::value);
-            if low.and_then(|low| self.dwarf.attr_address(unit, low).ok().flatten()) == Some(entry) {
+            if self.start(unit, &attributes) == Some(entry) {
                 return self.describe(at, offset, entry, &mut die);
             }
         }
         None
+    }
+
+    /// Where a function starts: of one that is in several pieces, because code that seldom runs was moved elsewhere, the first one.
+    fn start(&self, unit: &Unit<Slice<'a>>, attributes: &[gimli::Attribute<Slice<'a>>]) -> Option<u64> {
+        let value = |name| attributes.iter().find(|a| a.name() == name).map(gimli::Attribute::value);
+        match value(dw::DW_AT_low_pc) {
+            Some(low) => self.dwarf.attr_address(unit, low).ok()?,
+            None => {
+                let mut pieces = self.dwarf.attr_ranges(unit, value(dw::DW_AT_ranges)?).ok()??;
+                pieces.next().ok()?.map(|first| first.begin)
+            }
+        }
     }
 
     /// A function from its entry.

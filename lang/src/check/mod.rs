@@ -31,6 +31,7 @@ mod nil;
 mod ops;
 mod place;
 mod probe;
+mod promoted;
 #[cfg(test)]
 mod scale_tests;
 mod scope;

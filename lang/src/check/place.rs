@@ -208,6 +208,19 @@ impl Checker<'_> {
         let Type::Struct(s) = &place.ty else {
             return self.fail(Problem::error(span, "only structures have members"));
         };
+        if s.field(&name.text).is_none()
+            && let Some(path) = self.promoted(s, name)?
+        {
+            let mut inner = place;
+            for step in &path {
+                inner = self.member(inner, step, span)?;
+                if matches!(inner.ty, Type::Ptr { .. }) {
+                    let pointer = self.load(inner, span)?;
+                    inner = self.pointee(pointer, span)?;
+                }
+            }
+            return self.member(inner, name, span);
+        }
         let field = self.field(s, name)?;
         let space = match place.base {
             Base::Memory(_, space) => space,

@@ -165,7 +165,7 @@ fn kernel_function(name: &str) -> KernelFunction {
 
 impl Env for TestEnv {
     fn kernel_struct(&self, name: &str) -> Option<Struct> {
-        let field = |name: &str, offset, ty| Field { name: name.into(), offset, ty, form: FieldForm::Plain };
+        let field = |name: &str, offset, ty| Field::new(name, offset, ty);
         let pointer = |name| Type::Ptr { to: Box::new(named(name, 0)), space: AddrSpace::Kernel };
         let char_array = Type::Array(Box::new(Type::Int { bits: 8, signed: true }), 16);
         let fields = match name {

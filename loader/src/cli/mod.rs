@@ -63,12 +63,12 @@ pub(crate) struct RunArgs {
     /// Traces only this process, and ends with it
     ///
     /// Example: gotrace gohttp -p $(pidof web)
-    #[arg(short = 'p', value_name = "PID")]
+    #[arg(short = 'p', value_name = "PID", value_parser = process_number)]
     pid: Option<u32>,
     /// Reads the unwinding tables of this process too, for dw_ustack; may be given several times
     ///
     /// Example: gotrace --dwarf-pid $(pidof nginx) -e 'profile:hz:99 { @[dw_ustack] = count(); }'
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = process_number)]
     dwarf_pid: Vec<u32>,
     /// Sets the semaphores of USDT probes in all processes that map the file, unless -p names one: gotrace always does
     ///
@@ -389,6 +389,11 @@ fn run_command(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Man) => man::man(),
         Some(Command::Info { format }) => info::info(format),
     }
+}
+
+/// The number of a process, as `-p` takes it.
+fn process_number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("a process is named by its number: -p $(pidof -s {text})"))
 }
 
 /// Features that the environment takes away must exist, or what is tried without them would be tried with them.

@@ -109,6 +109,18 @@ pub(super) fn split(script: &Script, words: &[String], options: &[Typed]) -> Res
     Ok(params)
 }
 
+/// A warning about words behind a script that takes none: mostly the command line of a program that was meant to be started.
+pub(super) fn unused(text: &str, params: &Params) -> Option<String> {
+    let first = params.positional.first()?;
+    if text.split('$').skip(1).any(|behind| behind.starts_with(|c: char| c == '#' || c.is_ascii_digit())) {
+        return None;
+    }
+    let all = params.positional.join(" ");
+    Some(format!(
+        "warning: the script has no $1: `{first}` is not used\n  = help: to start a program and trace it, give it to -c: -c '{all}'"
+    ))
+}
+
 /// Adds an option. Gives whether `next`, the word behind it, is its value.
 fn option(
     known: &[ScriptOption],
@@ -222,6 +234,20 @@ mod tests {
         assert_eq!(params.positional, ["a", "b"]);
         let params = given(&["gotrace", "x.gt", "a", "--", "--n", "7", "b"]);
         assert_eq!(params.options["n"], "7");
+    }
+
+    #[test]
+    fn words_that_no_script_asks_for() {
+        let params = Params { positional: vec!["./web".into(), "2".into()], ..Params::default() };
+        assert_eq!(
+            unused("begin { $x = 1; }", &params).as_deref(),
+            Some(
+                "warning: the script has no $1: `./web` is not used\n  = help: to start a program and trace it, give it to -c: -c './web 2'"
+            )
+        );
+        assert_eq!(unused("uprobe:$1:main.f { }", &params), None);
+        assert_eq!(unused("begin { print($#); }", &params), None);
+        assert_eq!(unused("begin { }", &Params::default()), None);
     }
 
     #[test]

@@ -65,6 +65,12 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
             folders.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from).collect(),
         );
     }
+    if let Some(unused) = params::unused(&source.text, &params)
+        && !args.no_warnings
+    {
+        // Nothing depends on it.
+        let _ = writeln!(std::io::stderr(), "{unused}");
+    }
     let host = Host::new(pid, params.positional)
         .with_options(params.options)
         .running(running)

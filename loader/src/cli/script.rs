@@ -67,6 +67,12 @@ impl Source {
                     "to trace a program, write a probe: gotrace -e 'uprobe:./prog:main.* { … }'",
                 )),
             },
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound && name.contains('{') => {
+                Err(CliError::with_help(
+                    format!("{name}: no such file"),
+                    "put -e before the text of a program: gotrace -e 'PROGRAM'",
+                ))
+            }
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
                 let commands = ["list", "tools", "build", "check", "test", "bench", "info", "workshop"];
                 let help = match lang::diag::nearest(

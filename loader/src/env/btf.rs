@@ -165,7 +165,7 @@ fn add(btf: &Btf, member: &Member<'_>, depth: usize, fields: &mut Vec<Field>) {
             fields.extend(moved);
         }
         (_, "") => {}
-        (_, name) => fields.push(Field { name: name.to_owned(), offset, ty, form }),
+        (_, name) => fields.push(Field { form, ..Field::new(name, offset, ty) }),
     }
 }
 

@@ -218,7 +218,7 @@ impl Types<'_> {
         let info = self.go.type_info(ty).ok()??;
         let field = |m: &inspect::go::types::Member| {
             let ty = self.ty(m.ty, 0)?;
-            Some(Field::new(m.name.as_str(), m.offset, ty))
+            Some(Field { embedded: m.embedded, ..Field::new(m.name.as_str(), m.offset, ty) })
         };
         let fields = info.members.iter().filter_map(field).collect();
         let named = Struct::named(StructKind::Struct, info.name);

@@ -316,6 +316,9 @@ fn looked_in(binaries: &[(String, Rc<Binary>)]) -> Vec<String> {
 
 fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
     let help = match error {
+        inspect::Error::NotElf { .. } if path.is_dir() => {
+            Some(format!("it is a directory: name the program in it, `{}/…`", path.display()))
+        }
         inspect::Error::NotElf { .. } => {
             Some("name the program itself, not a script that starts it".to_owned())
         }
@@ -532,5 +535,8 @@ pub(crate) fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> V
         known.filter_map(|k| Some((lang::diag::edit_distance(name, k, limit)?, k))).collect();
     near.sort_unstable();
     near.dedup();
+    // Where one is near, those that are much farther are noise.
+    let farthest = near.first().map_or(0, |(best, _)| 2 * best);
+    near.retain(|(distance, _)| *distance <= farthest);
     near.into_iter().take(SUGGESTIONS).map(|(_, k)| k.to_owned()).collect()
 }

@@ -236,7 +236,8 @@ impl<'a, 'd> Types<'a, 'd> {
             Some(Ok(width)) => FieldForm::Bits(BitRange { shift: (member.bit_offset % 8) as u8, width }),
             Some(Err(_)) => return,
         };
-        fields.push(Field { name: member.name.clone(), offset, ty: self.ty(member.ty, depth + 1), form });
+        fields
+            .push(Field { form, ..Field::new(member.name.as_str(), offset, self.ty(member.ty, depth + 1)) });
     }
 }
 

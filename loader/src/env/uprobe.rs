@@ -7,6 +7,7 @@
 mod line;
 mod name;
 mod native_line;
+mod similar;
 mod words;
 
 use super::go::{Structures, Types};
@@ -30,7 +31,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 
 /// Parts of the symbols of copies that compilers make of functions.
-const COPIES: [&str; 4] = [".isra.", ".constprop.", ".part.", "[clone"];
+const COPIES: [&str; 5] = [".isra.", ".constprop.", ".part.", ".cold", "[clone"];
 
 /// Names spelled out in a warning about many functions.
 const NAMED_IN_WARNING: usize = 3;
@@ -348,6 +349,7 @@ impl<'a> Sites<'a> {
             return SignatureOf::NotAsked;
         }
         if let Some(mark) = COPIES.iter().find(|mark| name.contains(**mark)) {
+            let mark = mark.trim_start_matches('[');
             return SignatureOf::Unknown(format!(
                 "it is a copy that the compiler made of a function ({mark}), whose parameters may be others"
             ));
@@ -468,8 +470,10 @@ impl<'a> Sites<'a> {
                 true => known.iter().flat_map(|name| demangle::names(name)).collect(),
                 false => Vec::new(),
             };
-            error.similar =
-                super::similar(pattern, known.into_iter().chain(readable.iter().map(String::as_str)));
+            let known = known.iter().copied().chain(readable.iter().map(String::as_str));
+            error.similar = similar::functions(pattern, known);
+        } else {
+            error.similar.extend(similar::pattern(pattern, &known));
         }
         error
     }

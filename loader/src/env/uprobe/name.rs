@@ -4,6 +4,9 @@
 use inspect::demangle;
 use inspect::glob::Glob;
 
+/// In the symbol of code that a compiler has moved out of a function because it seldom runs: `f.cold`, `f.cold.1`.
+const COLD: &str = ".cold";
+
 /// A pattern.
 pub(super) struct Names {
     pattern: String,
@@ -23,6 +26,7 @@ impl Names {
         &self,
         symbols: impl Iterator<Item = (&'a str, u64)> + Clone,
     ) -> Vec<(String, u64)> {
+        let symbols = symbols.filter(|(name, _)| !is_part(name) || self.pattern.contains(COLD));
         if !self.demangled_only {
             let plain: Vec<(String, u64)> = symbols
                 .clone()
@@ -52,6 +56,12 @@ impl Names {
     }
 }
 
+/// Whether a symbol is a part of a function, which is jumped to and not called. A pattern matches it only where it says so: a call would count
+/// twice.
+fn is_part(symbol: &str) -> bool {
+    symbol.split_once(COLD).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// What `func` and lists call the function of a symbol.
 pub(super) fn shown(symbol: &str) -> String {
     demangle::demangle(symbol).unwrap_or_else(|| symbol.to_owned())
@@ -62,6 +72,19 @@ mod tests {
     use super::*;
 
     const SYMBOLS: [&str; 6] = ["main", "f", "_Z1fi", "_Z1fPc", "_Z1fPPc", "_ZN2ns1gEv"];
+
+    #[test]
+    fn parts_of_functions() {
+        let symbols = ["_Z4failv", "_Z4failv.cold", "fail.cold.1", "fail.colder", "scold"];
+        let select = |pattern| {
+            let symbols = symbols.iter().zip(0..).map(|(name, addr)| (*name, addr));
+            Names::new(pattern, false).select(symbols).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(select("*"), ["fail()", "fail.colder", "scold"]);
+        assert_eq!(select("fail"), ["fail()"]);
+        assert_eq!(select("fail.cold*"), ["fail.cold.1", "fail.colder"]);
+        assert_eq!(select("_Z4failv.cold"), ["fail() [clone .cold]"]);
+    }
 
     fn select(pattern: &str, demangled_only: bool) -> Vec<String> {
         let symbols = SYMBOLS.iter().zip(0..).map(|(name, addr)| (*name, addr));

@@ -1,0 +1,3 @@
+module embeds
+
+go 1.15
