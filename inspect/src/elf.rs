@@ -3,6 +3,7 @@
 //! [`crate::go`].
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,8 @@ use std::sync::{Arc, OnceLock};
 pub use crate::image::{Arch, Section, Segment, TlsSegment};
 pub use crate::symbols::{Symbol, SymbolKind};
 
+use crate::archive;
+use crate::bytes;
 use crate::error::Error;
 use crate::go::GoBinary;
 use crate::image::Image;
@@ -32,6 +35,8 @@ pub struct FileId {
 pub struct Binary {
     path: PathBuf,
     id: Option<FileId>,
+    /// Where it starts in the file; not 0 for a member of an archive.
+    start: u64,
     image: Arc<Image>,
     go: OnceLock<Result<Option<GoBinary>, Error>>,
     debug: DebugSections,
@@ -49,15 +54,47 @@ impl Binary {
     /// [`Error::Unsupported`] for 32-bit or big-endian files and other machines; [`Error::Damaged`].
     pub fn open(path: impl AsRef<Path>) -> Result<Binary, Error> {
         let path = path.as_ref();
-        let io = |e| Error::io(path, e);
-        let file = File::open(path).map_err(io)?;
-        let meta = file.metadata().map_err(io)?;
-        if meta.is_dir() {
-            return Err(Error::NotElf { path: path.to_path_buf() });
-        }
-        let data = Data::of_file(&file).map_err(io)?;
-        let id = FileId { device: meta.dev(), inode: meta.ino() };
+        let (file, id) = open(path)?;
+        let data = Data::of_file(&file).map_err(|e| Error::io(path, e))?;
         Ok(Binary::new(Image::from_data(data, path)?, path, Some(id)))
+    }
+
+    /// Opens a member of the archive at `path`, which is stored in it as it is: [`Binary::path`] is that of the archive, and file offsets
+    /// are in the archive.
+    ///
+    /// # Errors
+    /// As [`Binary::open`], and [`Error::Member`].
+    pub fn open_member(path: impl AsRef<Path>, member: &str) -> Result<Binary, Error> {
+        let path = path.as_ref();
+        let refused = |reason| Error::Member { path: path.to_path_buf(), member: member.to_owned(), reason };
+        let shown = PathBuf::from(format!("{}{}{member}", path.display(), archive::SEPARATOR));
+        Binary::open_part(path, &shown, |archive| archive::find(archive, member).map_err(refused))
+    }
+
+    /// Opens the member of the archive at `path` that has the byte at an offset.
+    ///
+    /// # Errors
+    /// As [`Binary::open`]; [`Error::NotElf`] if there is no such member.
+    pub fn open_member_at(path: impl AsRef<Path>, offset: u64) -> Result<Binary, Error> {
+        let path = path.as_ref();
+        Binary::open_part(path, path, |archive| {
+            let found = bytes::index(offset).and_then(|offset| archive::at(archive, offset));
+            found.ok_or_else(|| Error::NotElf { path: path.to_path_buf() })
+        })
+    }
+
+    /// Opens a part of a file, which errors call `shown`.
+    fn open_part(
+        path: &Path,
+        shown: &Path,
+        find: impl Fn(&[u8]) -> Result<Range<usize>, Error>,
+    ) -> Result<Binary, Error> {
+        let io = |e| Error::io(path, e);
+        let (file, id) = open(path)?;
+        let part = find(Data::of_file(&file).map_err(io)?.bytes())?;
+        let start = part.start as u64;
+        let data = Data::of_part(&file, part).map_err(io)?;
+        Ok(Binary { start, ..Binary::new(Image::from_data(data, shown)?, path, Some(id)) })
     }
 
     /// A binary from bytes in memory. `path` names it in error texts.
@@ -73,6 +110,7 @@ impl Binary {
         Binary {
             path: path.to_path_buf(),
             id,
+            start: 0,
             image: Arc::new(image),
             go: OnceLock::new(),
             debug: DebugSections::default(),
@@ -149,14 +187,14 @@ impl Binary {
         separate.map_or(&self.image, |separate| &separate.image)
     }
 
-    /// See [`Image::file_offset`].
+    /// See [`Image::file_offset`]; of a member, the offset in the archive.
     pub fn file_offset(&self, vaddr: u64) -> Option<u64> {
-        self.image.file_offset(vaddr)
+        self.image.file_offset(vaddr)?.checked_add(self.start)
     }
 
-    /// See [`Image::vaddr_of_offset`].
+    /// See [`Image::vaddr_of_offset`]; of a member, by the offset in the archive.
     pub fn vaddr_of_offset(&self, offset: u64) -> Option<u64> {
-        self.image.vaddr_of_offset(offset)
+        self.image.vaddr_of_offset(offset.checked_sub(self.start)?)
     }
 
     /// See [`Image::read`].
@@ -199,4 +237,15 @@ impl Binary {
             Err(error) => Err(error.clone()),
         }
     }
+}
+
+/// Opens what may be a binary.
+fn open(path: &Path) -> Result<(File, FileId), Error> {
+    let io = |e| Error::io(path, e);
+    let file = File::open(path).map_err(io)?;
+    let meta = file.metadata().map_err(io)?;
+    if meta.is_dir() {
+        return Err(Error::NotElf { path: path.to_path_buf() });
+    }
+    Ok((file, FileId { device: meta.dev(), inode: meta.ino() }))
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive;
+
 /// Why a file, a binary's facts or a kernel interface could not be read. The text names the file.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +36,16 @@ pub enum Error {
     NotElf {
         /// The file asked for.
         path: PathBuf,
+    },
+    /// A member of an archive that cannot be used.
+    #[error("{}!/{member}: {reason}", path.display())]
+    Member {
+        /// The archive.
+        path: PathBuf,
+        /// The name of the member.
+        member: String,
+        /// Why.
+        reason: archive::Refused,
     },
     /// An ELF file of a kind that is not supported: class, byte order or machine.
     #[error("{}: {what} ELF files are not supported", path.display())]

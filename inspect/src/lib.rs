@@ -18,6 +18,7 @@
 //! position-independent files the load bias must be added to get a run-time address); a *file offset* is what
 //! the kernel wants for a uprobe.
 
+pub mod archive;
 pub mod btf;
 mod bytes;
 pub mod demangle;

@@ -118,7 +118,8 @@ pub struct Symbolizer {
 /// Bytes on the stack when a function has saved the frame pointer and has not set its own yet.
 const SAVED_FRAME_POINTER: u32 = 8;
 
-type FileKey = ((u32, u32), u64);
+/// Device and inode; of a mapping of an archive also the offset in the file, because each member is a binary of its own.
+type FileKey = ((u32, u32), u64, Option<u64>);
 
 /// What is known about a process.
 #[derive(Debug)]
@@ -197,7 +198,8 @@ impl Symbolizer {
     /// Names a binary that is traced. Addresses of processes that ended too soon are looked up in it when it is always
     /// loaded at the same place, as Go programs are unless they are built otherwise.
     pub fn note_binary(&self, path: &Path) {
-        if let Some(module) = open(path, path.to_string_lossy().into(), self.shown) {
+        if let Ok(binary) = Binary::open(path) {
+            let module = module(binary, path.to_string_lossy().into(), self.shown);
             self.traced.borrow_mut().push(Rc::new(module));
         }
     }
@@ -216,9 +218,11 @@ impl Symbolizer {
     /// The binary of a mapping, opened through the process as long as that is there: it may see other files under the
     /// same path.
     fn module(&self, process: &Process, mapping: &Mapping) -> Option<Rc<Module>> {
-        let key = (mapping.device, mapping.inode);
-        if let Some(known) = self.binaries.borrow().get(&key) {
-            return known.clone();
+        let of_file = (mapping.device, mapping.inode, None);
+        let of_mapping = (mapping.device, mapping.inode, Some(mapping.offset));
+        let known = |key| self.binaries.borrow().get(key).cloned();
+        if let Some(known) = known(&of_file).flatten().map(Some).or_else(|| known(&of_mapping)) {
+            return known;
         }
         let own_path = mapping.path.as_deref()?;
         let seen_here = || -> Option<PathBuf> {
@@ -227,9 +231,17 @@ impl Symbolizer {
         };
         let through_process = process.mapped_file(mapping).filter(|path| path.exists());
         let path = through_process.or_else(seen_here);
-        let module = path.and_then(|path| open(&path, own_path.into(), self.shown)).map(Rc::new);
-        self.binaries.borrow_mut().insert(key, module.clone());
-        module
+        let keep = |key, binary: Result<Binary, inspect::Error>| {
+            let module = binary.ok().map(|binary| Rc::new(module(binary, own_path.into(), self.shown)));
+            self.binaries.borrow_mut().insert(key, module.clone());
+            module
+        };
+        let Some(path) = path else {
+            self.binaries.borrow_mut().insert(of_mapping, None);
+            return None;
+        };
+        keep(of_file, Binary::open(&path))
+            .or_else(|| keep(of_mapping, Binary::open_member_at(&path, mapping.offset)))
     }
 
     /// Asks the binary that a process has mapped at an address, or the traced ones that are never moved; the address is its own (vaddr).
@@ -383,14 +395,8 @@ impl Identity {
     }
 }
 
-fn open(path: &Path, name: Arc<str>, shown: Shown) -> Option<Module> {
-    Some(Module {
-        binary: Binary::open(path).ok()?,
-        name,
-        shown,
-        frames: RefCell::default(),
-        types: RefCell::default(),
-    })
+fn module(binary: Binary, name: Arc<str>, shown: Shown) -> Module {
+    Module { binary, name, shown, frames: RefCell::default(), types: RefCell::default() }
 }
 
 impl Module {

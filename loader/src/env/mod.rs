@@ -19,6 +19,7 @@ pub mod usdt;
 pub(crate) use btf::named_types;
 
 use crate::sys::probe::Feature;
+use inspect::archive;
 use inspect::btf::Btf;
 use inspect::elf::Binary;
 use inspect::native::Wanted;
@@ -162,8 +163,9 @@ impl Host {
         if let Some(known) = self.binaries.borrow().get(name) {
             return Ok(Rc::clone(known));
         }
-        let path = library::locate_all(name, &self.traced())?.into_iter().next().unwrap_or_default();
-        let binary = Rc::new(Binary::open(&path).map_err(|e| open_error(&path, &e))?);
+        let (file, member) = archive::split(name);
+        let path = library::locate_all(file, &self.traced())?.into_iter().next().unwrap_or_default();
+        let binary = Rc::new(open(&path, member).map_err(|e| open_error(&path, &e))?);
         self.binaries.borrow_mut().insert(name.to_owned(), Rc::clone(&binary));
         Ok(binary)
     }
@@ -179,13 +181,14 @@ impl Host {
 
     /// The binaries that a name in an attach point stands for, with what they are called: one, or those that a pattern matches.
     fn binaries(&self, name: &str) -> Result<Vec<(String, Rc<Binary>)>, EnvError> {
-        if !name.contains('*') {
+        let (pattern, member) = archive::split(name);
+        if !pattern.contains('*') {
             let file = self.binary(name)?;
             return Ok(vec![(shown(name, &file).into_owned(), file)]);
         }
         let paths =
-            if name == EVERYTHING { self.loaded()? } else { library::locate_all(name, &self.traced())? };
-        let found = self.opened(paths);
+            if name == EVERYTHING { self.loaded()? } else { library::locate_all(pattern, &self.traced())? };
+        let found = self.opened(paths, member);
         match found.is_empty() {
             true => Err(EnvError {
                 message: format!("no program or library matches \"{name}\""),
@@ -199,7 +202,7 @@ impl Host {
     /// `*` and without such a process those of all processes.
     fn usdt_binaries(&self, name: &str) -> Result<Vec<(String, Rc<Binary>)>, EnvError> {
         match name {
-            EVERYTHING if self.child.is_none() => Ok(self.opened(library::loaded_by_all())),
+            EVERYTHING if self.child.is_none() => Ok(self.opened(library::loaded_by_all(), None)),
             "" if self.child.is_some() => self.binaries(EVERYTHING),
             name => self.binaries(name),
         }
@@ -227,13 +230,17 @@ impl Host {
         }
     }
 
-    /// Those of the files that are programs or libraries, with their paths as names.
-    fn opened(&self, paths: Vec<PathBuf>) -> Vec<(String, Rc<Binary>)> {
+    /// Those of the files that are programs or libraries, or archives with that member, with their paths as names.
+    fn opened(&self, paths: Vec<PathBuf>, member: Option<&str>) -> Vec<(String, Rc<Binary>)> {
         let mut found = Vec::new();
         for path in paths {
-            let called = path.to_string_lossy().into_owned();
+            let file = path.to_string_lossy();
+            let called = match member {
+                Some(member) => format!("{file}{}{member}", archive::SEPARATOR),
+                None => file.into_owned(),
+            };
             let known = self.binaries.borrow().get(&called).map(Rc::clone);
-            let opened = known.or_else(|| Binary::open(&path).ok().map(Rc::new));
+            let opened = known.or_else(|| open(&path, member).ok().map(Rc::new));
             if let Some(binary) = opened {
                 self.binaries.borrow_mut().insert(called.clone(), Rc::clone(&binary));
                 found.push((called, binary));
@@ -314,13 +321,27 @@ fn looked_in(binaries: &[(String, Rc<Binary>)]) -> Vec<String> {
     if named.is_empty() { Vec::new() } else { vec![format!("looked in {}{more}", named.join(", "))] }
 }
 
+fn open(path: &Path, member: Option<&str>) -> Result<Binary, inspect::Error> {
+    match member {
+        Some(member) => Binary::open_member(path, member),
+        None => Binary::open(path),
+    }
+}
+
 fn open_error(path: &Path, error: &inspect::Error) -> EnvError {
     let help = match error {
         inspect::Error::NotElf { .. } if path.is_dir() => {
             Some(format!("it is a directory: name the program in it, `{}/…`", path.display()))
         }
+        inspect::Error::NotElf { path } if path.to_string_lossy().contains(archive::SEPARATOR) => None,
         inspect::Error::NotElf { .. } => {
             Some("name the program itself, not a script that starts it".to_owned())
+        }
+        inspect::Error::Member { reason: archive::Refused::NoMember, path, .. } => {
+            Some(format!("`unzip -l {}` shows its members", path.display()))
+        }
+        inspect::Error::Member { reason: archive::Refused::Compressed, .. } => {
+            Some("name the file that it is unpacked to".to_owned())
         }
         inspect::Error::NotFound { .. } if path.is_relative() => {
             std::env::current_dir().ok().map(|here| format!("the current folder is {}", here.display()))

@@ -15,7 +15,9 @@ const TYPES: usize = 4096;
 
 /// Reads a file; `path` is for the texts of errors. Gives how many questions had an answer.
 pub fn read(bytes: &[u8], path: &Path) -> usize {
-    let Ok(binary) = Binary::from_bytes(bytes.to_vec(), path) else { return 0 };
+    // Of an archive the members are found; what they are is for the rest to say.
+    let member = inspect::archive::at(bytes, bytes.len() / 2).and_then(|range| bytes.get(range));
+    let Ok(binary) = Binary::from_bytes(member.unwrap_or(bytes).to_vec(), path) else { return 0 };
     let symbols = binary.functions().filter(|symbol| binary.symbolize(symbol.addr).is_some()).count();
     let named = usize::from(binary.symbol("main.main").is_some()) + usize::from(binary.build_id().is_some());
     let dynamic = inspect::dynamic::read(binary.image());
