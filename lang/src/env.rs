@@ -500,6 +500,8 @@ pub enum ParamPlace {
     Registers(Vec<Piece>),
     /// In memory, so many bytes above the stack pointer.
     Stack(u32),
+    /// In memory, whose address is at this place: a copy that the caller made.
+    Behind(Box<ParamPlace>),
 }
 
 /// A part of a value that has a register of its own.

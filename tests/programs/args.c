@@ -37,6 +37,12 @@ NOINLINE long eight(long a, long b, long c, long d, long e, long f, long g, long
 	return a + b + c + d + e + f + g + h;
 }
 
+NOINLINE long ten(long a, long b, long c, long d, long e, long f, long g, long h, short i, long j)
+{
+	__asm__ volatile("" : : : "memory");
+	return a + b + c + d + e + f + g + h + i + j;
+}
+
 NOINLINE const char *greet(const char *name, int times)
 {
 	static char text[64];
@@ -70,6 +76,7 @@ int main(void)
 
 	printf("six %ld\n", six(100000000000, -2, -3, -4, 4000000000U, 200));
 	printf("eight %ld\n", eight(1, 2, 3, 4, 5, 6, 7, 8));
+	printf("ten %ld\n", ten(1, 2, 3, 4, 5, 6, 7, 8, -9, 10));
 	for (i = 1; i <= 3; i++)
 		printf("%s\n", greet(i == 2 ? "you" : "world", i));
 	printf("area %d\n", area(&s, 2));

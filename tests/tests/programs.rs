@@ -76,7 +76,7 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
     (
         "args",
         &[],
-        "six 104000000191\neight 36\nhello world x1\nhello you x2\nhello world x3\narea 2440\n\
+        "six 104000000191\neight 36\nten 37\nhello world x1\nhello you x2\nhello world x3\narea 2440\n\
       counter 4726 to be read\n",
         End::Code(0),
     ),

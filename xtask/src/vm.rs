@@ -15,6 +15,7 @@ use harness::arch::Arch;
 use harness::bpftrace;
 use harness::cache;
 use harness::case::Action;
+use harness::debian;
 use harness::listing::{self, Test};
 use harness::run::checked;
 use harness::toolchain::RELEASES;
@@ -158,6 +159,9 @@ fn cases(
     mut tests: Vec<Test>,
 ) -> Result<String, Box<dyn Error>> {
     let arch = build.arch;
+    if arch != Arch::HERE {
+        debian::install(&[(&arch.tool("g++"), &format!("g++-{}", arch.gnu()))])?;
+    }
     tests.retain(|test| {
         let target = test.case.target.as_ref();
         let missing = target.and_then(|target| target.program.missing_for(arch, test.variant.mode));

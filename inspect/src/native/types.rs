@@ -30,6 +30,11 @@ pub enum Type {
         /// Size in bytes.
         size: u32,
     },
+    /// A complex number: two floating-point numbers.
+    Complex {
+        /// Size of both in bytes.
+        size: u32,
+    },
     /// A pointer or reference; to nothing known if absent.
     Pointer(Option<TypeId>),
     /// An array.
@@ -163,7 +168,8 @@ impl<'a> Debug<'a> {
                 };
                 match encoding {
                     dw::DW_ATE_boolean => Type::Bool,
-                    dw::DW_ATE_float if size <= 8 => Type::Float { size },
+                    dw::DW_ATE_float => Type::Float { size },
+                    dw::DW_ATE_complex_float => Type::Complex { size },
                     dw::DW_ATE_signed => Type::Int { size, signed: true, text: false },
                     dw::DW_ATE_signed_char => Type::Int { size, signed: true, text: name() == "char" },
                     // On arm64 `char` has no sign.

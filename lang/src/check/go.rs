@@ -82,20 +82,24 @@ impl Checker<'_> {
             };
         };
         let param = self.pick(side, &signature, pick, e.span)?;
-        let base = self.param_base(&param.place, e.span);
+        let base = self.param_base(&param.place, e.span)?;
         let ty = self.known_struct(param.ty.clone(), e.span)?;
         Ok(Some(Place::new(base, ty)))
     }
 
-    pub(super) fn param_base(&self, place: &ParamPlace, span: Span) -> Base {
-        match place {
+    pub(super) fn param_base(&mut self, place: &ParamPlace, span: Span) -> Checked<Base> {
+        Ok(match place {
             ParamPlace::Registers(pieces) => Base::Registers(pieces.clone()),
             ParamPlace::Stack(offset) => {
                 let sp = self.env.arch().register("sp").unwrap_or_default();
                 let sp = hir::Expr::new(hir::ExprKind::Builtin(hir::Builtin::Reg(sp)), Type::U64, span);
                 Base::Memory(build::offset(sp, u64::from(*offset), span), AddrSpace::User)
             }
-        }
+            ParamPlace::Behind(address) => {
+                let address = self.param_base(address, span)?;
+                Base::Memory(self.word(&address, 0, span)?, AddrSpace::User)
+            }
+        })
     }
 
     /// The signature for `args` alone; `None` where `args` means something else or nothing.

@@ -249,7 +249,7 @@ impl Checker<'_> {
             let ty = self.complete_type(&param.ty);
             let at = end.next_multiple_of(ty.align());
             end = at.saturating_add(ty.size());
-            let base = self.param_base(&param.place, span);
+            let base = self.param_base(&param.place, span)?;
             self.parts(&base, ty.size(), at, span, &mut parts, &mut unreadable)?;
             let name = if param.name.is_empty() { n.to_string() } else { param.name.clone() };
             fields.push((Arc::<str>::from(name), ty, at));
@@ -355,7 +355,7 @@ impl Checker<'_> {
 fn merge_stack(places: &[ParamPlace], parts: &mut Vec<CopyPart>) {
     let mut offsets = places.iter().map(|place| match place {
         ParamPlace::Stack(offset) => Some(*offset),
-        ParamPlace::Registers(_) => None,
+        ParamPlace::Registers(_) | ParamPlace::Behind(_) => None,
     });
     let Some(Some(first)) = offsets.next() else { return };
     let same = offsets

@@ -1,12 +1,13 @@
 //! Signatures of functions of C, C++ and Rust for the checker: types from the debug information, places by the calling convention of the
 //! machine at the first instruction, where nothing has been moved yet.
 
-mod classes;
+mod aapcs64;
+mod convention;
+mod system_v;
 
-use classes::Classes;
+use convention::{Convention, Handed};
 use inspect::elf::Binary;
 use inspect::native::{Debug, Function, Held, Language, Member, Type as Raw, TypeId, Wanted};
-use lang::arch::Arch;
 use lang::env::{Param, ParamPlace, Signature, SignatureOf, TypesFrom};
 use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
 use std::cell::{Cell, RefCell};
@@ -36,24 +37,22 @@ pub(super) struct Types<'a, 'd> {
     work: Cell<u32>,
 }
 
-/// What is known of the function that starts at `entry`.
+/// What is known of the function that starts at `entry`, when it starts or, if `at_return`, when it has returned.
 pub(super) fn signature(
     binary: &str,
     debug: Option<&Debug<'_>>,
     entry: u64,
+    at_return: bool,
     structures: &Structures,
 ) -> SignatureOf {
     let unknown = |reason: String| SignatureOf::Unknown(reason);
-    if super::host_arch() != Arch::X86_64 {
-        return unknown("where arguments are is known on x86-64 only".into());
-    }
     let Some(debug) = debug else {
         return unknown(format!("{binary} has no debug information (`-g`), and no file with it is found"));
     };
     let Some(function) = debug.function(entry) else {
         return unknown(format!("the debug information of {binary} does not describe it"));
     };
-    match Types::new(binary, debug, structures).signature(&function) {
+    match Types::new(binary, debug, structures).signature(&function, at_return) {
         Ok(signature) => SignatureOf::Known(Arc::new(signature)),
         Err(reason) => unknown(reason),
     }
@@ -102,40 +101,43 @@ impl<'a, 'd> Types<'a, 'd> {
         left > 0 && depth <= DEPTH
     }
 
-    fn signature(&self, function: &Function) -> Result<Signature, String> {
-        let mut classes = Classes::new(self.debug);
+    fn signature(&self, function: &Function, at_return: bool) -> Result<Signature, String> {
+        let mut convention = <dyn Convention>::of(super::host_arch(), self.debug);
         let mut results = Vec::new();
         if let Some(result) = function.result {
             if function.language == Language::Rust && !self.is_scalar(result) {
                 return Err("Rust does not tell how it hands back a structure".into());
             }
-            let (ty, place) = match classes.result(result) {
-                Some(place) => (self.ty(result, 0), place),
-                // The function gets the address of the room for it, and gives it back.
-                None => (pointer(self.ty(result, 0)), classes.address_of_result()),
-            };
-            results.push(Param { name: String::new(), ty, place });
+            let handed = convention.result(result);
+            if at_return && handed == Handed::Lost {
+                return Err("its result is in memory, whose address is known to the caller only".into());
+            }
+            results.push(self.placed(String::new(), result, handed));
         }
         let mut params = Vec::new();
         for param in &function.params {
             if function.language == Language::Rust {
                 self.certain_in_rust(param)?;
             }
-            let by_reference =
-                matches!(self.debug.ty(param.ty), Some(Raw::Composite { by_reference: true, .. }));
-            let (ty, place) = match by_reference {
-                true => (pointer(self.ty(param.ty, 0)), classes.address()),
-                false => (self.ty(param.ty, 0), classes.param(param.ty)),
-            };
+            let placed = self.placed(param.name.clone(), param.ty, convention.param(param.ty));
             if let (Language::Rust, Held::Register(said), ParamPlace::Registers(pieces)) =
-                (function.language, param.held, &place)
-                && pieces.iter().any(|piece| piece.register != classes::dwarf_register(said))
+                (function.language, param.held, &placed.place)
+                && pieces.iter().any(|piece| piece.register != convention.dwarf_register(said))
             {
                 return Err(format!("`{}` is not where C functions have it", param.name));
             }
-            params.push(Param { name: param.name.clone(), ty, place });
+            params.push(placed);
         }
         Ok(Signature { params, results, types_from: TypesFrom::DebugInfo })
+    }
+
+    fn placed(&self, name: String, ty: TypeId, handed: Handed) -> Param {
+        let ty = self.ty(ty, 0);
+        match handed {
+            Handed::Value(place) => Param { name, ty, place },
+            Handed::Address(place) => Param { name, ty: pointer(ty), place },
+            Handed::Lost => Param { name, ty, place: ParamPlace::Registers(Vec::new()) },
+        }
     }
 
     /// Functions of Rust keep to no convention: single words are handed over as in C, unless the compiler has found a way without.
@@ -154,7 +156,13 @@ impl<'a, 'd> Types<'a, 'd> {
     fn is_scalar(&self, id: TypeId) -> bool {
         !matches!(
             self.debug.ty(id),
-            Some(Raw::Composite { .. } | Raw::Array { .. } | Raw::Other { .. } | Raw::Declared { .. }) | None
+            Some(
+                Raw::Composite { .. }
+                    | Raw::Array { .. }
+                    | Raw::Complex { .. }
+                    | Raw::Other { .. }
+                    | Raw::Declared { .. }
+            ) | None
         )
     }
 
@@ -196,7 +204,11 @@ impl<'a, 'd> Types<'a, 'd> {
                 Type::Enum(Arc::new(Enum { name, bits: bits(size), signed, variants }))
             }
             Some(
-                Raw::Int { size, .. } | Raw::Float { size } | Raw::Enum { size, .. } | Raw::Other { size },
+                Raw::Int { size, .. }
+                | Raw::Float { size }
+                | Raw::Complex { size }
+                | Raw::Enum { size, .. }
+                | Raw::Other { size },
             ) => Type::Array(Box::new(Type::Int { bits: 8, signed: false }), size),
         }
     }

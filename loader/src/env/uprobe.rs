@@ -354,7 +354,8 @@ impl<'a> Sites<'a> {
                 "it is a copy that the compiler made of a function ({mark}), whose parameters may be others"
             ));
         }
-        native::signature(self.name, self.debug(), entry, self.known.native)
+        let at_return = stop == Stop::KernelReturn;
+        native::signature(self.name, self.debug(), entry, at_return, self.known.native)
     }
 
     fn native_class(&self, stop: Stop) -> UprobeClass {

@@ -49,6 +49,8 @@ impl Sites<'_> {
                     let count = param.ty.size().div_ceil(8);
                     words.extend((0..count).map(|n| WordPlace::Stack(offset + 8 * n)));
                 }
+                // Go hands over copies in place.
+                ParamPlace::Behind(_) => return None,
             }
         }
         Some(words)
