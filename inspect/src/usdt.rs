@@ -2,7 +2,11 @@
 //!
 //! A note (owner `stapsdt`, type 3, section `.note.stapsdt`) holds the address of a `nop`, the address of `.stapsdt.base` as the
 //! compiler saw it, the address of the semaphore or 0, and three strings: provider, name and arguments. An argument is `SIZE@OPERAND`
-//! with an operand in the assembler's notation; its size is negative when it is signed. What cannot be understood is kept as text.
+//! with an operand in the assembler's notation, which each architecture has a module for; its size is negative when it is signed. What cannot be
+//! understood is kept as text.
+
+mod aarch64;
+mod x86_64;
 
 use crate::bytes;
 use crate::image::{Arch, Image};
@@ -56,8 +60,8 @@ pub enum Operand<'a> {
     },
     /// In memory: at the sum of all parts.
     Memory {
-        /// The symbol whose address is added; with the base `ip` it is the place itself, wherever the program is loaded.
-        symbol: Option<&'a str>,
+        /// A symbol that counts.
+        symbol: Option<Symbol<'a>>,
         /// A number that is added.
         displacement: i64,
         /// A register that is added.
@@ -65,6 +69,15 @@ pub enum Operand<'a> {
         /// A register that is added so many times.
         index: Option<(&'static str, u8)>,
     },
+}
+
+/// What a symbol adds to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symbol<'a> {
+    /// Its address; with the base `ip` it is the place itself, wherever the program is loaded.
+    Whole(&'a str),
+    /// The lowest 12 bits of its address; the base has the others.
+    Low12(&'a str),
 }
 
 /// The probes of a binary, in the order of its notes. Notes that are cut short end the list; those of others are skipped.
@@ -106,8 +119,18 @@ fn probe(description: &[u8], base: Option<u64>, arch: Arch) -> Option<Probe<'_>>
         name,
         vaddr: word(0)?.wrapping_add(moved),
         semaphore: Some(word(2)?).filter(|s| *s != 0).map(|s| s.wrapping_add(moved)),
-        arguments: arguments.split_ascii_whitespace().map(|text| argument(text, arch)).collect(),
+        arguments: split(arguments).map(|text| argument(text, arch)).collect(),
     })
+}
+
+/// The arguments of a list: spaces stand between them, and in the brackets of some.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut bracket = false;
+    let parts = text.split(move |c: char| {
+        bracket = (bracket || c == '[') && c != ']';
+        c.is_ascii_whitespace() && !bracket
+    });
+    parts.filter(|part| !part.is_empty())
 }
 
 fn argument(text: &str, arch: Arch) -> Argument<'_> {
@@ -122,63 +145,10 @@ fn argument(text: &str, arch: Arch) -> Argument<'_> {
         _ => return unknown,
     };
     let operand = match arch {
-        Arch::X86_64 => x86_operand(operand),
-        Arch::Aarch64 => None,
+        Arch::X86_64 => x86_64::operand(operand),
+        Arch::Aarch64 => aarch64::operand(operand),
     };
     Argument { text, size, signed, operand }
-}
-
-/// An operand in the AT&T notation: `$5`, `%rax`, `-8(%rbp)`, `table+16(%rip)`, `(%rdi,%rbx,8)`.
-fn x86_operand(text: &str) -> Option<Operand<'_>> {
-    if let Some(constant) = text.strip_prefix('$') {
-        return number(constant).map(Operand::Constant);
-    }
-    if text.starts_with('%') {
-        let (name, shift) = x86_register(text)?;
-        return Some(Operand::Register { name, shift });
-    }
-    let (sum, registers) = match text.split_once('(') {
-        Some((sum, registers)) => (sum, registers.strip_suffix(')')?),
-        None => (text, ""),
-    };
-    let (symbol, displacement) = x86_sum(sum)?;
-    let mut parts = registers.split(',').map(str::trim);
-    let mut register = || match parts.next() {
-        None | Some("") => Some(None),
-        Some("%rip") => Some(Some("ip")),
-        // Addresses are made of whole registers.
-        Some(name) => X86.iter().find(|r| name.strip_prefix('%') == Some(r.1[0])).map(|r| Some(r.0)),
-    };
-    let (base, index) = (register()?, register()?);
-    let scale = match parts.next() {
-        None | Some("" | "1") => 1,
-        Some("2") => 2,
-        Some("4") => 4,
-        Some("8") => 8,
-        Some(_) => return None,
-    };
-    if parts.next().is_some() || sum.is_empty() && registers.is_empty() {
-        return None;
-    }
-    Some(Operand::Memory { symbol, displacement, base, index: index.map(|name| (name, scale)) })
-}
-
-/// `16`, `-8`, `table`, `table+16`, `16+table`.
-fn x86_sum(text: &str) -> Option<(Option<&str>, i64)> {
-    let (mut symbol, mut sum, mut rest) = (None, 0i64, text);
-    while !rest.is_empty() {
-        // A sign stands before its number.
-        let end = rest.get(1..)?.find(['+', '-']).map_or(rest.len(), |at| at + 1);
-        let (part, following) = rest.split_at_checked(end)?;
-        let part = part.strip_prefix('+').unwrap_or(part);
-        match number(part) {
-            Some(n) => sum = sum.wrapping_add(n),
-            None if symbol.is_none() && is_symbol(part) => symbol = Some(part),
-            None => return None,
-        }
-        rest = following;
-    }
-    Some((symbol, sum))
 }
 
 fn is_symbol(text: &str) -> bool {
@@ -196,42 +166,6 @@ fn number(text: &str) -> Option<i64> {
     Some(if negative { (value as i64).wrapping_neg() } else { value as i64 })
 }
 
-/// Registers of x86-64: the name in `pt_regs`, and those of its lowest 64, 32, 16 and 8 bits.
-const X86: &[(&str, [&str; 4])] = &[
-    ("ax", ["rax", "eax", "ax", "al"]),
-    ("bx", ["rbx", "ebx", "bx", "bl"]),
-    ("cx", ["rcx", "ecx", "cx", "cl"]),
-    ("dx", ["rdx", "edx", "dx", "dl"]),
-    ("si", ["rsi", "esi", "si", "sil"]),
-    ("di", ["rdi", "edi", "di", "dil"]),
-    ("bp", ["rbp", "ebp", "bp", "bpl"]),
-    ("sp", ["rsp", "esp", "sp", "spl"]),
-    ("r8", ["r8", "r8d", "r8w", "r8b"]),
-    ("r9", ["r9", "r9d", "r9w", "r9b"]),
-    ("r10", ["r10", "r10d", "r10w", "r10b"]),
-    ("r11", ["r11", "r11d", "r11w", "r11b"]),
-    ("r12", ["r12", "r12d", "r12w", "r12b"]),
-    ("r13", ["r13", "r13d", "r13w", "r13b"]),
-    ("r14", ["r14", "r14d", "r14w", "r14b"]),
-    ("r15", ["r15", "r15d", "r15w", "r15b"]),
-];
-
-/// The register of an operand, and where in it the value starts.
-fn x86_register(text: &str) -> Option<(&'static str, u8)> {
-    let name = text.strip_prefix('%')?;
-    let high = match name {
-        "ah" => Some("ax"),
-        "bh" => Some("bx"),
-        "ch" => Some("cx"),
-        "dh" => Some("dx"),
-        _ => None,
-    };
-    match high {
-        Some(register) => Some((register, 8)),
-        None => X86.iter().find(|(_, names)| names.contains(&name)).map(|(register, _)| (*register, 0)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,7 +176,7 @@ mod tests {
         base: Option<&'static str>,
         index: Option<(&'static str, u8)>,
     ) -> Option<Operand<'static>> {
-        Some(Operand::Memory { symbol, displacement, base, index })
+        Some(Operand::Memory { symbol: symbol.map(Symbol::Whole), displacement, base, index })
     }
 
     #[test]
@@ -288,6 +222,12 @@ mod tests {
         ] {
             assert_eq!(argument(text, Arch::X86_64).operand, None, "{text}");
         }
+    }
+
+    #[test]
+    fn spaces_in_brackets_are_parts_of_arguments() {
+        let found = split("  -4@[sp, 12] 8@x0  4@[x1] 8@[x2");
+        assert_eq!(found.collect::<Vec<_>>(), ["-4@[sp, 12]", "8@x0", "4@[x1]", "8@[x2"]);
     }
 
     #[test]

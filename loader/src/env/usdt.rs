@@ -6,11 +6,14 @@
 use super::uprobe::goroutine;
 use inspect::elf::Binary;
 use inspect::glob::Glob;
-use inspect::usdt::{Argument, Operand, Probe, probes};
+use inspect::usdt::{Argument, Operand, Probe, Symbol, probes};
 use lang::env::{
     Abi, EnvError, Match, NamedSite, SignatureOf, Stop, UprobeClass, UprobeMatch, UsdtArg, UsdtPlace,
 };
 use lang::types::Type;
+
+/// The bits of an address that are the same wherever a program is loaded, which is at a multiple of 4096.
+const LOW_12: u64 = 0xfff;
 
 /// The places of all probes of that name, whose provider matches if one is named.
 pub(super) fn resolve(
@@ -117,10 +120,13 @@ fn place(file: &Binary, vaddr: u64, operand: &Operand<'_>) -> Option<UsdtPlace> 
             let from = match (symbol, *base) {
                 (None, Some("ip")) => return None,
                 (None, _) => 0,
+                (Some(Symbol::Low12(symbol)), _) => (file.symbol(symbol)?.addr & LOW_12) as i64,
                 // The place of the symbol, seen from the instruction, whose address is in the register.
-                (Some(symbol), Some("ip")) => file.symbol(symbol)?.addr.wrapping_sub(vaddr) as i64,
-                (Some(_), _) if file.is_pie() => return None,
-                (Some(symbol), _) => file.symbol(symbol)?.addr as i64,
+                (Some(Symbol::Whole(symbol)), Some("ip")) => {
+                    file.symbol(symbol)?.addr.wrapping_sub(vaddr) as i64
+                }
+                (Some(Symbol::Whole(_)), _) if file.is_pie() => return None,
+                (Some(Symbol::Whole(symbol)), _) => file.symbol(symbol)?.addr as i64,
             };
             UsdtPlace::Memory {
                 base: base.map_or(Some(None), |name| register(name).map(Some))?,
