@@ -133,6 +133,9 @@ fn refused(place: &KernelPlace, error: &io::Error) -> Failure {
     failure.help = match error.raw_os_error() {
         Some(libc::ENOENT) => Some("the kernel finds no code of that name that a probe may be placed on; `gotrace list 'kprobe:…'` shows what there is".into()),
         Some(libc::EILSEQ) => Some("no instruction starts there, or it cannot be probed; `bpftool` and `objdump` show where they start".into()),
+        Some(libc::EINVAL) if cfg!(target_arch = "aarch64") && !place.offset.is_multiple_of(4) => {
+            Some("no instruction starts there: each has 4 bytes".into())
+        }
         Some(libc::EINVAL) => Some("the kernel does not allow probes there (notrace, NOKPROBE_SYMBOL)".into()),
         Some(libc::EADDRNOTAVAIL) => Some("the kernel has several functions of that name".into()),
         _ => failure.help,
