@@ -302,6 +302,8 @@ pub enum CounterKind {
     NoScratch,
     /// A loop went on for too long; the kernel ended it.
     LoopLimit,
+    /// A map of a Go program has more entries than are looked through for a key.
+    GoMapLimit,
     /// A stack was walked through code without an unwinding table; there it follows frame pointers.
     NoUnwindTable,
     /// A stack ends where its unwinding table has a rule that is not understood.

@@ -352,6 +352,7 @@ fn fun_name(fun: &Fun) -> String {
         Fun::Inet { family } => format!("inet{family}"),
         Fun::TracePrint(format) => format!("trace {:?} ", String::from_utf8_lossy(format)),
         Fun::Task(field) => format!("{field:?}").to_lowercase(),
+        Fun::GoMapEntry(_) => "gomapentry".into(),
         other => format!("{other:?}").to_lowercase(),
     }
 }

@@ -4,6 +4,7 @@
 //! loader decodes it. First come the bytes of the value as Go has them, strings and slices as address and length; behind them room for
 //! what these refer to, and so on. Every place is an offset from the start of the copy, so nobody computes one twice.
 
+use crate::gomap::GoMapLayout;
 use crate::types::{BitRange, Type};
 use std::sync::Arc;
 
@@ -25,7 +26,11 @@ impl GoCopy {
         let Some(Node { kind, .. }) = self.nodes.first() else { return false };
         matches!(
             kind,
-            Kind::Bytes { .. } | Kind::Slice { .. } | Kind::Pointer { .. } | Kind::Container { .. }
+            Kind::Bytes { .. }
+                | Kind::Slice { .. }
+                | Kind::Pointer { .. }
+                | Kind::Container { .. }
+                | Kind::Map(_)
         ) || matches!(kind, Kind::Func { .. } | Kind::Interface { .. })
     }
 
@@ -41,7 +46,7 @@ impl GoCopy {
             | Kind::Array { .. } => true,
             Kind::Unreadable | Kind::Cut => true,
             Kind::Text { .. } | Kind::Bytes { .. } | Kind::Slice { .. } | Kind::Pointer { .. } => false,
-            Kind::Container { .. } | Kind::Func { .. } | Kind::Interface { .. } => false,
+            Kind::Container { .. } | Kind::Map(_) | Kind::Func { .. } | Kind::Interface { .. } => false,
         })
     }
 
@@ -124,7 +129,9 @@ pub enum Kind {
         /// Bytes of that.
         size: u32,
     },
-    /// A map or a channel.
+    /// A map with its entries.
+    Map(MapCopy),
+    /// A channel, or a map whose entries are not copied.
     Container {
         /// Where the first two words of its header are: the number of elements, and the capacity of a channel.
         to: u32,
@@ -145,6 +152,26 @@ pub enum Kind {
         /// Bytes of a string in it that are copied.
         room: u32,
     },
+}
+
+/// What is copied of a map: its number of entries and the number of those copied, 8 bytes each, and then the entries, in no order.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MapCopy {
+    /// Where that begins.
+    pub to: u32,
+    /// Bytes of an entry, which begins with the key.
+    pub stride: u32,
+    /// Where in an entry the element is.
+    pub element: u32,
+    /// Keys and elements of as many entries as there is room for.
+    pub entries: Vec<(NodeId, NodeId)>,
+    /// Where the program has them.
+    pub layout: GoMapLayout,
+}
+
+impl MapCopy {
+    /// Bytes before the first entry.
+    pub const HEADER: u32 = 16;
 }
 
 /// What is copied of the value in an interface: the address of its type, the word of the type that has its kind in the highest

@@ -17,6 +17,7 @@
 
 use crate::env::{KernelFunction, KernelPlace, Site, Tracepoint, UprobeClass};
 use crate::format::Format;
+use crate::gomap::GoMapLayout;
 use crate::probe::{PerfEvent, Watchpoint};
 use crate::span::Span;
 use crate::types::{AddrSpace, Type};
@@ -708,6 +709,9 @@ pub enum Fun {
     TracePrint(Arc<[u8]>),
     /// A number (`uint64`) as the node's type, a [`Type::Named`].
     Named,
+    /// The address of the element that a map of the traced Go program has for a key, 0 if it has none (`uint64`): the address that is the
+    /// map, and a key, a text or a number of the size of the map's keys.
+    GoMapEntry(GoMapLayout),
     /// Something of a thread: the operand is the address of its `task_struct`, none for the current thread. Of the node's type.
     Task(TaskField),
 }

@@ -56,6 +56,7 @@ pub mod fold;
 pub mod format;
 pub mod gocopy;
 pub mod goerror;
+pub mod gomap;
 mod habits;
 pub mod hir;
 pub mod lexer;

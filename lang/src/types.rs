@@ -4,6 +4,7 @@
 //! generator and the loader's decoder both ask [`Type::size`] and [`Type::align`] and never compute offsets of their own.
 
 use crate::gocopy::GoCopy;
+use crate::gomap::GoMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -321,7 +322,9 @@ pub enum GoType {
         /// It has methods, so that the type word is the address of an itab.
         methods: bool,
     },
-    /// A map, channel or function: one word, the address of what the runtime keeps of it.
+    /// `map[K]V`: one word, the address of what the runtime keeps of it.
+    Map(Arc<GoMap>),
+    /// A channel, a function, or a map whose entries are not known: one word, the address of what the runtime keeps of it.
     Reference(GoReference),
     /// A complex number of that many bits: two floats.
     Complex(u8),
@@ -343,7 +346,7 @@ impl GoType {
         match self {
             GoType::Str | GoType::Interface { .. } => 16,
             GoType::Slice(_) => 24,
-            GoType::Reference(_) => 8,
+            GoType::Map(_) | GoType::Reference(_) => 8,
             GoType::Complex(bits) => u32::from(*bits) / 8,
         }
     }
@@ -551,6 +554,7 @@ impl fmt::Display for Type {
             Type::Go(GoType::Str) => f.write_str("string"),
             Type::Go(GoType::Slice(of)) => write!(f, "[]{of}"),
             Type::Go(GoType::Interface { .. }) => f.write_str("interface"),
+            Type::Go(GoType::Map(map)) => write!(f, "map[{}]{}", map.key, map.element),
             Type::Go(GoType::Reference(GoReference::Map)) => f.write_str("map"),
             Type::Go(GoType::Reference(GoReference::Chan)) => f.write_str("chan"),
             Type::Go(GoType::Reference(GoReference::Func)) => f.write_str("func"),

@@ -6,7 +6,7 @@
 use crate::decode::{DecodeError, Decoder, number, take};
 use crate::number::{Float, Int};
 use crate::value::{GoError, GoTypeAddress, Text, Value};
-use lang::gocopy::{GoCopy, INTERFACE_SIZE, Kind, Node, NodeId, time};
+use lang::gocopy::{GoCopy, INTERFACE_SIZE, Kind, MapCopy, Node, NodeId, time};
 use lang::goerror::{LEVEL_SIZE, LEVELS, ROOM, TEXT_SIZE, TEXTS};
 
 /// Bits of the kind byte of a type that are the kind (`internal/abi.KindMask`).
@@ -102,7 +102,11 @@ impl Copy<'_> {
             Kind::Array { elements, len } => self.elements(elements, (*len).into())?,
             Kind::Slice { .. } if self.word(at) == 0 => Value::Nil,
             Kind::Slice { elements, .. } => self.elements(elements, self.word(at + 8))?,
-            Kind::Pointer { .. } | Kind::Func { .. } | Kind::Container { .. } | Kind::Interface { .. }
+            Kind::Pointer { .. }
+            | Kind::Func { .. }
+            | Kind::Container { .. }
+            | Kind::Map(_)
+            | Kind::Interface { .. }
                 if self.word(at) == 0 =>
             {
                 Value::Nil
@@ -114,8 +118,24 @@ impl Copy<'_> {
             Kind::Container { to, channel } => {
                 Value::Container { len: self.word(*to), capacity: channel.then(|| self.word(*to + 8)) }
             }
+            Kind::Map(map) => self.map(map)?,
             Kind::Interface { to, room, .. } => self.interface(self.word(at + 8), *to, *room),
         })
+    }
+
+    /// The entries that were copied, in the order of their keys, as Go prints maps. Of a map of which none could be found, the number.
+    fn map(&self, map: &MapCopy) -> Result<Value, DecodeError> {
+        let (len, copied) = (self.word(map.to), self.word(map.to + 8));
+        let copied = usize::try_from(copied).unwrap_or(usize::MAX);
+        let entries = map.entries.iter().take(copied);
+        let entries = entries.map(|(key, element)| Ok((self.value(*key)?, self.value(*element)?)));
+        let mut entries = entries.collect::<Result<Vec<_>, DecodeError>>()?;
+        if entries.is_empty() && len > 0 {
+            return Ok(Value::Container { len, capacity: None });
+        }
+        entries.sort();
+        let more = len > entries.len() as u64;
+        Ok(Value::GoMap { entries, more })
     }
 
     fn text(&self, len: u64, to: u32, room: u32) -> Value {

@@ -8,6 +8,7 @@ use codegen::kernel::{Fields, KernelField};
 use codegen::target::{ExecutableOf, KernelReads, Loops, ReadOnlyCast, Returning};
 use inspect::btf::Btf;
 use lang::arch::Arch;
+use lang::gocopy;
 use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, Stmt, StmtKind, visit_all};
 use lang::types::{AddrSpace, StackKind, Type};
 use std::os::linux::fs::MetadataExt;
@@ -190,7 +191,7 @@ fn loops(program: &Program) -> Loops {
     for (_, block) in program.code() {
         visit_all(block, &mut |stmt| found |= matches!(stmt.kind, StmtKind::Loop { .. }));
     }
-    match found || unwinds(program) {
+    match found || unwinds(program) || walks_go_maps(program) {
         true if Feature::MayGoto.check().is_ok() => Loops::MayGoto,
         true if Feature::CallLoop.check().is_ok() => Loops::Callback,
         _ => Loops::Plain,
@@ -199,6 +200,16 @@ fn loops(program: &Program) -> Loops {
 
 fn walks(program: &Program) -> bool {
     program.probes.iter().any(|p| matches!(&p.attach, Attach::Iter(iter) if iter.of_threads()))
+}
+
+/// Whether entries of maps of a Go program are looked for or copied.
+fn walks_go_maps(program: &Program) -> bool {
+    let walks = |e: &Expr| match (&e.kind, &e.ty) {
+        (ExprKind::Apply(Fun::GoMapEntry(_), _), _) => true,
+        (_, Type::GoCopy(copy)) => copy.nodes.iter().any(|node| matches!(node.kind, gocopy::Kind::Map(_))),
+        _ => false,
+    };
+    program.code().any(|code| any_expr(code, &walks))
 }
 
 fn counts_maps(program: &Program) -> bool {

@@ -87,7 +87,14 @@ pub enum Value {
     Omitted,
     /// What lies where programs cannot read it.
     Unreadable,
-    /// A map or a channel of a Go program.
+    /// A map of a Go program.
+    GoMap {
+        /// Keys and elements.
+        entries: Vec<(Value, Value)>,
+        /// There are more.
+        more: bool,
+    },
+    /// A channel of a Go program, or a map without its entries.
     Container {
         /// Elements in it.
         len: u64,

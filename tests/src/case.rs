@@ -205,6 +205,11 @@ pub const NEEDS: &[Need] = &[
         present: || kernel_release() >= (6, 6),
     },
     Need {
+        name: "may_goto",
+        missing: "no loops whose rounds the kernel counts (Linux 6.9)",
+        present: || kernel_release() >= (6, 9),
+    },
+    Need {
         name: "uprobe_registers",
         missing: "uprobe programs cannot set registers (Linux 6.19)",
         present: || kernel_release() >= (6, 19) && cfg!(target_arch = "x86_64"),

@@ -54,6 +54,12 @@ const UNTRACED: &[(&str, &[&str], &str, End)] = &[
         End::Code(0),
     ),
     (
+        "gomaps",
+        &[],
+        "small 10\nstructs 6\nheader 2\nlarge 1201\nnone 0\nnested 4\nlookup 11\nlookup 23\nlookup 2\n",
+        End::Code(0),
+    ),
+    (
         "generic",
         &[],
         "larger 8 pear\napply [<1> <2> <3>]\nlist 1 2 1\neach 5 10\neach 6 11\neach x 20\nadder 114 abcbcbc\n",

@@ -28,7 +28,19 @@ impl Lower<'_, '_> {
         // A string ends within its room, so strings that are equal as far as the smaller room reaches are equal.
         let size = a.ty.size().min(b.ty.size());
         let text = matches!(a.ty, Type::Str(_));
-        let (a, b) = (self.place(a), self.place(b));
+        let places = (self.place(a), self.place(b));
+        self.branch_places(places, size, text, equal, to);
+    }
+
+    /// The same for two places of so many bytes; of texts no more is compared than there is.
+    pub(super) fn branch_places(
+        &mut self,
+        (a, b): (Place, Place),
+        size: u32,
+        text: bool,
+        equal: bool,
+        to: Label,
+    ) {
         let (same, differ) = match equal {
             true => (to, self.f.label()),
             false => (self.f.label(), to),

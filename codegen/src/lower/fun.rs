@@ -25,6 +25,7 @@ impl Lower<'_, '_> {
             (Fun::Differ { bytes }, [a, b]) => self.differ(a, b, *bytes),
             (Fun::Find, [within, part]) => self.text_find(within, part),
             (Fun::Contains, [within, part]) => self.text_contains(within, part),
+            (Fun::GoMapEntry(layout), args) => self.go_map_entry(layout, args),
             (Fun::Task(field), task) => self.task_id(*field, task.first()),
             _ => self.unknown_function(e),
         }

@@ -107,6 +107,19 @@ impl Lower<'_, '_> {
                 let size = if *channel { 16 } else { 8 };
                 self.read(base.at(*to), size, address.into(), AddrSpace::User);
             }
+            Kind::Map(map) => {
+                let address = self.f.load(Width::D, at);
+                self.f.branch(Cond::Eq, address, Operand::Imm(0), end);
+                self.copy_go_map(map, at, base);
+                for (n, (key, element)) in map.entries.iter().enumerate() {
+                    if self.refers(copy, *key) || self.refers(copy, *element) {
+                        let copied = self.f.load(Width::D, base.at(map.to + 8));
+                        self.f.branch(Cond::Le, copied, Operand::Imm(n as i32), end);
+                        self.follow_part(copy, *key, base);
+                        self.follow_part(copy, *element, base);
+                    }
+                }
+            }
             Kind::Func { to } => {
                 let address = self.f.load(Width::D, at);
                 self.f.branch(Cond::Eq, address, Operand::Imm(0), end);

@@ -161,7 +161,7 @@ impl Lower<'_, '_> {
     }
 
     /// The zero for [`Lower::forget`], where the verifier need not follow all jumps.
-    fn zero_for_jumps(&mut self) -> Option<Val> {
+    pub(super) fn zero_for_jumps(&mut self) -> Option<Val> {
         (self.unit.target.loops == Loops::MayGoto).then(|| self.unknown_zero())
     }
 

@@ -4,7 +4,7 @@
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
 //! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
-//! `go` (values of Go programs as a whole), `goerror`, `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
+//! `go` (values of Go programs as a whole), `goerror`, `gomap` (maps of Go programs), `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
 //! (aggregations), `stmt`, `loops`, `callback` (blocks of loops that helpers call back), `subprogram` (functions of the script), `record` (messages to user
 //! space), `fun` (functions of values), `task` (threads), `unwind` and `unwind_row` (stacks by unwinding tables), `walk` (iterators), `returning` (programs that do
 //! the return they are attached to).
@@ -18,6 +18,7 @@ mod fun;
 mod go;
 mod go_program;
 mod goerror;
+mod gomap;
 mod goroutine;
 mod kernel_object;
 mod loops;

@@ -6,7 +6,8 @@
 use super::{Lower, Once, Value};
 use crate::insn::Width;
 use crate::ir::Place;
-use lang::hir::{BinOp, Builtin, Expr, ExprKind};
+use lang::gomap::GoMapLayout;
+use lang::hir::{BinOp, Builtin, Expr, ExprKind, Fun};
 use lang::types::{AddrSpace, Type};
 
 /// A number that does not change while a program runs, as a text that is the same for the same number; `None` for others.
@@ -17,8 +18,19 @@ fn constant(e: &Expr) -> Option<String> {
         ExprKind::Binary(op, a, b) => format!("({} {op:?} {})", constant(a)?, constant(b)?),
         ExprKind::Cast(of) => format!("{}<{}>{}", e.ty, of.ty, constant(of)?),
         ExprKind::Load { addr, space } => read_of(&e.ty, addr, *space)?,
+        ExprKind::Apply(Fun::GoMapEntry(_), args) => go_map_entry(args)?,
         _ => return None,
     })
+}
+
+/// The address of the element of a Go map for a key. Its layout follows from its type, and that from its place.
+fn go_map_entry(args: &[Expr]) -> Option<String> {
+    let [map, key] = args else { return None };
+    let key = match &key.kind {
+        ExprKind::Str(text) => format!("{text:?}"),
+        _ => constant(key)?,
+    };
+    Some(format!("{}[{key}]", constant(map)?))
 }
 
 /// The same for what is read at an address.
@@ -48,6 +60,16 @@ impl Lower<'_, '_> {
         match read_of(&e.ty, addr, space) {
             Some(known) => self.once(Once::Read(known), read).into(),
             None => read(self).into(),
+        }
+    }
+
+    /// The address of the element that a Go map has for a key.
+    pub(super) fn go_map_entry(&mut self, layout: &GoMapLayout, args: &[Expr]) -> Value {
+        let [map, key] = args else { return Value::Imm(0) };
+        let find = |lower: &mut Self| lower.find_in_go_map(layout, map, key);
+        match go_map_entry(args) {
+            Some(known) => self.once(Once::Read(known), find).into(),
+            None => find(self).into(),
         }
     }
 

@@ -25,7 +25,7 @@ impl Lower<'_, '_> {
     }
 
     /// Number of bytes of a text in memory. Reading it onto itself changes nothing and gives its size with the NUL.
-    fn length_at(&mut self, place: Place, cap: u32) -> Val {
+    pub(super) fn length_at(&mut self, place: Place, cap: u32) -> Val {
         let args = [Arg::Addr(place), Arg::Imm(i64::from(cap)), Arg::Addr(place)];
         let size = self.f.call(Helper::ReadKernelStr, &args);
         let length = self.f.alu(AluOp::Sub, size, Operand::Imm(1));

@@ -21,6 +21,7 @@ mod function;
 pub mod goroutine;
 mod inline;
 mod lines;
+pub mod map;
 mod moduledata;
 mod pclntab;
 pub mod prologue;

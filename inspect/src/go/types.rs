@@ -54,8 +54,10 @@ pub struct TypeInfo {
     pub align: u32,
     /// Members of a structure (also those that strings, slices and interfaces are made of), by offset.
     pub members: Vec<Member>,
-    /// What a pointer points to, or the elements of a slice or array.
+    /// What a pointer points to, or the elements of a slice, array or map.
     pub element: Option<TypeRef>,
+    /// The keys of a map.
+    pub key: Option<TypeRef>,
     /// Of an interface: whether it has methods. A value starts with the address of an itab then, else with that of its type
     /// (`runtime.iface` and `runtime.eface`).
     pub has_methods: bool,

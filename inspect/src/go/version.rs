@@ -22,6 +22,8 @@ pub struct GoVersion {
     pub patch: Option<u16>,
     /// A build from the development tree: may already have the next release's layouts.
     pub devel: bool,
+    /// Experiments of the toolchain that are not the release's own choice (`GOEXPERIMENT`): `noswissmap`.
+    experiments: Vec<String>,
 }
 
 impl GoVersion {
@@ -34,7 +36,20 @@ impl GoVersion {
             Some((release, rest.strip_prefix('.').and_then(number).map(|(patch, _)| patch)))
         })?;
         let (release, patch) = numbers;
-        Some(GoVersion { release: Release(release), patch, devel: text.contains("devel") })
+        // `go1.24.1 X:a,b`, since Go 1.26 `go1.26.1-X:a,b`.
+        let experiments = text.split_once("X:").map_or("", |(_, list)| list);
+        let experiments = experiments.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned);
+        Some(GoVersion {
+            release: Release(release),
+            patch,
+            devel: text.contains("devel"),
+            experiments: experiments.collect(),
+        })
+    }
+
+    /// Whether the program was built with an experiment that is not on by itself.
+    pub fn has_experiment(&self, name: &str) -> bool {
+        self.experiments.iter().any(|known| known == name)
     }
 }
 
@@ -67,5 +82,14 @@ mod tests {
             let found = GoVersion::parse(text).map(|v| (v.release.0, v.patch, v.devel));
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn experiments() {
+        let has = |text: &str, name| GoVersion::parse(text).expect("a version").has_experiment(name);
+        assert!(has("go1.24.1 X:noswissmap", "noswissmap"));
+        assert!(has("go1.27.3-X:arenas,mapsplitgroup vendor", "mapsplitgroup"));
+        assert!(!has("go1.24.1", "noswissmap"));
+        assert!(!has("go1.24.1 X:swissmap", "noswissmap"));
     }
 }

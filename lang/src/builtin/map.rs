@@ -51,7 +51,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         form: Form::Function,
         args: (2, 2),
         signature: "has_key(@map, KEY)",
-        doc: "Whether a map has an entry, also one whose value is zero.",
+        doc: "Whether a map has an entry, also one whose value is zero. The map may be one of the traced Go program, `has_key(args.m, KEY)`.",
         example: "uprobe:./web:main.handler { @start[callid] = nsecs; }\n\
                   uretprobe:./web:main.handler /has_key(@start, callid)/ { @returned = count(); }",
         probes: EVERYWHERE,
@@ -153,6 +153,12 @@ fn delete(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
 }
 
 fn has_key(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    if let [map, key] = call.args
+        && !matches!(map.kind, AstKind::Map { .. })
+        && let Some(there) = checker.go_has_key(map, key, call.span)?
+    {
+        return Ok(Outcome::Value(there));
+    }
     let (map, name, key) = entry(checker, call)?;
     let Some(key) = key else {
         return checker.fail(Problem::error(call.span, format!("`{}` has no keys", name.text)));

@@ -239,9 +239,11 @@ impl Checker<'_> {
                 Ok(hir::Expr::new(hir::ExprKind::Symbol(Box::new(code)), Type::USym, span))
             }
             GoType::Complex(_) if matches!(base, Base::Registers(_)) => self.in_float_register(span),
-            GoType::Reference(_) | GoType::Slice(_) | GoType::Interface { .. } | GoType::Complex(_) => {
-                self.whole(base, &Type::Go(ty.clone()), span)
-            }
+            GoType::Map(_)
+            | GoType::Reference(_)
+            | GoType::Slice(_)
+            | GoType::Interface { .. }
+            | GoType::Complex(_) => self.whole(base, &Type::Go(ty.clone()), span),
         }
     }
 
@@ -377,10 +379,10 @@ impl Checker<'_> {
                 Type::Array(_, n) => build::int(u64::from(n), Type::I64, e.span),
                 _ => return Ok(None),
             },
-            (Type::Go(GoType::Reference(what @ (GoReference::Map | GoReference::Chan))), _) => {
-                if capacity && *what == GoReference::Map {
-                    return self.fail(Problem::error(e.span, "a map has no capacity"));
-                }
+            (Type::Go(GoType::Map(_) | GoType::Reference(GoReference::Map)), true) => {
+                return self.fail(Problem::error(e.span, "a map has no capacity"));
+            }
+            (Type::Go(GoType::Map(_) | GoType::Reference(GoReference::Map | GoReference::Chan)), _) => {
                 // `hmap.count`, `Map.used`, `hchan.qcount` are the first word; `hchan.dataqsiz` the second.
                 let header = self.word(&base, 0, e.span)?;
                 let addr = build::offset(header, if capacity { 8 } else { 0 }, e.span);

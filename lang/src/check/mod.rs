@@ -20,6 +20,7 @@ mod diagnostic_tests;
 pub(crate) mod dynamic;
 mod expr;
 mod go;
+mod gomap;
 mod infer;
 mod kernel;
 mod layout;

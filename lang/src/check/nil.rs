@@ -43,7 +43,7 @@ impl Checker<'_> {
     fn word_of_reference(&mut self, e: &Expr) -> Checked<hir::Expr> {
         if let Some(Place { base, ty: Type::Go(ty), .. }) = self.place_in_go(e)? {
             return match ty {
-                GoType::Interface { .. } | GoType::Slice(_) | GoType::Reference(_) => {
+                GoType::Interface { .. } | GoType::Slice(_) | GoType::Map(_) | GoType::Reference(_) => {
                     self.word(&base, 0, e.span)
                 }
                 GoType::Str | GoType::Complex(_) => self.never_nil(&Type::Go(ty), e.span),

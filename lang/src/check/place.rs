@@ -346,6 +346,9 @@ impl Checker<'_> {
         };
         let n = self.expr(n);
         let (place, n) = (place?, n?);
+        if let Some(Place { base, ty: Type::Go(GoType::Map(map)), .. }) = &place {
+            return self.go_map_element(base, map, n, span);
+        }
         if !matches!(n.ty, Type::Int { .. }) {
             let message = format!("an index is a number, this is {}", with_article(&n.ty));
             return self.fail(Problem::error(n.span, message));

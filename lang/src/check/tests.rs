@@ -7,8 +7,9 @@ use crate::env::{
     NamedSite, Param, ParamPlace, PerCpu, Piece, ProgramOf, Signature, SignatureOf, Stop, SymbolAddress,
     Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
 };
+use crate::gomap::{GoMap, GoMapColumn, GoMapForm, GoMapLayout};
 use crate::probe::{AttachKind, AttachPoint, KprobeSpec, UprobeSpec};
-use crate::types::{AddrSpace, Enum, Field, FieldForm, GoReference, GoType, Struct, StructKind, Type};
+use crate::types::{AddrSpace, Enum, Field, FieldForm, GoType, Struct, StructKind, Type};
 use std::sync::Arc;
 
 /// A machine with two Go programs, a C library and two tracepoints.
@@ -82,6 +83,14 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 /// `func(w http.ResponseWriter, req *http.Request, name string, n int32, ok bool, at Point, f float64, xs []int, m map[string]int,
 /// body []byte) (n int, _ string, err error)`: in registers as far as they go, else on the stack.
+/// `map[string]int` of Go 1.24.
+fn counts() -> GoMap {
+    let column = |size, offset| GoMapColumn { size, offset, stride: 24, indirect: false };
+    let layout =
+        GoMapLayout { form: GoMapForm::Groups, size: 200, keys: column(16, 8), elements: column(8, 24) };
+    GoMap { key: Type::Go(GoType::Str), element: Type::I64, layout }
+}
+
 fn signature(abi: Abi) -> Signature {
     let pointer = |ty| Type::Ptr { to: Box::new(ty), space: AddrSpace::User };
     let go = Type::Go;
@@ -94,7 +103,7 @@ fn signature(abi: Abi) -> Signature {
         ("at", named("main.Point", 8)),
         ("f", Type::Float(64)),
         ("xs", go(GoType::Slice(Box::new(Type::I64)))),
-        ("m", go(GoType::Reference(GoReference::Map))),
+        ("m", go(GoType::Map(Arc::new(counts())))),
         ("body", go(GoType::Slice(Box::new(Type::Int { bits: 8, signed: false })))),
         ("b", go(GoType::Slice(Box::new(Type::Int { bits: 8, signed: false })))),
     ];
@@ -742,6 +751,16 @@ fn tracepoint_arguments() {
         "begin { print(args.x); }",
         "u:./web:main.handler { print(args.name); }",
         "ur:./web:main.handler { print(args); }",
+    ]));
+}
+
+#[test]
+fn go_maps() {
+    assert_text!(outcomes(&[
+        "u:./web:main.handler { print(args.m[\"a\"]); @[args.m[args.name]] = count(); print(has_key(args.m, comm)); }",
+        "u:./web:main.handler { print(args.m); }",
+        "u:./web:main.handler { print(args.m[1]); print(args.m[\"a\", \"b\"]); print(has_key(args.m)); print(args.m.a); }",
+        "u:./web:main.handler { print(has_key(args.n, 1)); for ($kv : args.m) { } args.m[\"a\"] = 1; }",
     ]));
 }
 

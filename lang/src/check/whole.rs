@@ -9,7 +9,8 @@ use crate::check::place::{Base, Place};
 use crate::check::{Checked, Checker, build};
 use crate::diag::Problem;
 use crate::env::ParamPlace;
-use crate::gocopy::{GoCopy, INTERFACE_SIZE, Kind, Node, NodeId};
+use crate::gocopy::{GoCopy, INTERFACE_SIZE, Kind, MapCopy, Node, NodeId};
+use crate::gomap::GoMap;
 use crate::hir::{self, CopyPart, CopySource};
 use crate::span::Span;
 use crate::types::{AddrSpace, GoReference, GoType, Type};
@@ -21,7 +22,7 @@ const MOST_BYTES: u32 = 16 << 10;
 /// A copy that is smaller is not made smaller still by shorter strings.
 const FINE_BYTES: u32 = 4 << 10;
 /// Most references of one value that are followed: each is a call of a helper.
-const MOST_READS: u32 = 96;
+const MOST_READS: u32 = 256;
 /// Most parts of a value that are told apart.
 const MOST_NODES: usize = 1024;
 /// Lengths of strings that are tried, besides `max_strlen`.
@@ -96,7 +97,7 @@ impl Plan<'_, '_> {
                 let empty = Kind::Slice { to: 0, stride: 0, elements: Vec::new() };
                 self.refers(at, empty, ty, depth)
             }
-            Type::Go(GoType::Interface { .. } | GoType::Reference(_)) => {
+            Type::Go(GoType::Interface { .. } | GoType::Map(_) | GoType::Reference(_)) => {
                 self.refers(at, Kind::Cut, ty, depth)
             }
             // A pointer of C may lead to one value, to many, or to nothing: it is shown as it is.
@@ -169,6 +170,24 @@ impl Plan<'_, '_> {
         Some(Kind::Pointer { target: self.value(&to, at, depth), size })
     }
 
+    /// The entries of a map that is not too deep.
+    fn entries(&mut self, map: &GoMap, depth: u32) -> Option<MapCopy> {
+        if depth >= self.checker.config.max_depth {
+            return None;
+        }
+        let (key, element) = (self.checker.complete_type(&map.key), self.checker.complete_type(&map.element));
+        let offset = key.size().next_multiple_of(element.align().max(1));
+        let stride = offset.checked_add(element.size())?.next_multiple_of(8);
+        let most = self.checker.config.max_elems;
+        let to = self.room(MapCopy::HEADER + stride.checked_mul(most)?)?;
+        let entry = |n: u32| {
+            let at = to + MapCopy::HEADER + n * stride;
+            (self.value(&key, at, depth + 1), self.value(&element, at + offset, depth + 1))
+        };
+        let entries = (0..most).map(entry).collect();
+        Some(MapCopy { to, stride, element: offset, entries, layout: map.layout })
+    }
+
     fn referred(&mut self, ty: &GoType, depth: u32) -> Option<Kind> {
         let room = self.room;
         Some(match ty {
@@ -191,6 +210,10 @@ impl Plan<'_, '_> {
                 let to = self.room(INTERFACE_SIZE + room)?;
                 Kind::Interface { to, methods: *methods, room }
             }
+            GoType::Map(map) => match self.entries(map, depth) {
+                Some(copy) => Kind::Map(copy),
+                None => Kind::Container { to: self.room(16)?, channel: false },
+            },
             GoType::Reference(GoReference::Func) => Kind::Func { to: self.room(16)? },
             GoType::Reference(what) => {
                 Kind::Container { to: self.room(16)?, channel: *what == GoReference::Chan }
@@ -377,6 +400,7 @@ fn go_name(ty: &Type) -> String {
         Type::Ptr { to, .. } => format!("*{}", go_name(to)),
         Type::Array(of, n) => format!("[{n}]{}", go_name(of)),
         Type::Go(GoType::Slice(of)) => format!("[]{}", go_name(of)),
+        Type::Go(GoType::Map(map)) => format!("map[{}]{}", go_name(&map.key), go_name(&map.element)),
         ty => ty.to_string(),
     }
 }

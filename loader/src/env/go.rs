@@ -1,11 +1,13 @@
 //! Signatures of Go functions for the checker: types as the language knows them, places by the calling convention.
 
 use inspect::go::assign::{Assigned, Layout, assign};
+use inspect::go::map::{Column, MapForm};
 use inspect::go::signature::{Kind, Parameter, Signature as RawSignature, TypeSource};
 use inspect::go::types::{TypeInfo, TypeRef};
 use inspect::go::version::Release;
 use inspect::go::{GoBinary, GoFunc, abi};
 use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom, WordPlace};
+use lang::gomap::{GoMap, GoMapColumn, GoMapForm, GoMapLayout};
 use lang::types::{AddrSpace, Enum, Field, GoReference, GoType, Struct, StructKind, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -179,7 +181,7 @@ impl Types<'_> {
             Kind::String => Type::Go(GoType::Str),
             Kind::Interface => Type::Go(GoType::Interface { methods: info.has_methods }),
             Kind::Slice => Type::Go(GoType::Slice(Box::new(element()))),
-            Kind::Map => Type::Go(GoType::Reference(GoReference::Map)),
+            Kind::Map => self.map(ty, depth),
             Kind::Chan => Type::Go(GoType::Reference(GoReference::Chan)),
             Kind::Func => Type::Go(GoType::Reference(GoReference::Func)),
             Kind::UnsafePointer => pointer(Type::Void),
@@ -197,6 +199,33 @@ impl Types<'_> {
                 Type::Struct(Arc::new(Struct { size, align, ..named }))
             }
         }
+    }
+
+    /// A map; of one whose key or element is not described, only that it is one.
+    fn map(&self, ty: TypeRef, depth: u32) -> Type {
+        let known = || {
+            let layout = self.go.map_layout(ty).filter(|_| depth < DEPTH)?;
+            let column = |of: Column| GoMapColumn {
+                size: of.size,
+                offset: of.offset,
+                stride: of.stride,
+                indirect: of.indirect,
+            };
+            Some(GoMap {
+                key: self.ty(layout.keys.ty, depth + 1)?,
+                element: self.ty(layout.elements.ty, depth + 1)?,
+                layout: GoMapLayout {
+                    form: match layout.form {
+                        MapForm::Buckets => GoMapForm::Buckets,
+                        MapForm::Groups => GoMapForm::Groups,
+                    },
+                    size: layout.size,
+                    keys: column(layout.keys),
+                    elements: column(layout.elements),
+                },
+            })
+        };
+        Type::Go(known().map_or(GoType::Reference(GoReference::Map), |map| GoType::Map(Arc::new(map))))
     }
 
     /// The type of `g.waitreason`, which prints as the program's own text.

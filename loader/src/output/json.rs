@@ -33,6 +33,11 @@ pub fn value(v: &Value, cx: &Context) -> Json {
         Value::Struct(members) => {
             Json::Object(members.iter().map(|(name, v)| (name.to_string(), value(v, cx))).collect())
         }
+        Value::GoMap { entries, more } => {
+            let members = entries.iter().map(|(key, element)| (text_of(key, cx), value(element, cx)));
+            let more = more.then(|| ("...".to_owned(), Json::Null));
+            Json::Object(members.chain(more).collect())
+        }
         Value::Nil => Json::Null,
         Value::Float(f) => match Number::from_f64(f.value()) {
             // A float32 with no more digits than it has.

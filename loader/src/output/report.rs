@@ -113,6 +113,9 @@ impl RuntimeError<'_> {
             CounterKind::UnknownUnwindRule => {
                 "The stack ends where an unwinding table has a rule that gotrace does not know."
             }
+            CounterKind::GoMapLimit => {
+                "This map has more entries than are looked through for a key: 0 is used as the result."
+            }
             CounterKind::LoopLimit => "The kernel ended this loop, which went on for too long.",
         }
     }

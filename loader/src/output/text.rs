@@ -48,6 +48,7 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
         Value::Nil => push(out, "nil"),
         Value::Omitted => push(out, "..."),
         Value::Unreadable => push(out, "?"),
+        Value::GoMap { entries, more } => go_map(out, entries, *more, cx),
         Value::Container { len, capacity: None } => push(out, &format!("map[len {len}]")),
         Value::Container { len, capacity: Some(cap) } => push(out, &format!("chan[len {len}, cap {cap}]")),
         Value::GoType(ty) => push(out, &go_type(*ty, cx)),
@@ -64,6 +65,23 @@ pub fn value(out: &mut Vec<u8>, value: &Value, cx: &Context) {
             out.extend(strftime::format(format, cx.clock.unix_nanos(*nanos)));
         }
     }
+}
+
+/// Appends a map of a Go program.
+fn go_map(out: &mut Vec<u8>, entries: &[(Value, Value)], more: bool, cx: &Context) {
+    push(out, "map[");
+    for (n, (key, element)) in entries.iter().enumerate() {
+        if n > 0 {
+            push(out, ",");
+        }
+        value(out, key, cx);
+        push(out, ":");
+        value(out, element, cx);
+    }
+    if more {
+        push(out, ",...");
+    }
+    push(out, "]");
 }
 
 /// Appends the key of an entry as it stands between the brackets: the members of a tuple without its parentheses.

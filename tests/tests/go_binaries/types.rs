@@ -2,6 +2,7 @@
 //! must be the same.
 
 use inspect::go::GoBinary;
+use inspect::go::map::MapForm;
 use inspect::go::signature::{Kind, TypeSource};
 use inspect::go::types::TypeInfo;
 
@@ -93,5 +94,41 @@ fn reasons_to_wait_are_found() {
             SLEEP.iter().rev().find(|(since, _)| release >= *since).map(|(_, n)| *n).expect("a release");
         assert_eq!(reasons.get(number).map(String::as_str), Some("sleep"), "{path}: {reasons:?}");
         assert_eq!(reasons.get(1).map(String::as_str), Some("GC assist marking"), "{path}");
+    });
+}
+
+/// What the runtime itself goes by: a map type's descriptor ends with the sizes and offsets of its buckets or groups
+/// (`MapType` of `internal/abi`, before Go 1.21 `runtime.maptype`).
+#[test]
+fn maps_are_laid_out_as_their_descriptors_say() {
+    each(|path, binary, go| {
+        let mut compared = 0;
+        for ty in go.runtime_type_list() {
+            let (Some(layout), Some(at)) = (go.map_layout(ty), ty.descriptor()) else { continue };
+            let word = |offset: u64| binary.image().read_word(at + offset).expect("inside the type data");
+            let computed = (layout.size, layout.keys.offset, layout.keys.stride);
+            let element = layout.elements;
+            let told = |offset: u64| word(offset) as u32;
+            match (layout.form, go.release().0) {
+                (MapForm::Buckets, _) => {
+                    let sizes = word(80);
+                    let (key, value, bucket) = (sizes as u8, (sizes >> 8) as u8, (sizes >> 16) as u16);
+                    let told = (u32::from(bucket), 8, u32::from(key));
+                    assert_eq!(computed, told, "{path}: {ty:?}");
+                    assert_eq!(element.stride, u32::from(value), "{path}: {ty:?}");
+                    assert_eq!(element.offset, 8 + 8 * u32::from(key), "{path}: {ty:?}");
+                }
+                (MapForm::Groups, ..27) => {
+                    assert_eq!(computed, (told(80), 8, told(88)), "{path}: {ty:?}");
+                    assert_eq!((element.offset, element.stride), (8 + told(96), told(88)), "{path}: {ty:?}");
+                }
+                (MapForm::Groups, _) => {
+                    assert_eq!(computed, (told(80), told(88), told(96)), "{path}: {ty:?}");
+                    assert_eq!((element.offset, element.stride), (told(104), told(112)), "{path}: {ty:?}");
+                }
+            }
+            compared += 1;
+        }
+        assert!(compared > 5, "{path}: {compared}");
     });
 }

@@ -13,6 +13,10 @@ use crate::image::Image;
 /// `DW_AT_go_embedded_field` of Go's `cmd/internal/dwarf`.
 const DW_AT_GO_EMBEDDED_FIELD: gimli::DwAt = gimli::DwAt(0x2903);
 
+/// `DW_AT_go_key` and `DW_AT_go_elem`, the types of a map's keys and elements.
+const DW_AT_GO_KEY: gimli::DwAt = gimli::DwAt(0x2901);
+const DW_AT_GO_ELEM: gimli::DwAt = gimli::DwAt(0x2902);
+
 /// Start of the names of type parameters: `.param0`.
 const PARAMETER_TYPE: &str = ".param";
 
@@ -35,6 +39,7 @@ impl DebugInfo {
             align: shape.align,
             members: Vec::new(),
             element: None,
+            key: None,
             has_methods: false,
         };
         let mut place = ty;
@@ -51,11 +56,18 @@ impl DebugInfo {
                     info.name.clear();
                 }
             }
-            let of = entry
-                .attr_value(dw::DW_AT_type)
-                .map(|value| reader.referred(&unit, &value))
-                .transpose()?
-                .flatten();
+            let referred = |name| {
+                let of = entry.attr_value(name).map(|value| reader.referred(&unit, &value));
+                Ok::<_, DwarfError>(of.transpose()?.flatten())
+            };
+            let of = referred(dw::DW_AT_type)?;
+            if info.kind == Kind::Map
+                && let (Some(key), Some(element)) = (referred(DW_AT_GO_KEY)?, referred(DW_AT_GO_ELEM)?)
+            {
+                info.key = Some(TypeRef(Origin::Dwarf(key)));
+                info.element = Some(TypeRef(Origin::Dwarf(element)));
+                break;
+            }
             match (entry.tag(), of) {
                 (dw::DW_TAG_typedef, Some(of)) => place = of,
                 (dw::DW_TAG_pointer_type | dw::DW_TAG_array_type, of) => {

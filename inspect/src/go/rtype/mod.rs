@@ -94,6 +94,7 @@ impl<'a> Descriptors<'a> {
             Kind::Map => self.reader.map_element(&found),
             _ => None,
         };
+        let key = (found.kind == Kind::Map).then(|| self.reader.map_key(&found)).flatten();
         let members = match found.kind {
             Kind::Struct => self.members(&found)?,
             _ => Vec::new(),
@@ -105,6 +106,7 @@ impl<'a> Descriptors<'a> {
             align: found.align,
             members,
             element: element.map(at),
+            key: key.map(at),
             has_methods: found.kind == Kind::Interface && self.reader.method_count(&found)? > 0,
         })
     }
@@ -119,6 +121,7 @@ impl<'a> Descriptors<'a> {
             align: 8,
             members: Vec::new(),
             element: Some(TypeRef(Origin::Runtime(to.vaddr))),
+            key: None,
             has_methods: false,
         })
     }
