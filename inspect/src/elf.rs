@@ -223,6 +223,9 @@ impl Binary {
 
     /// The function symbol that covers `vaddr`. For Go code without symbols see [`GoBinary::function_at`].
     pub fn symbolize(&self, vaddr: u64) -> Option<Symbol<'_>> {
+        // The last symbol may have no size, and then no end.
+        let loaded = |s: &&Segment| vaddr.checked_sub(s.vaddr).is_some_and(|at| at < s.mem_size);
+        self.image.segments().iter().find(loaded)?;
         let image = self.with_symbols();
         image.symbols().by_address(image.bytes(), vaddr)
     }

@@ -31,13 +31,20 @@ pub struct Function {
 }
 
 impl PerfMap {
-    /// Where a process has its file: in its own file system, under its id there; a process that is gone can only have had it here.
+    /// Where a process has its file: in its own file system, under its id there.
     pub fn path(process: &Process) -> PathBuf {
-        let pid = process.namespace_pids().ok().and_then(|ids| ids.last().copied());
-        match pid {
-            Some(pid) => process.resolve(Path::new(&format!("/tmp/perf-{pid}.map"))),
-            None => PathBuf::from(format!("/tmp/perf-{}.map", process.pid())),
-        }
+        process.resolve(&PerfMap::seen(process))
+    }
+
+    /// Where its file is found when the process is gone: `None` if it is in a file system that this program does not see.
+    pub fn left_by(process: &Process) -> Option<PathBuf> {
+        process.shares_files().then(|| PerfMap::seen(process))
+    }
+
+    /// The path of its file as it sees it.
+    fn seen(process: &Process) -> PathBuf {
+        let own = process.namespace_pids().ok().and_then(|ids| ids.last().copied());
+        PathBuf::from(format!("/tmp/perf-{}.map", own.unwrap_or(process.pid())))
     }
 
     /// Reads a file. `owner` is the user that the process runs as, if that is known: a file of another one, root aside, is not its.
@@ -113,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_process_that_is_gone_had_it_here() {
-        let gone = Process::new(u32::MAX);
-        assert_eq!(PerfMap::path(&gone), Path::new("/tmp/perf-4294967295.map"));
+        let left = |pid: u32| PerfMap::left_by(&Process::new(pid));
+        assert_eq!(left(u32::MAX).as_deref(), Some(Path::new("/tmp/perf-4294967295.map")));
+        let me = std::process::id();
+        assert_eq!(left(me), Some(PathBuf::from(format!("/tmp/perf-{me}.map"))));
     }
 }

@@ -214,14 +214,29 @@ impl Process {
         self.folder.join("root").join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// A mapped file as this program can open it; also finds files that have been unlinked, where the kernel
-    /// allows it.
+    /// Whether it sees the file system that this program sees. A process that has ended has none any more, not even before it was
+    /// waited for: ours is the best guess.
+    pub fn shares_files(&self) -> bool {
+        let same = |file: &str, own: &str| {
+            let of = identity(&self.folder.join(file));
+            of.is_none() || of == identity(Path::new(own))
+        };
+        same("ns/mnt", "/proc/self/ns/mnt") && same("root/.", "/")
+    }
+
+    /// A mapped file as this program can open it, also one that has been unlinked or replaced since, or that lies behind another
+    /// mount or root: then by the mapping itself, where the kernel allows it (`CAP_SYS_ADMIN` or `CAP_CHECKPOINT_RESTORE`). `None` when
+    /// it cannot be opened.
     pub fn mapped_file(&self, mapping: &Mapping) -> Option<PathBuf> {
-        let path = mapping.path.as_deref().filter(|_| mapping.is_file())?;
-        if mapping.deleted {
-            return Some(self.folder.join(format!("map_files/{:x}-{:x}", mapping.start, mapping.end)));
-        }
-        Some(self.resolve(Path::new(path)))
+        let path = Path::new(mapping.path.as_deref().filter(|_| mapping.is_file())?);
+        let its = self.resolve(path);
+        let mapped = self.folder.join(format!("map_files/{:x}-{:x}", mapping.start, mapping.end));
+        let is_it = |path: &Path| fs::metadata(path).is_ok_and(|meta| meta.ino() == mapping.inode);
+        // `maps` shows paths from this program's root on, where they can be reached from there.
+        let found = [&*its, path].into_iter().filter(|_| !mapping.deleted).find(|path| is_it(path));
+        // A file of layers (overlayfs) may have another number than what is mapped of it.
+        let found = found.or_else(|| [&*mapped, &*its].into_iter().find(|path| path.exists()));
+        found.map(Path::to_owned)
     }
 
     fn read(&self, file: &str) -> Result<String, Error> {
@@ -233,6 +248,11 @@ impl Process {
         })?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// Device and inode.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// `errno` of a process that is gone (`include/uapi/asm-generic/errno-base.h`).

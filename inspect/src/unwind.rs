@@ -163,18 +163,14 @@ where
     S::Offset: std::hash::Hash,
 {
     let (base, end) = code;
-    let mut common: HashMap<S::Offset, CommonInformationEntry<Slice<'a>>> = HashMap::new();
+    // Also those that cannot be read, each of which may be long.
+    let mut common: HashMap<S::Offset, gimli::Result<CommonInformationEntry<Slice<'a>>>> = HashMap::new();
     let mut functions = Vec::new();
     let mut entries = section.entries(bases);
     while let Ok(Some(entry)) = entries.next() {
         let CieOrFde::Fde(partial) = entry else { continue };
         let parsed = partial.parse(|section, bases, offset| {
-            if let Some(known) = common.get(&offset) {
-                return Ok(known.clone());
-            }
-            let entry = section.cie_from_offset(bases, offset)?;
-            common.insert(offset, entry.clone());
-            Ok(entry)
+            common.entry(offset).or_insert_with(|| section.cie_from_offset(bases, offset)).clone()
         });
         let Ok(fde) = parsed else { continue };
         let (start, last) = (fde.initial_address(), fde.initial_address().saturating_add(fde.len()));
@@ -363,4 +359,34 @@ where
         all.push(operation);
     }
     Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// A common entry that cannot be read, however long, is looked at once and not for each function that refers to it.
+    #[test]
+    fn an_unreadable_common_entry_is_read_once() {
+        let mut bytes = Vec::new();
+        let mut entry = |to: Option<usize>, rest: &[u8]| {
+            let at = bytes.len() + 4;
+            bytes.extend((rest.len() as u32 + 4).to_le_bytes());
+            bytes.extend(to.map_or(0, |to| (at - to) as u32).to_le_bytes());
+            bytes.extend(rest);
+        };
+        // Where no reader looks that goes from entry to entry: version 1 and an augmentation of a megabyte that means nothing.
+        let mut hidden = vec![b'x'; 1 << 20];
+        hidden[..9].copy_from_slice(&[0xf0, 0xff, 0xf, 0, 0, 0, 0, 0, 1]);
+        hidden.extend([0; 16]);
+        entry(Some(0), &hidden);
+        for _ in 0..20_000 {
+            entry(Some(8), &[0; 16]);
+        }
+        let start = Instant::now();
+        let section = EhFrame::from(Slice::new(&bytes, LittleEndian));
+        assert_eq!(read(&section, &BaseAddresses::default(), (0x1000, 0x2000)), None);
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    }
 }

@@ -130,7 +130,9 @@ struct Known {
     identity: Option<Identity>,
     /// When it was last made sure that it still is the same.
     checked: Instant,
-    /// Names of the code that it made itself, once they were asked for.
+    /// Where names of the code that it made itself are when it is gone.
+    left: Option<PathBuf>,
+    /// Those names, once they were asked for.
     made: Option<MadeCode>,
 }
 
@@ -212,11 +214,18 @@ impl Symbolizer {
             self.module(process, mapping);
         }
         let now = Instant::now();
-        Some(Known { space: AddressSpace::new(mappings), read: now, identity, checked: now, made: None })
+        let left = PerfMap::left_by(process);
+        Some(Known {
+            space: AddressSpace::new(mappings),
+            read: now,
+            identity,
+            checked: now,
+            left,
+            made: None,
+        })
     }
 
-    /// The binary of a mapping, opened through the process as long as that is there: it may see other files under the
-    /// same path.
+    /// The binary of a mapping, opened once.
     fn module(&self, process: &Process, mapping: &Mapping) -> Option<Rc<Module>> {
         let of_file = (mapping.device, mapping.inode, None);
         let of_mapping = (mapping.device, mapping.inode, Some(mapping.offset));
@@ -225,18 +234,12 @@ impl Symbolizer {
             return known;
         }
         let own_path = mapping.path.as_deref()?;
-        let seen_here = || -> Option<PathBuf> {
-            let same = std::fs::metadata(own_path).is_ok_and(|meta| meta.ino() == mapping.inode);
-            same.then(|| own_path.into())
-        };
-        let through_process = process.mapped_file(mapping).filter(|path| path.exists());
-        let path = through_process.or_else(seen_here);
         let keep = |key, binary: Result<Binary, inspect::Error>| {
             let module = binary.ok().map(|binary| Rc::new(module(binary, own_path.into(), self.shown)));
             self.binaries.borrow_mut().insert(key, module.clone());
             module
         };
-        let Some(path) = path else {
+        let Some(path) = process.mapped_file(mapping) else {
             self.binaries.borrow_mut().insert(of_mapping, None);
             return None;
         };
@@ -366,7 +369,8 @@ impl Known {
         let stale = |made: &MadeCode| !known(made) && made.read.elapsed() >= FRESH;
         if self.made.as_ref().is_none_or(stale) {
             let owner = std::fs::metadata(process.exe().with_file_name("status")).map(|meta| meta.uid()).ok();
-            let names = PerfMap::open(&PerfMap::path(process), owner).ok();
+            let path = if owner.is_some() { Some(PerfMap::path(process)) } else { self.left.clone() };
+            let names = path.and_then(|path| PerfMap::open(&path, owner).ok());
             self.made = Some(MadeCode { names, read: Instant::now() });
         }
         let function = self.made.as_ref()?.names.as_ref()?.lookup(address)?;

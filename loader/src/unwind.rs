@@ -64,21 +64,10 @@ type FileKey = ((u32, u32), u64);
 /// What is known of a file.
 #[derive(Debug, Clone)]
 struct File {
-    table: Kept,
+    /// The table, whose rows count from an address in the file (vaddr).
+    table: Table,
     /// Executable segments: file offset, bytes, address (vaddr).
     code: Vec<(u64, u64, u64)>,
-}
-
-#[derive(Debug, Clone)]
-enum Kept {
-    /// The address (vaddr) that its rows count from, and where they are in the map.
-    Rows {
-        base: u64,
-        first: u32,
-        count: u32,
-    },
-    FramePointers,
-    Missing,
 }
 
 /// The mappings of a process in the map.
@@ -202,7 +191,7 @@ impl Unwinder {
     #[must_use]
     pub fn describe(&self) -> String {
         let tables = self.tables.borrow();
-        let files = tables.files.values().flatten().filter(|f| matches!(f.table, Kept::Rows { .. })).count();
+        let files = tables.files.values().flatten().filter(|f| matches!(f.table, Table::Rows { .. })).count();
         let (rows, room) = (tables.written as usize + tables.waiting.len(), self.room);
         format!(
             "unwinding tables: {rows} rows of {files} files; {} KiB of memory for {room}",
@@ -275,21 +264,13 @@ impl Tables {
             _ => return Table::FramePointers,
         };
         let Some(file) = file else { return Table::Missing };
-        match &file.table {
-            Kept::FramePointers => Table::FramePointers,
-            Kept::Missing => Table::Missing,
-            Kept::Rows { base, first, count } => {
-                let (start, end) =
-                    (mapping.offset, mapping.offset.saturating_add(mapping.end - mapping.start));
-                let inside = |(offset, size, _): &&(u64, u64, u64)| {
-                    *offset < end && start < offset.saturating_add(*size)
-                };
-                let Some((offset, _, vaddr)) = file.code.iter().find(inside) else { return Table::Missing };
-                let bias =
-                    mapping.start.wrapping_add(*offset).wrapping_sub(mapping.offset).wrapping_sub(*vaddr);
-                Table::Rows { base: bias.wrapping_add(*base), first: *first, count: *count }
-            }
-        }
+        let Table::Rows { base, first, count } = file.table else { return file.table };
+        let (start, end) = (mapping.offset, mapping.offset.saturating_add(mapping.end - mapping.start));
+        let inside =
+            |(offset, size, _): &&(u64, u64, u64)| *offset < end && start < offset.saturating_add(*size);
+        let Some((offset, _, vaddr)) = file.code.iter().find(inside) else { return Table::Missing };
+        let bias = mapping.start.wrapping_add(*offset).wrapping_sub(mapping.offset).wrapping_sub(*vaddr);
+        Table::Rows { base: bias.wrapping_add(base), first, count }
     }
 
     fn of_file(&mut self, process: &Process, mapping: &Mapping, room: u32) -> Option<File> {
@@ -302,17 +283,12 @@ impl Tables {
                 let go = matches!(binary.go(), Ok(Some(_)));
                 let table = UnwindTable::of(&binary);
                 let name = mapping.path.as_deref().unwrap_or_default();
-                self.keep(
-                    binary.image(),
-                    table,
-                    room,
-                    name,
-                    if go { Kept::FramePointers } else { Kept::Missing },
-                )
+                let otherwise = if go { Table::FramePointers } else { Table::Missing };
+                self.keep(binary.image(), table, room, name, otherwise)
             }
             // Mapped code in another form than ELF was made at run time.
-            Err(inspect::Error::NotElf { .. }) => File { table: Kept::FramePointers, code: Vec::new() },
-            Err(_) => File { table: Kept::Missing, code: Vec::new() },
+            Err(inspect::Error::NotElf { .. }) => File { table: Table::FramePointers, code: Vec::new() },
+            Err(_) => File { table: Table::Missing, code: Vec::new() },
         });
         self.files.insert(key, file.clone());
         file
@@ -326,7 +302,7 @@ impl Tables {
         let image = vdso();
         let file = image.map(|image| {
             let table = UnwindTable::of_image(&image, false);
-            self.keep(&image, table, room, "[vdso]", Kept::Missing)
+            self.keep(&image, table, room, "[vdso]", Table::Missing)
         });
         self.vdso = Some(file.clone());
         file
@@ -339,7 +315,7 @@ impl Tables {
         table: Option<UnwindTable>,
         room: u32,
         name: &str,
-        otherwise: Kept,
+        otherwise: Table,
     ) -> File {
         let code = image.segments().iter().filter(|s| s.executable);
         let code = code.map(|s| (s.offset, s.file_size, s.vaddr)).collect();
@@ -356,11 +332,11 @@ impl Tables {
             return File { table: otherwise, code };
         };
         let without = match otherwise {
-            Kept::FramePointers => Step::FramePointer,
-            Kept::Rows { .. } | Kept::Missing => Step::Missing,
+            Table::FramePointers => Step::FramePointer,
+            Table::Rows { .. } | Table::Missing | Table::End => Step::Missing,
         };
         self.waiting.extend(table.rows().iter().map(|row| encoded(row.start, row.rule, without)));
-        File { table: Kept::Rows { base: table.base(), first, count }, code }
+        File { table: Table::Rows { base: table.base(), first, count }, code }
     }
 }
 
@@ -409,7 +385,7 @@ mod tests {
         // A function begins with the return address on top of its stack.
         assert_eq!(row >> 32, unwind::row(0, Step::Sp, 1, 0) >> 32, "{row:x}");
         assert!(
-            tables.vdso.as_ref().is_some_and(|v| matches!(v, Some(File { table: Kept::Rows { .. }, .. })))
+            tables.vdso.as_ref().is_some_and(|v| matches!(v, Some(File { table: Table::Rows { .. }, .. })))
         );
         assert!(code.is_sorted_by_key(|c| c.start));
         assert!(unwinder.room() as usize > tables.waiting.len());
@@ -421,10 +397,10 @@ mod tests {
         let table = UnwindTable::of_image(&image, false).expect("it has a table");
         let rows = table.rows().len() as u32;
         let mut tables = Tables::default();
-        let kept = tables.keep(&image, Some(table.clone()), rows, "a", Kept::Missing);
-        assert!(matches!(kept.table, Kept::Rows { first: 0, .. }));
-        let kept = tables.keep(&image, Some(table), rows, "b", Kept::Missing);
-        assert!(matches!(kept.table, Kept::Missing));
+        let kept = tables.keep(&image, Some(table.clone()), rows, "a", Table::Missing);
+        assert!(matches!(kept.table, Table::Rows { first: 0, .. }));
+        let kept = tables.keep(&image, Some(table), rows, "b", Table::Missing);
+        assert!(matches!(kept.table, Table::Missing));
         assert_eq!(tables.left_out, ["b"]);
     }
 }

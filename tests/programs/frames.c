@@ -43,9 +43,15 @@ __attribute__((noinline)) void busy(void) { spin(); sink++; }
 
 __attribute__((noinline)) void says(void) { sink += write(1, "done\n", 5); }
 
-int main(void)
+/* With an argument, the calls through the C library are made again and again for so many seconds. */
+int main(int argc, char **argv)
 {
     outer();
+    if (argc > 1) {
+        for (time_t end = time(0) + atoi(argv[1]); time(0) < end; usleep(100))
+            outer();
+        return 0;
+    }
     signal(SIGUSR1, handler);
     interrupted();
     busy();

@@ -9,6 +9,8 @@ mod compile;
 mod large;
 mod peer;
 mod probes;
+mod stacks;
+mod statistics;
 
 use std::error::Error;
 use std::fs;
@@ -51,6 +53,7 @@ const SECTIONS: &[Section] = &[
     ("promises", "Promises", promises),
     ("probes", "Probes on Go functions", probes::section),
     ("code", "Generated code", code::section),
+    ("stacks", "Stacks", stacks::section),
     ("large", "Large Go programs", large::section),
     ("compile", "Compiling large scripts", compile::section),
 ];

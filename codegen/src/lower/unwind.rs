@@ -8,7 +8,7 @@ use super::unwind_row::Maps;
 use crate::error::Error;
 use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, Cond, Width};
-use crate::ir::{Arg, Base, Label, Op, Operand, Place, Storage, Val};
+use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Role, Storage, Val};
 use crate::object::CounterKind;
 use crate::target::Loops;
 use crate::unwind::{self, Step};
@@ -21,6 +21,11 @@ use lang::types::{AddrSpace, Type};
 const NO_TABLE: i32 = 1 << 16;
 const UNKNOWN_RULE: i32 = 1 << 17;
 const FRAMES: i32 = 0xff;
+/// Frames of the longest stack, a power of two less one.
+const MOST_FRAMES: i32 = 127;
+
+/// Most frames where the verifier follows each round of a loop: its time doubles with two or three more.
+const MOST_FOLLOWED: u16 = 12;
 
 /// Which function is needed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -39,6 +44,41 @@ struct Registers {
     bp: Val,
     /// The address that is looked up: of a caller an address in its call, which may be the last instruction of its function.
     looked_up: Val,
+}
+
+/// What a walk knows.
+#[derive(Clone, Copy)]
+struct Way {
+    /// Address of the stack value.
+    to: Val,
+    /// The instruction that it begins with.
+    start: Val,
+    /// The range of the process's mappings.
+    first: Val,
+    count: Val,
+    at: Registers,
+    frames: Val,
+    flags: Val,
+}
+
+impl Way {
+    /// Values that no frame changes, and bytes of all.
+    const CONSTANT: usize = 4;
+    const SIZE: u32 = 8 * (Way::CONSTANT as u32 + 6);
+
+    fn constant(self) -> [Val; Way::CONSTANT] {
+        [self.to, self.start, self.first, self.count]
+    }
+
+    fn changing(self) -> [Val; 6] {
+        let Registers { ip, sp, bp, looked_up } = self.at;
+        [ip, sp, bp, looked_up, self.frames, self.flags]
+    }
+
+    /// The places of both in memory.
+    fn places(at: Place) -> impl Iterator<Item = Place> {
+        (0..Way::SIZE).step_by(8).map(move |offset| at.at(offset))
+    }
 }
 
 /// Where a frame leads.
@@ -110,6 +150,16 @@ impl Lower<'_, '_> {
             let error = Error::new(e.span, "`dw_ustack` needs a process, whose unwinding tables it walks by");
             return Err(error.help("give one with -p PID, -c CMD or --dwarf-pid PID; `ustack` needs none"));
         }
+        let Type::Stack { limit, .. } = e.ty else { return Ok(()) };
+        if target.loops == Loops::Plain && limit > MOST_FOLLOWED {
+            let error = Error::new(
+                e.span,
+                format!("`dw_ustack` of {limit} frames is more than the verifier of this kernel can follow"),
+            );
+            return Err(error.help(format!(
+                "write `dw_ustack({MOST_FOLLOWED})`; since 5.17 Linux lets a program call a function in a loop (bpf_loop)"
+            )));
+        }
         if !matches!(self.probe.attach, Attach::Uprobe { .. }) && !target.task_registers {
             let error = Error::new(
                 e.span,
@@ -156,13 +206,12 @@ impl Lower<'_, '_> {
 
     /// The function: its arguments are the stack value, `ip`, `sp` and `bp`; it returns the number of frames and flags.
     fn walk_by_tables(&mut self, walk: Walk) {
-        let finder = self.row_finder();
         let to = self.f.param();
         let start = [self.f.param(), self.f.param(), self.f.param()];
-        let [frames, flags] = [(); 2].map(|()| self.f.var());
-        let at = Registers { ip: self.f.var(), sp: self.f.var(), bp: self.f.var(), looked_up: self.f.var() };
         // What the loop changes must be unknown to the verifier before it, see `loops`.
         let zero = self.unknown();
+        let way = self.way(to, start[0]);
+        let Way { at, frames, flags, .. } = way;
         for (var, value) in
             [(at.ip, start[0]), (at.sp, start[1]), (at.bp, start[2]), (at.looked_up, start[0])]
         {
@@ -174,17 +223,74 @@ impl Lower<'_, '_> {
                 None => self.f.push(Op::Const { dst: var, value: 0 }),
             }
         }
-        let (first, count) = (self.f.var(), self.f.var());
-        self.code_of_process(first, count);
+        self.code_of_process(way.first, way.count);
+        if self.unit.target.loops == Loops::Callback {
+            self.frames_called_back(walk, way);
+        } else {
+            let ways =
+                Ways { next: self.f.loop_label(), end: self.f.label(), by_frame_pointer: self.f.label() };
+            self.f.push(Op::Label(ways.next));
+            self.frame_of(walk, way, ways);
+            self.f.push(Op::Label(ways.end));
+        }
+        let told = self.f.alu(AluOp::Or, frames, Operand::Val(flags));
+        self.f.push(Op::Return(told));
+    }
 
-        let ways = Ways { next: self.f.loop_label(), end: self.f.label(), by_frame_pointer: self.f.label() };
+    fn way(&mut self, to: Val, start: Val) -> Way {
+        let [ip, sp, bp, looked_up, frames, flags, first, count] = [(); 8].map(|()| self.f.var());
+        Way { to, start, at: Registers { ip, sp, bp, looked_up }, frames, flags, first, count }
+    }
+
+    /// Calls a function back for each frame: kernels before 6.9 follow a loop round by round, all ways through each.
+    fn frames_called_back(&mut self, walk: Walk, way: Way) {
+        let state: Place = self.f.slot(Way::SIZE).into();
+        for (val, place) in way.constant().into_iter().chain(way.changing()).zip(Way::places(state)) {
+            self.f.store(Width::D, place, Operand::Val(val));
+        }
+        let outside = std::mem::replace(&mut self.f, Func::new(Role::Callback));
+        self.f.push(Op::Line(self.span));
+        let [_, given] = [self.f.param(), self.f.param()];
+        let [to, start] = [self.f.var(), self.f.var()];
+        let inside = self.way(to, start);
+        for (val, place) in
+            inside.constant().into_iter().chain(inside.changing()).zip(Way::places(given.into()))
+        {
+            self.f.push(Op::Load { width: Width::D, dst: val, from: place });
+        }
+        let ways = Ways { next: self.f.label(), end: self.f.label(), by_frame_pointer: self.f.label() };
+        self.frame_of(walk, inside, ways);
+        for (label, again) in [(ways.next, 0), (ways.end, 1)] {
+            self.f.push(Op::Label(label));
+            for (val, place) in
+                inside.changing().into_iter().zip(Way::places(given.into()).skip(Way::CONSTANT))
+            {
+                self.f.store(Width::D, place, Operand::Val(val));
+            }
+            self.f.push(Op::Exit(again));
+        }
+        let frame = std::mem::replace(&mut self.f, outside);
+        self.f.subs.push(frame);
+        let rounds = Arg::Imm(i64::from(walk.limit));
+        let args = [rounds, Arg::Func(self.f.subs.len() - 1), Arg::Addr(state), Arg::Imm(0)];
+        self.f.call(Helper::Loop, &args);
+        for (val, place) in way.changing().into_iter().zip(Way::places(state).skip(Way::CONSTANT)) {
+            self.f.push(Op::Load { width: Width::D, dst: val, from: place });
+        }
+    }
+
+    /// Notes a frame and goes to its caller.
+    fn frame_of(&mut self, walk: Walk, way: Way, ways: Ways) {
+        let finder = self.row_finder();
+        let Way { to, start, at, frames, flags, first, count } = way;
         let limit = i32::from(walk.limit);
-        self.f.push(Op::Label(ways.next));
-        self.f.branch(Cond::Ge, frames, Operand::Imm(limit), ways.end);
+        // A value of its own, whose bounds the verifier keeps up to its use: those of one on the stack older kernels forget.
+        let number = self.f.alu(AluOp::And, frames, Operand::Imm(MOST_FRAMES));
+        self.f.branch(Cond::Ge, number, Operand::Imm(limit), ways.end);
         if self.unit.target.loops == Loops::MayGoto {
             self.f.push(Op::MayGoto(ways.end));
         }
-        let offset = self.f.alu(AluOp::Lsh, frames, Operand::Imm(3));
+        let offset = self.f.alu(AluOp::Lsh, number, Operand::Imm(3));
         let place = self.f.alu(AluOp::Add, to, Operand::Val(offset));
         self.f.store(Width::D, Place::from(place).at(8), Operand::Val(at.ip));
         self.f.push(Op::Alu { op: AluOp::Add, dst: frames, a: frames, b: Operand::Imm(1) });
@@ -197,20 +303,14 @@ impl Lower<'_, '_> {
 
         self.f.push(Op::Label(ways.by_frame_pointer));
         if walk.on_top {
-            self.first_by_top(at, start[0], ways);
+            self.first_by_top(at, start, ways);
         }
         self.step_by_frame_pointer(at, ways);
-        self.f.push(Op::Label(ways.end));
-        let told = self.f.alu(AluOp::Or, frames, Operand::Val(flags));
-        self.f.push(Op::Return(told));
     }
 
     /// Zero, which the verifier does not know; where it need not be unknown, nothing.
     fn unknown(&mut self) -> Option<Val> {
-        if self.unit.target.loops != Loops::MayGoto {
-            return None;
-        }
-        Some(self.unknown_zero())
+        (self.unit.target.loops != Loops::Plain).then(|| self.unknown_zero())
     }
 
     /// Sets the range of the process's mappings; of a process without any the range is empty.

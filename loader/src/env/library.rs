@@ -70,7 +70,13 @@ pub(super) fn loaded_by_all() -> Vec<PathBuf> {
 fn locate(name: &str, traced: &Traced) -> Result<PathBuf, EnvError> {
     let root = root_of(traced.process.as_ref());
     if name.contains('/') {
-        return Ok(root.path(Path::new(name)));
+        let named = root.path(Path::new(name));
+        // What the process has loaded is meant: the file may have been replaced since.
+        let absolute = std::path::absolute(name).unwrap_or_default();
+        let mapped = traced.process.as_ref().map(mapped).unwrap_or_default();
+        let loaded = mapped.into_iter().find(|(seen, _)| *seen == absolute).map(|(_, path)| path);
+        let elsewhere = loaded.filter(|path| identity(path) != identity(&named));
+        return Ok(elsewhere.unwrap_or(named));
     }
     let mut looked = Vec::new();
     let library = if name.starts_with("lib") { library_of(name, traced, &mut looked) } else { None };

@@ -22,15 +22,8 @@ pub(super) enum Root {
 
 /// The file system of a process, our own without one.
 pub(super) fn root_of(process: Option<&Process>) -> Root {
-    // A process that has ended has no file system any more, not even before it was waited for: ours is the best guess.
-    let same = |process: &Process, file: &str, own: &str| {
-        let of = identity(&process.exe().with_file_name(file));
-        of.is_none() || of == identity(Path::new(own))
-    };
-    let same =
-        |process: &Process| same(process, "ns/mnt", "/proc/self/ns/mnt") && same(process, "root/.", "/");
     match process {
-        Some(process) if !same(process) => Root::Of(process.clone()),
+        Some(process) if !process.shares_files() => Root::Of(process.clone()),
         _ => Root::Own,
     }
 }

@@ -7,6 +7,7 @@ use inspect::elf::Binary;
 use inspect::glob::Glob;
 use inspect::go::GoBinary;
 use inspect::native::Debug;
+use inspect::unwind::UnwindTable;
 
 /// Functions that are asked the questions whose answer may take long each (signatures from debug information).
 const ASKED: usize = 256;
@@ -22,7 +23,8 @@ pub fn read(bytes: &[u8], path: &Path) -> usize {
     let named = usize::from(binary.symbol("main.main").is_some()) + usize::from(binary.build_id().is_some());
     let dynamic = inspect::dynamic::read(binary.image());
     let libraries = dynamic.needed.len() + usize::from(dynamic.interpreter.is_some());
-    symbols + named + libraries + native(&binary) + binary.go().ok().flatten().map_or(0, ask)
+    let unwinding = UnwindTable::of(&binary).map_or(0, |table| table.rows().len());
+    symbols + named + libraries + unwinding + native(&binary) + binary.go().ok().flatten().map_or(0, ask)
 }
 
 /// Functions of C, C++ and Rust with the types of their parameters.

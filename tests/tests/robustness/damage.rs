@@ -1,13 +1,13 @@
-//! Damaged copies of real Go programs: whatever the bytes are, reading them ends without a panic, and costs little more time and memory
-//! than reading the whole program does. The damage follows from a seed.
+//! Damaged copies of real programs in Go, C++ and C: whatever the bytes are, reading them ends without a panic, and costs little more
+//! time and memory than reading the whole program does. The damage follows from a seed.
 //!
 //! Bytes without a real program around them are the subject of `random_inputs.rs`.
 
 use std::ops::Range;
+use std::path::Path;
 
 use harness::judge::suite_releases;
 use harness::programs::{Mode, Program};
-use harness::toolchain::Release;
 use inspect::elf::Binary;
 use nix::sys::resource::{UsageWho, getrusage};
 
@@ -35,33 +35,69 @@ fn with_symbols_and_debug_information() -> Result<(), Fault> {
     each_release(Mode::Plain)
 }
 
+/// The unwinding tables of a C++ program and of a C library, found by the section table and, where that is gone, by the program header.
+#[test]
+fn unwinding_tables() -> Result<(), Fault> {
+    let releases = suite_releases();
+    let release = releases.last().ok_or("the table of Go releases is empty")?;
+    let program = Program::named("cxx")?.build(release, Mode::Plain)?;
+    // The test itself runs with one.
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+    let library =
+        mapped.into_iter().find(|path| path.contains("/libc.so")).ok_or("no C library is mapped")?;
+    for path in [&program, Path::new(library)] {
+        let mut bytes = std::fs::read(path)?;
+        let parts = unwinding_parts(&Binary::from_bytes(bytes.clone(), path)?);
+        assert_eq!(parts.len(), 2, "{}: {parts:?}", path.display());
+        damage(path, &bytes, &parts)?;
+        for field in SECTION_TABLE {
+            bytes.get_mut(field).ok_or("an ELF header")?.fill(0);
+        }
+        damage(path, &bytes, &parts)?;
+    }
+    memory_is_bounded()
+}
+
+/// Where the ELF header has the offset of the section table, its number of entries and the index of their names.
+const SECTION_TABLE: [Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
+
+fn unwinding_parts(binary: &Binary) -> Vec<(String, Range<usize>)> {
+    let sections = binary.image().sections().iter().filter(|s| s.name.starts_with(".eh_frame"));
+    sections.map(|s| (s.name.clone(), s.file.clone())).collect()
+}
+
 fn each_release(mode: Mode) -> Result<(), Fault> {
     for release in suite_releases() {
-        damage(release, mode)?;
+        let path = Program::named("types")?.build(release, mode)?;
+        let whole = Binary::open(&path)?;
+        damage(&path, whole.image().bytes(), &parts(&whole)?)?;
     }
+    memory_is_bounded()
+}
+
+fn memory_is_bounded() -> Result<(), Fault> {
     let peak = getrusage(UsageWho::RUSAGE_SELF)?.max_rss();
     assert!(peak < MEMORY, "{peak} KB at the peak");
     Ok(())
 }
 
-fn damage(release: &'static Release, mode: Mode) -> Result<(), Fault> {
-    let path = Program::named("types")?.build(release, mode)?;
-    let whole = Binary::open(&path)?;
-    let (seen, cost) = timed(|| binary::read(whole.image().bytes(), &path))?;
-    assert!(seen > 500, "{}: {seen} answers", release.version);
+fn damage(path: &Path, whole: &[u8], parts: &[(String, Range<usize>)]) -> Result<(), Fault> {
+    let (seen, cost) = timed(|| binary::read(whole, path))?;
+    assert!(seen > 20, "{}: {seen} answers", path.display());
     let mut random = Random(SEED);
-    for (name, part) in parts(&whole)? {
+    for (name, part) in parts {
         for count in DAMAGE {
-            let mut bytes = whole.image().bytes().to_vec();
+            let mut bytes = whole.to_vec();
             for _ in 0..count {
                 let at = part.start + random.below(part.len());
                 if let Some(byte) = bytes.get_mut(at) {
                     *byte = random.byte();
                 }
             }
-            let (_, taken) = timed(|| binary::read(&bytes, &path))?;
+            let (_, taken) = timed(|| binary::read(&bytes, path))?;
             let limit = cost * TIMES + SLACK;
-            let what = format!("{} {}: {count} bytes of {name}", release.version, mode.name());
+            let what = format!("{}: {count} bytes of {name}", path.display());
             println!("{what}: {taken:.2} s");
             assert!(
                 taken < limit,

@@ -5,16 +5,12 @@
 //! run of the target, so that what else the machine does hits both; who attaches first, and so runs first, alternates.
 //! `GOTRACE_BENCH_ONLY` chooses scripts by a part of their name, for work on one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use aya::programs::loaded_programs;
 use aya::sys::{Stats, enable_stats};
 use harness::programs::{Mode, Program};
 use harness::run::{Running, checked};
@@ -22,7 +18,8 @@ use harness::toolchain::RELEASES;
 use nix::sys::signal::Signal;
 
 use super::peer::Peer;
-use super::{Measured, median, newest};
+use super::statistics::{Figures, LIMIT, figures, statistics, wait_until_attached};
+use super::{Measured, newest};
 
 /// Times that each script is measured.
 const ROUNDS: usize = 4;
@@ -30,8 +27,6 @@ const ROUNDS: usize = 4;
 const EVENTS: u32 = 4000;
 /// Iterations that show whether a tracer is attached, and that fill caches.
 const WARM_UP: u32 = 50;
-/// Time that a tracer has to attach or to end.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// What is measured: a name, and the script, in which `TARGET` and `FIB` are paths of target programs and `ME` a
 /// condition that the event comes from the target. Both languages read it the same.
@@ -82,14 +77,6 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     ("register of a Go function", "uprobe:FIB:main.fib { @[reg(\"ax\") % 8] = hist(reg(\"ax\")); }"),
 ];
-
-/// What the kernel says about the programs of one tracer.
-#[derive(Clone, Copy, Default)]
-struct Figures {
-    insns: f64,
-    jited: f64,
-    ns: f64,
-}
 
 /// One script's result.
 struct Row {
@@ -149,7 +136,7 @@ fn measure(
         let mut tracers = Vec::new();
         for (command, who) in &mut commands {
             let running = Running::start(command.args(["-e", &script]), "")?;
-            tracers.push((wait_until_attached(running, &target)?, *who));
+            tracers.push((wait_until_attached(running, || target(WARM_UP))?, *who));
         }
         let before = statistics();
         target(EVENTS)?;
@@ -160,84 +147,8 @@ fn measure(
             tracer.finish(LIMIT)?;
         }
     }
-    let [own, peer] = rounds.map(|rounds| Figures {
-        insns: median(rounds.iter().map(|r| r.insns)),
-        jited: median(rounds.iter().map(|r| r.jited)),
-        ns: median(rounds.iter().map(|r| r.ns)),
-    });
+    let [own, peer] = rounds.map(|rounds| Figures::median(&rounds));
     Ok(Row { name, own, peer })
-}
-
-/// Waits until the programs of a tracer run when the target does, and gives their ids.
-fn wait_until_attached(
-    running: Running,
-    target: &impl Fn(u32) -> Result<(), Box<dyn Error>>,
-) -> Result<(Running, BTreeSet<u32>), Box<dyn Error>> {
-    let start = Instant::now();
-    while start.elapsed() < LIMIT {
-        sleep(Duration::from_millis(50));
-        let before = statistics();
-        target(WARM_UP)?;
-        let after = statistics();
-        let programs = programs_of(running.id());
-        let runs = |id: &u32| count(&after, *id) > count(&before, *id);
-        if !programs.is_empty() && programs.iter().all(runs) {
-            return Ok((running, programs));
-        }
-    }
-    running.signal(Signal::SIGINT)?;
-    let outcome = running.finish(LIMIT)?;
-    Err(format!("the probes do not run: {}{}", outcome.stdout, outcome.stderr).into())
-}
-
-/// Ids of the BPF programs that a process holds, itself or by their links.
-fn programs_of(process: u32) -> BTreeSet<u32> {
-    let Ok(list) = fs::read_dir(format!("/proc/{process}/fdinfo")) else { return BTreeSet::new() };
-    let id = |text: String| text.lines().find_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok());
-    list.flatten().filter_map(|file| id(fs::read_to_string(file.path()).ok()?)).collect()
-}
-
-/// A program's size and what it has run so far.
-#[derive(Clone, Copy)]
-struct Statistics {
-    insns: u32,
-    jited: u32,
-    runs: u64,
-    time: Duration,
-}
-
-fn statistics() -> BTreeMap<u32, Statistics> {
-    let mut all = BTreeMap::new();
-    // A program that is unloaded meanwhile ends the list with an error: it is none of ours.
-    for program in loaded_programs().flatten() {
-        let insns = program.size_translated().unwrap_or(0) / 8;
-        let (runs, time) = (program.run_count(), program.run_time());
-        all.insert(program.id(), Statistics { insns, jited: program.size_jitted(), runs, time });
-    }
-    all
-}
-
-fn count(all: &BTreeMap<u32, Statistics>, id: u32) -> u64 {
-    all.get(&id).map_or(0, |program| program.runs)
-}
-
-/// The sum over the programs of a script of their sizes and of their times per run.
-fn figures(
-    programs: &BTreeSet<u32>,
-    before: &BTreeMap<u32, Statistics>,
-    after: &BTreeMap<u32, Statistics>,
-) -> Result<Figures, Box<dyn Error>> {
-    let mut sum = Figures::default();
-    for id in programs {
-        let (Some(before), Some(after)) = (before.get(id), after.get(id)) else {
-            return Err(format!("program {id} is gone").into());
-        };
-        let time = after.time.saturating_sub(before.time);
-        sum.insns += f64::from(after.insns);
-        sum.jited += f64::from(after.jited);
-        sum.ns += time.as_nanos() as f64 / (after.runs - before.runs).max(1) as f64;
-    }
-    Ok(sum)
 }
 
 fn text(rows: &[Row], peer: &Peer) -> String {
