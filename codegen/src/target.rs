@@ -3,6 +3,7 @@
 
 use crate::kernel::Fields;
 use lang::arch::Arch;
+use std::collections::HashMap;
 
 /// The machine and the run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,12 +89,37 @@ pub struct Returning {
 }
 
 /// How programs read a number from the kernel's memory. A read that fails gives 0 in every way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KernelReads {
     /// By the helper `bpf_probe_read_kernel`, into the stack.
     Helper,
+    /// By plain loads of these members, through pointers that the verifier knows (Linux 5.11), else by the helper.
+    Members(Members),
     /// By a plain load, which the kernel guards.
     Cast(ReadOnlyCast),
+}
+
+impl KernelReads {
+    /// What makes any address one that programs may load from.
+    #[must_use]
+    pub fn cast(&self) -> Option<ReadOnlyCast> {
+        match self {
+            KernelReads::Cast(cast) => Some(*cast),
+            KernelReads::Helper | KernelReads::Members(_) => None,
+        }
+    }
+}
+
+/// What the verifier lets programs load, by structure, offset and size.
+pub type Members = HashMap<(String, u32, u32), Leads>;
+
+/// What a load of a member gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leads {
+    /// A number.
+    Number,
+    /// A pointer to a structure that the verifier knows too.
+    Pointer,
 }
 
 /// The kernel function `bpf_rdonly_cast` (Linux 6.2): it makes any number a pointer to a structure that the verifier lets programs read.

@@ -202,6 +202,15 @@ impl Member<'_> {
     }
 }
 
+/// What a load from a structure gives: see [`Btf::loaded`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loaded {
+    /// A number.
+    Number,
+    /// A pointer to a structure.
+    Pointer,
+}
+
 /// A parameter of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter<'a> {
@@ -515,6 +524,71 @@ impl Btf {
             let inner = self.direct_member(outer.ty, name, budget)?;
             Some(Member { bit_offset: outer.bit_offset.checked_add(inner.bit_offset)?, ..inner })
         })
+    }
+
+    /// What a load of `size` bytes at an offset in a structure gives to the kernel's verifier (`btf_struct_walk` in kernel/bpf/btf.c); `None`
+    /// where it refuses the load, or where that depends on the release: in unions.
+    pub fn loaded(&self, structure: TypeId, offset: u32, size: u32) -> Option<Loaded> {
+        let (mut at, mut offset) = (structure, offset);
+        for _ in 0..DEPTH_LIMIT {
+            let Type::Struct { .. } = self.ty(at)? else { return None };
+            let end = offset.checked_add(size)?;
+            let mut found = None;
+            for member in self.members(at) {
+                let start = member.bit_offset / 8;
+                if end <= start {
+                    return None;
+                }
+                if let Some(bits) = member.bit_width {
+                    if offset <= start && member.bit_offset.checked_add(bits)?.div_ceil(8) <= end {
+                        return Some(Loaded::Number);
+                    }
+                    continue;
+                }
+                let inside = offset.checked_sub(start)?;
+                if inside < self.size_of(member.ty)? {
+                    found = Some((member.ty, inside));
+                    break;
+                }
+            }
+            let (ty, inside) = found?;
+            let element = self.innermost_element(ty)?;
+            let width = self.size_of(element)?;
+            let inside = inside.checked_rem(width)?;
+            match self.ty(element)? {
+                Type::Struct { .. } => (at, offset) = (element, inside),
+                Type::Pointer(to) if inside == 0 && size == 8 => return self.loaded_pointer(to),
+                Type::Int { .. } | Type::Enum { .. } if inside.checked_add(size)? <= width => {
+                    return Some(Loaded::Number);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// A pointer in a structure. Tags say that it leads elsewhere: to memory of the process, to variables of each CPU.
+    fn loaded_pointer(&self, to: TypeId) -> Option<Loaded> {
+        if self.base_of(to).unwrap_or(self).raw(to).is_some_and(|raw| raw.kind == kind::TYPE_TAG) {
+            return None;
+        }
+        match self.resolve(to).and_then(|id| self.ty(id)) {
+            Some(Type::Struct { .. }) => Some(Loaded::Pointer),
+            Some(Type::Union { .. }) => None,
+            _ => Some(Loaded::Number),
+        }
+    }
+
+    /// What an array has at its innermost; other types themselves.
+    fn innermost_element(&self, mut id: TypeId) -> Option<TypeId> {
+        for _ in 0..DEPTH_LIMIT {
+            id = self.resolve(id)?;
+            match self.ty(id)? {
+                Type::Array { element, .. } => id = element,
+                _ => return Some(id),
+            }
+        }
+        None
     }
 
     /// Parameters of a function or of a prototype.

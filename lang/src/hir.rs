@@ -20,7 +20,7 @@ use crate::format::Format;
 use crate::gomap::GoMapLayout;
 use crate::probe::{PerfEvent, Watchpoint};
 use crate::span::Span;
-use crate::types::{AddrSpace, Type};
+use crate::types::{AddrSpace, Struct, Type};
 use std::sync::Arc;
 
 /// A whole script, ready for code generation.
@@ -197,6 +197,21 @@ pub struct Iter {
     pub function: KernelFunction,
     /// The file that shows the output each time it is read, instead of a run.
     pub pin: Option<String>,
+}
+
+impl Attach {
+    /// The structure of the kernel that a word of the context points to, where the program gets pointers that the verifier knows.
+    #[must_use]
+    pub fn structure_at(&self, word: u8) -> Option<&Struct> {
+        let (function, returns) = match self {
+            Attach::Fentry { function, ret, .. } if function.program.is_none() => (&**function, *ret),
+            Attach::Iter(iter) => (&iter.function, false),
+            _ => return None,
+        };
+        let param = function.params.iter().flatten().find(|param| param.word == word).map(|param| &param.ty);
+        let result = function.result.as_ref().filter(|_| returns && word == function.words());
+        param.or(result)?.kernel_structure()
+    }
 }
 
 impl Iter {
@@ -662,6 +677,27 @@ pub enum ExprKind {
     GoCopy(Vec<CopyPart>),
 }
 
+/// A member of a kernel structure, as [`Expr::member_of`] finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelMember<'e, 'a> {
+    /// The pointer to the structure.
+    pub pointer: &'e Expr,
+    /// The structure's tag.
+    pub structure: &'a str,
+    /// Offset in bytes.
+    pub offset: u32,
+    /// Size in bytes of what is read.
+    pub size: u32,
+}
+
+impl KernelMember<'_, '_> {
+    /// Structure, offset and size.
+    #[must_use]
+    pub fn key(&self) -> (String, u32, u32) {
+        (self.structure.to_owned(), self.offset, self.size)
+    }
+}
+
 /// Functions that need nothing but their operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Fun {
@@ -931,6 +967,32 @@ impl Expr {
     #[must_use]
     pub fn new(kind: ExprKind, ty: Type, span: Span) -> Expr {
         Expr { kind, ty, span }
+    }
+
+    /// The expression without the casts around it.
+    #[must_use]
+    pub fn uncast(&self) -> &Expr {
+        match &self.kind {
+            ExprKind::Cast(of) => of.uncast(),
+            _ => self,
+        }
+    }
+
+    /// The member of a kernel structure that a value of type `ty` at this address is, in a probe: constant distances from a pointer.
+    #[must_use]
+    pub fn member_of<'e: 'a, 'a>(&'e self, ty: &Type, attach: &'a Attach) -> Option<KernelMember<'e, 'a>> {
+        let (mut at, mut offset) = (self, 0u64);
+        while let ExprKind::Binary(BinOp::Add, base, by) = &at.kind {
+            offset = offset.checked_add(by.literal()?)?;
+            at = base;
+        }
+        let (pointer, structure) = match &at.kind {
+            ExprKind::Cast(pointer) => (&**pointer, pointer.ty.kernel_structure()?),
+            ExprKind::Builtin(Builtin::Arg(word)) => (at, attach.structure_at(*word)?),
+            _ => return None,
+        };
+        let offset = u32::try_from(offset).ok()?;
+        Some(KernelMember { pointer, structure: &structure.name, offset, size: ty.size() })
     }
 
     /// The 64 bits of a literal.

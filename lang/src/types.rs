@@ -482,6 +482,18 @@ impl Type {
         matches!(self, Type::Int { .. })
     }
 
+    /// The structure that a pointer into the kernel's memory points to.
+    #[must_use]
+    pub fn kernel_structure(&self) -> Option<&Struct> {
+        match self {
+            Type::Ptr { to, space: AddrSpace::Kernel } => match &**to {
+                Type::Struct(structure) => Some(structure),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Width in bits and sign of an integer or a value of an enumeration.
     #[must_use]
     pub fn integer(&self) -> Option<(u8, bool)> {

@@ -5,12 +5,13 @@ use crate::sys::clock;
 use crate::sys::probe::{self, Feature};
 use codegen::Target;
 use codegen::kernel::{Fields, KernelField};
-use codegen::target::{ExecutableOf, KernelReads, Loops, ReadOnlyCast, Returning};
-use inspect::btf::Btf;
+use codegen::target::{ExecutableOf, KernelReads, Leads, Loops, Members, ReadOnlyCast, Returning};
+use inspect::btf::{Btf, Loaded, TypeId};
 use lang::arch::Arch;
 use lang::gocopy;
 use lang::hir::{Attach, Builtin, Expr, ExprKind, Fun, LoopKind, Program, Stmt, StmtKind, visit_all};
 use lang::types::{AddrSpace, StackKind, Type};
+use std::collections::HashMap;
 use std::os::linux::fs::MetadataExt;
 
 /// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -42,6 +43,7 @@ pub fn for_run(program: &Program, pid: Option<u32>, count_read_errors: bool) -> 
     let plain = !count_read_errors && reads_kernel(program);
     target.kernel_reads = match plain.then(|| read_only_cast(target.arch)).flatten() {
         Some(cast) => KernelReads::Cast(cast),
+        None if plain && Feature::CurrentTask.check().is_ok() => KernelReads::Members(members(program)),
         None => KernelReads::Helper,
     };
     target.fields = match target.filter_walks {
@@ -162,6 +164,33 @@ fn read_only_cast(arch: Arch) -> Option<ReadOnlyCast> {
     Some(ReadOnlyCast { function, structure })
 }
 
+/// The members of kernel structures that a program names and the verifier lets it load.
+fn members(program: &Program) -> Members {
+    let mut members = Members::new();
+    let Some(btf) = kernel_types() else { return members };
+    let mut structures: HashMap<String, Option<TypeId>> = HashMap::new();
+    let mut note = |e: &Expr, attach: &Attach| {
+        let ExprKind::Load { addr, space: AddrSpace::Kernel } = &e.kind else { return };
+        let Some(member) = addr.member_of(&e.ty, attach) else { return };
+        let name = member.structure;
+        let id = *structures.entry(name.to_owned()).or_insert_with(|| btf.find_struct(name));
+        let leads = match id.and_then(|id| btf.loaded(id, member.offset, member.size)) {
+            Some(Loaded::Number) => Leads::Number,
+            Some(Loaded::Pointer) => Leads::Pointer,
+            None => return,
+        };
+        members.insert(member.key(), leads);
+    };
+    for probe in &program.probes {
+        visit_exprs((probe.predicate.as_ref(), &probe.body), &mut |e| note(e, &probe.attach));
+    }
+    for function in &program.subprograms {
+        // Functions of the script have no arguments of a probe.
+        visit_exprs((None, &function.body), &mut |e| note(e, &Attach::Begin));
+    }
+    members
+}
+
 /// Whether a program reads numbers from the kernel's memory.
 fn reads_kernel(program: &Program) -> bool {
     let reads = |e: &Expr| {
@@ -276,9 +305,14 @@ fn reads_aggregations(program: &Program) -> bool {
 /// Whether a predicate or a block has an expression that satisfies `wanted`.
 fn any_expr(code: (Option<&Expr>, &[Stmt]), wanted: &dyn Fn(&Expr) -> bool) -> bool {
     let mut found = false;
-    let mut look = |e: &Expr| e.visit(&mut |e| found |= wanted(e));
+    visit_exprs(code, &mut |e| found |= wanted(e));
+    found
+}
+
+/// Calls `f` with every expression of a predicate and a block.
+fn visit_exprs(code: (Option<&Expr>, &[Stmt]), f: &mut dyn FnMut(&Expr)) {
+    let mut look = |e: &Expr| e.visit(&mut |e| f(e));
     let (predicate, block) = code;
     predicate.into_iter().for_each(&mut look);
     visit_all(block, &mut |stmt| stmt.exprs().into_iter().for_each(&mut look));
-    found
 }

@@ -6,7 +6,7 @@ use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Label, Op, Operand, Place, Val};
 use crate::object::CounterKind;
-use crate::target::{KernelReads, ReadOnlyCast};
+use crate::target::ReadOnlyCast;
 use lang::hir::{BinOp, Expr, ExprKind, LogicOp, UnOp};
 use lang::types::{AddrSpace, Type};
 
@@ -129,7 +129,7 @@ impl Lower<'_, '_> {
 
     /// Reads a scalar from traced memory.
     pub(super) fn load_traced(&mut self, ty: &Type, addr: Value, space: AddrSpace) -> Val {
-        if let (AddrSpace::Kernel, KernelReads::Cast(cast)) = (space, self.unit.target.kernel_reads) {
+        if let (AddrSpace::Kernel, Some(cast)) = (space, self.unit.target.kernel_reads.cast()) {
             let place = self.cast_for_reading(cast, arg(addr));
             return self.load_scalar(ty, place);
         }

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::helper::Helper;
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Label, Op, Operand, Place, Val};
-use crate::target::{ExecutableOf, KernelReads};
+use crate::target::ExecutableOf;
 use lang::env::{FileIdentity, GoProgram};
 use lang::hir::Expr;
 use lang::types::AddrSpace;
@@ -124,8 +124,8 @@ impl Lower<'_, '_> {
     /// Sets `to` to the word `offset` bytes behind `from`, or to zero where it cannot be read.
     pub(super) fn word_or_zero(&mut self, space: AddrSpace, from: Val, offset: i32, to: Val) {
         let at = self.f.alu(AluOp::Add, from, Operand::Imm(offset));
-        let word = match (space, self.unit.target.kernel_reads) {
-            (AddrSpace::Kernel, KernelReads::Cast(cast)) => {
+        let word = match (space, self.unit.target.kernel_reads.cast()) {
+            (AddrSpace::Kernel, Some(cast)) => {
                 let place = self.cast_for_reading(cast, Arg::Val(at));
                 self.f.load(Width::D, place)
             }

@@ -6,7 +6,7 @@
 //! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
 //! `go` (values of Go programs as a whole), `goerror`, `gomap` (maps of Go programs), `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
 //! (aggregations), `stmt`, `loops`, `callback` (blocks of loops that helpers call back), `subprogram` (functions of the script), `record` (messages to user
-//! space), `fun` (functions of values), `task` (threads), `unwind` and `unwind_row` (stacks by unwinding tables), `walk` (iterators), `returning` (programs that do
+//! space), `fun` (functions of values), `task` (threads), `unwind` and `unwind_row` (stacks by unwinding tables), `walk` (iterators), `followed` (members of kernel structures that the verifier lets programs load), `returning` (programs that do
 //! the return they are attached to).
 
 mod agg;
@@ -14,6 +14,7 @@ mod callback;
 mod compare;
 mod context;
 mod expr;
+mod followed;
 mod fun;
 mod go;
 mod go_program;

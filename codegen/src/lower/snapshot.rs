@@ -53,6 +53,11 @@ fn split(addr: &Expr) -> (&Expr, u64) {
 impl Lower<'_, '_> {
     /// A scalar at an address of traced memory.
     pub(super) fn read_scalar(&mut self, e: &Expr, addr: &Expr, space: AddrSpace) -> Value {
+        if space == AddrSpace::Kernel
+            && let Some(number) = self.load_followed(&e.ty, addr)
+        {
+            return number.into();
+        }
         let read = |lower: &mut Self| {
             let addr = lower.scalar(addr);
             lower.load_traced(&e.ty, addr, space)

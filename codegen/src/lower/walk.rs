@@ -11,7 +11,6 @@ use crate::helper::Helper;
 use crate::insn::{Cond, Width};
 use crate::ir::{Arg, Func, Operand, Place, Val};
 use crate::kernel::KernelField;
-use crate::target::KernelReads;
 use lang::format::{Conv, Format, Piece, Size, Spec};
 use lang::hir::{Action, Attach, Expr, Iter};
 use lang::types::Type;
@@ -22,8 +21,8 @@ impl Lower<'_, '_> {
     pub(super) fn start_of_walk(&mut self, iter: &Iter) {
         for param in iter.function.params.iter().flatten().skip(1) {
             if matches!(param.ty, Type::Ptr { .. }) {
-                let word = self.walk_word(param.word);
-                self.f.branch(Cond::Eq, word, Operand::Imm(0), self.quit);
+                let object = self.f.load(Width::D, Place::from(Func::CTX).at(8 * u32::from(param.word)));
+                self.f.branch(Cond::Eq, object, Operand::Imm(0), self.quit);
             }
         }
         if let (true, Some(pid)) = (self.unit.target.filter_walks, self.unit.target.pid) {
@@ -57,7 +56,7 @@ impl Lower<'_, '_> {
     /// A word of the context as a number: as it is, the verifier takes it for a pointer, with which it allows little.
     pub(super) fn walk_word(&mut self, word: u8) -> Val {
         let offset = 8 * u32::from(word);
-        if let KernelReads::Cast(cast) = self.unit.target.kernel_reads {
+        if let Some(cast) = self.unit.target.kernel_reads.cast() {
             let place = self.cast_for_reading(cast, Arg::Addr(Place::from(Func::CTX).at(offset)));
             return self.f.load(Width::D, place);
         }

@@ -94,6 +94,45 @@ fn types() {
 }
 
 #[test]
+fn loads_that_the_verifier_allows() {
+    let types = [
+        // 1: int; 2: struct task *; 3: int *; 4: a tagged struct task; 5: a pointer to that; 6: int[3]
+        [1, info(kind::INT, 0, false), 4, 1 << 24 | 32].as_slice(),
+        &[0, info(kind::PTR, 0, false), 9],
+        &[0, info(kind::PTR, 0, false), 1],
+        &[40, info(kind::TYPE_TAG, 0, false), 9],
+        &[0, info(kind::PTR, 0, false), 4],
+        &[0, info(kind::ARRAY, 0, false), 0, 1, 1, 3],
+        // 7: union { int; int *; }; 8: struct { int[3]; int *; } of 24 bytes
+        &[0, info(kind::UNION, 2, false), 8, 10, 1, 0, 10, 3, 0],
+        &[0, info(kind::STRUCT, 2, false), 24, 10, 6, 0, 10, 3, 128],
+        // 9: struct task { int @0; int bits:3 @5 bytes, bits:7 @ bit 60; task * @8; int * @16; tagged * @24; struct 8[2] @32; union @80 }
+        &[5, info(kind::STRUCT, 8, true), 88, 10, 1, 0, 32, 1, 3 << 24 | 40, 32, 1, 7 << 24 | 60],
+        &[10, 2, 64, 10, 3, 128, 10, 5, 192, 10, 10, 256, 10, 7, 640],
+        // 10: struct 8[2]
+        &[0, info(kind::ARRAY, 0, false), 0, 8, 1, 2],
+    ]
+    .concat();
+    let btf = Btf::from_bytes(blob(&types, STRINGS), Path::new("sample")).expect("well formed");
+    let task = btf.find_struct("task").expect("task");
+    let loaded = |offset, size| btf.loaded(task, offset, size);
+    let (number, pointer) = (Some(Loaded::Number), Some(Loaded::Pointer));
+    assert_eq!([loaded(0, 4), loaded(2, 2), loaded(0, 8), loaded(2, 4)], [number, number, None, None]);
+    assert_eq!([loaded(5, 1), loaded(7, 1), loaded(7, 2)], [number, None, number], "whole bit-fields only");
+    assert_eq!([loaded(8, 8), loaded(8, 4), loaded(12, 8)], [pointer, None, None], "pointers only whole");
+    assert_eq!(loaded(16, 8), number, "what points to no structure");
+    assert_eq!(loaded(24, 8), None, "a tagged pointer");
+    assert_eq!([loaded(40, 4), loaded(56, 4), loaded(64, 4)], [number; 3], "elements");
+    assert_eq!(
+        [loaded(72, 8), loaded(44, 4), loaded(38, 4)],
+        [number, None, None],
+        "a pointer, padding, two elements"
+    );
+    assert_eq!([loaded(80, 4), loaded(80, 8)], [None, None], "a union");
+    assert_eq!([loaded(88, 4), loaded(u32::MAX, 8), btf.loaded(TypeId(1), 0, 4)], [None; 3]);
+}
+
+#[test]
 fn damage_is_an_error_and_no_panic() {
     let good =
         blob(&[1, info(kind::INT, 0, false), 4, 32, 5, info(kind::STRUCT, 1, false), 8, 10, 1, 0], STRINGS);
@@ -111,6 +150,7 @@ fn damage_is_an_error_and_no_panic() {
             for id in 0..=u32::try_from(btf.count()).expect("small") {
                 let id = TypeId(id);
                 let _ = (btf.ty(id), btf.size_of(id), btf.member(id, "fsbase"), btf.parameters(id).count());
+                let _ = (btf.loaded(id, 0, 4), btf.loaded(id, u32::MAX, u32::MAX));
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Signals, Watcher};
 use crate::unwind::{self, Unwinder};
 use crate::{load, partition, run, target};
+use codegen::target::KernelReads;
 use codegen::{Object, Target};
 use lang::diag::Problem;
 use lang::hir::{Attach, Probe, Program};
@@ -84,7 +85,7 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     may_load(source, args.dump)?;
     let unwinder = unwinder(args, &program, &traced)?;
     let unwind = unwinder.as_ref().map(|u| codegen::target::Unwind { rows: u.room() });
-    let target = Target { unwind, ..target::for_run(&program, pid, args.runtime_errors) };
+    let mut target = Target { unwind, ..target::for_run(&program, pid, args.runtime_errors) };
     partition::by_place(&mut program, &target);
     let compiled = |e: codegen::Error| source.error(error::compile_problem(&e));
     if let Some(stage) = args.dump
@@ -92,15 +93,17 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     {
         return answer::print(&text);
     }
-    let object = codegen::compile(&program, &target).map_err(compiled)?;
+    let mut object = codegen::compile(&program, &target).map_err(compiled)?;
     if let Some(text) = args.dump.and_then(|stage| dump::back(stage, &object, &program)) {
         return answer::print(&text);
     }
     if let Some(problem) = needs::unmet(&object) {
         return Err(source.error(problem));
     }
-    let elf = codegen::elf::write(&object)
-        .map_err(|e| CliError::other(format!("the object cannot be written: {e}")))?;
+    let write = |object: &Object| {
+        codegen::elf::write(object).map_err(|e| CliError::other(format!("the object cannot be written: {e}")))
+    };
+    let elf = write(&object)?;
     // Newer kernels account BPF memory to the control group; the limit of older ones may be in the way.
     let _ = process::lift_memory_limit();
     if args.dump == Some(Stage::Verifier) {
@@ -108,8 +111,14 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
             .map_err(|e| source.error(e.problem(true)))?;
         return answer::print(&logs);
     }
-    let loaded =
-        load::load(&elf, &object, target.uprobe_multi).map_err(|e| source.error(e.problem(args.verbose)))?;
+    let mut loaded = load::load(&elf, &object, target.uprobe_multi);
+    if matches!(loaded, Err(LoadError::Rejected { .. })) && target.kernel_reads != KernelReads::Helper {
+        // Verifiers differ in what they allow. All of them allow the helper.
+        target.kernel_reads = KernelReads::Helper;
+        object = codegen::compile(&program, &target).map_err(compiled)?;
+        loaded = load::load(&write(&object)?, &object, target.uprobe_multi);
+    }
+    let loaded = loaded.map_err(|e| source.error(e.problem(args.verbose)))?;
     let places = program.probes.iter().map(places).sum();
     let options = Options {
         scope: Scope { pid, uprobe_multi: target.uprobe_multi },
