@@ -102,6 +102,8 @@ helpers! {
     ForEachMapElem = 164 "for_each_map_elem",
     /// Calls a function so many times (Linux 5.17).
     Loop = 181 "loop",
+    /// What the function returned that an `fexit` program is attached to (Linux 5.17).
+    FunctionResult = 184 "get_func_ret",
     /// `CLOCK_TAI` (Linux 6.1).
     KtimeTaiNs = 208 "ktime_get_tai_ns",
 }

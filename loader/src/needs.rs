@@ -9,11 +9,12 @@ use lang::diag::Problem;
 use lang::span::Span;
 
 /// Helpers that not every kernel since 5.10 has.
-const HELPERS: [(Helper, Feature); 5] = [
+const HELPERS: [(Helper, Feature); 6] = [
     (Helper::CurrentTaskBtf, Feature::CurrentTask),
     (Helper::ForEachMapElem, Feature::ForEachEntry),
     (Helper::TaskRegisters, Feature::TaskRegisters),
     (Helper::MapLookupPercpu, Feature::PerCpuLookup),
+    (Helper::FunctionResult, Feature::FunctionResult),
     (Helper::KtimeTaiNs, Feature::TaiClock),
 ];
 

@@ -180,6 +180,11 @@ pub const NEEDS: &[Need] = &[
         present: || kernel_release() >= (5, 17),
     },
     Need {
+        name: "function_result",
+        missing: "no bpf_get_func_ret (Linux 5.17)",
+        present: || kernel_release() >= (5, 17),
+    },
+    Need {
         name: "percpu_lookup",
         missing: "no bpf_map_lookup_percpu_elem (Linux 5.19)",
         present: || kernel_release() >= (5, 19),

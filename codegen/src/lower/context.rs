@@ -351,8 +351,10 @@ impl Lower<'_, '_> {
     }
 
     fn retval(&mut self, e: &Expr) -> Value {
-        if matches!(self.probe.attach, Attach::Kprobe { .. }) {
-            return self.register(self.machine().result).into();
+        match self.probe.attach {
+            Attach::Kprobe { .. } => return self.register(self.machine().result).into(),
+            Attach::Fentry { .. } => return self.function_result().into(),
+            _ => {}
         }
         let Some(class) = self.uprobe_class() else { return self.unavailable(e, "retval") };
         match (class.abi, class.result_offset) {
@@ -364,6 +366,15 @@ impl Lower<'_, '_> {
             }
             _ => self.register(self.machine().result).into(),
         }
+    }
+
+    /// What the function of an `fexit` has returned, wherever the kernel keeps it.
+    fn function_result(&mut self) -> Val {
+        let to: Place = self.f.slot(8).into();
+        // Before Linux 6.11 the verifier takes it for memory that is read.
+        self.f.store(Width::D, to, Operand::Imm(0));
+        self.f.call_void(Helper::FunctionResult, &[Arg::Val(Func::CTX), Arg::Addr(to)]);
+        self.f.load(Width::D, to)
     }
 
     /// A scalar of the context record. The verifier lets tracepoint programs read all but the first 8 bytes directly.

@@ -25,7 +25,9 @@ impl Checker<'_> {
             ExprKind::TupleMember(base, n) if is_args(base) => {
                 let params = self.params(&function, e.span)?;
                 match usize::try_from(*n).ok().and_then(|n| params.get(n)) {
-                    Some(param) => self.context_word(param.word, param.ty.clone(), e.span).map(Some),
+                    Some(param) => {
+                        self.context_word(hir::Builtin::Arg(param.word), param.ty.clone(), e.span).map(Some)
+                    }
                     None => {
                         let what =
                             format!("`{}` has {} arguments, counted from 0", function.name, params.len());
@@ -34,11 +36,14 @@ impl Checker<'_> {
                 }
             }
             ExprKind::Ident(name) if name == "retval" && returns => match &function.result {
-                Some(ty) => self.context_word(function.words(), ty.clone(), e.span).map(Some),
-                None if function.program.is_some() => {
-                    let what =
-                        format!("what `{}` returns is not known: it is one of a BPF program", function.name);
-                    self.fail(Problem::error(e.span, what))
+                Some(ty) => {
+                    // Where the verifier does not believe the types of a BPF program (`func_info_aux.unreliable`), which it tells
+                    // nobody, the result is behind five words instead of behind the parameters: the kernel is asked for it.
+                    let word = match function.program {
+                        Some(_) => hir::Builtin::Retval,
+                        None => hir::Builtin::Arg(function.words()),
+                    };
+                    self.context_word(word, ty.clone(), e.span).map(Some)
                 }
                 None => {
                     let what = format!("`{}` has no result", function.name);
@@ -74,7 +79,7 @@ impl Checker<'_> {
     fn by_name(&mut self, function: &KernelFunction, name: &Name, span: Span) -> Checked<Place> {
         let params = self.params(function, span)?;
         if let Some(param) = params.iter().find(|p| p.name == name.text) {
-            return self.context_word(param.word, param.ty.clone(), span);
+            return self.context_word(hir::Builtin::Arg(param.word), param.ty.clone(), span);
         }
         let names = || params.iter().map(|p| p.name.as_str());
         let what = format!("`{}` has no argument `{}`", function.name, name.text);
@@ -90,9 +95,9 @@ impl Checker<'_> {
     }
 
     /// A word of the context as a value of a type. What is above a narrow value in its word is undefined.
-    fn context_word(&mut self, word: u8, ty: Type, span: Span) -> Checked<Place> {
+    fn context_word(&mut self, word: hir::Builtin, ty: Type, span: Span) -> Checked<Place> {
         const BYTE: Type = Type::Int { bits: 8, signed: false };
-        let raw = hir::Expr::new(hir::ExprKind::Builtin(hir::Builtin::Arg(word)), Type::U64, span);
+        let raw = hir::Expr::new(hir::ExprKind::Builtin(word), Type::U64, span);
         let value = match &ty {
             // Read as a byte; the place makes a boolean of it.
             Type::Bool => build::cast(raw, &BYTE),

@@ -65,10 +65,8 @@ fn functions(program: &LoadedProgram) -> Vec<KernelFunction> {
     });
     named
         .map(|(id, name)| {
-            // The result stands behind the parameters, or behind five words where the verifier does not believe the types
-            // (`func_info_aux.unreliable`), which it tells nobody: what could be wrong is absent.
             let function = function(&btf, id, name, None);
-            translated(KernelFunction { program: Some(program.id), result: None, ..function })
+            translated(KernelFunction { program: Some(program.id), ..function })
         })
         .collect()
 }

@@ -93,6 +93,8 @@ pub enum Feature {
     CallLoop,
     /// `bpf_map_lookup_percpu_elem`.
     PerCpuLookup,
+    /// `bpf_get_func_ret`
+    FunctionResult,
     /// `bpf_ktime_get_tai_ns`
     TaiClock,
     /// The kernel's function that counts the entries of a map.
@@ -273,6 +275,8 @@ const TABLE: &[Info] = &[
         cost: "without may_goto, loops need bounds that the verifier can follow" },
     Info { feature: Feature::PerCpuLookup, group: Group::Helpers, name: "percpu_lookup", what: "bpf_map_lookup_percpu_elem", since: "5.19", trial: Trial::Helper(ProgType::Kprobe, 195),
         cost: "a script cannot read a count or sum; it is printed as ever" },
+    Info { feature: Feature::FunctionResult, group: Group::Helpers, name: "function_result", what: "bpf_get_func_ret", since: "5.17", trial: Trial::Other(trial::function_result),
+        cost: "no `retval` of functions of BPF programs" },
     Info { feature: Feature::TaiClock, group: Group::Helpers, name: "tai_clock", what: "bpf_ktime_get_tai_ns", since: "6.1", trial: Trial::Helper(ProgType::Kprobe, 208),
         cost: "no nsecs(tai)" },
     Info { feature: Feature::MapCount, group: Group::Kfuncs, name: "map_count", what: "counting a map's entries (bpf_map_sum_elem_count)", since: "6.6", trial: Trial::Kfunc("bpf_map_sum_elem_count"),

@@ -248,6 +248,13 @@ pub(super) fn path_of_file() -> io::Result<()> {
     may(AttachType::Iter, WALK_OVER_THREADS).or_else(|_| may(AttachType::Fentry, "filp_close"))
 }
 
+/// Whether a program at the return of a function may ask for its result.
+pub(super) fn function_result() -> io::Result<()> {
+    const GET_FUNC_RET: i32 = 184;
+    let function = bpf::Function { id: kernel_function(TEST_FUNCTION)?, of: None };
+    helper_in(ProgType::Tracing, AttachType::Fexit, Some(function), GET_FUNC_RET)
+}
+
 /// Attaches to [`TEST_FUNCTION`].
 pub(super) fn kprobe_multi() -> io::Result<()> {
     let program = load(ProgType::Kprobe, AttachType::KprobeMulti, Bytes::Return0.program())?;
