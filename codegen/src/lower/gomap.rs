@@ -17,8 +17,9 @@ use lang::types::{AddrSpace, Type};
 
 /// Places that are looked at, with and without an entry, where the verifier need not follow each round.
 const MOST: u32 = 1 << 13;
-/// Where it must: for one entry, and for the first ones. It keeps the ways out of all rounds in mind, of all walks of a program.
-const MOST_FOLLOWED: [u32; 2] = [1 << 8, 1 << 6];
+/// The same where it must follow them, which costs it time: with little and with much to do in a round.
+const MOST_FOLLOWED: u32 = 1 << 7;
+const MOST_LABORIOUS: u32 = 1 << 6;
 /// Places in a block.
 const ENTRIES: u32 = 8;
 
@@ -93,6 +94,13 @@ impl Walk {
     }
 }
 
+/// What is done in a round.
+#[derive(Clone, Copy)]
+enum Rounds {
+    Easy,
+    Laborious,
+}
+
 /// An entry, and where the walk goes on from it.
 pub(super) struct Entry {
     /// Address of the key.
@@ -115,7 +123,7 @@ impl Lower<'_, '_> {
         let map = self.val(map);
         let wanted = self.wanted(key);
         self.f.branch(Cond::Eq, map, Operand::Imm(0), none);
-        self.each_go_entry(map, layout, Some(CounterKind::GoMapLimit), |lower, entry| {
+        self.each_go_entry(map, layout, wanted.rounds(), Some(CounterKind::GoMapLimit), |lower, entry| {
             lower.unless_key(&wanted, &entry);
             lower.f.push(Op::Copy { dst: result, src: entry.element });
             lower.f.push(Op::Jump(entry.end));
@@ -137,7 +145,7 @@ impl Lower<'_, '_> {
         }
         // Entries go to places that are computed.
         self.f.pin(base);
-        self.each_go_entry(address, &map.layout, None, |lower, entry| {
+        self.each_go_entry(address, &map.layout, Rounds::Laborious, None, |lower, entry| {
             let n = lower.f.load(Width::D, copied);
             let n = lower.clamp(n, most - 1);
             let offset = lower.f.alu(AluOp::Mul, n, Operand::Imm(map.stride as i32));
@@ -165,6 +173,7 @@ impl Lower<'_, '_> {
         &mut self,
         map: Val,
         layout: &GoMapLayout,
+        rounds: Rounds,
         too_many: Option<CounterKind>,
         body: impl FnOnce(&mut Self, Entry),
     ) {
@@ -185,10 +194,10 @@ impl Lower<'_, '_> {
                 lower.f.push(Op::Alu { op: AluOp::Add, dst: place, a: place, b: Operand::Val(zero) });
                 lower.f.push(Op::MayGoto(limit));
             }
-            let most = match (counted, too_many) {
+            let most = match (counted, rounds) {
                 (true, _) => MOST,
-                (false, Some(_)) => MOST_FOLLOWED[0],
-                (false, None) => MOST_FOLLOWED[1],
+                (false, Rounds::Easy) => MOST_FOLLOWED,
+                (false, Rounds::Laborious) => MOST_LABORIOUS,
             };
             lower.f.branch(Cond::Ge, place, Operand::Imm(most as i32), limit);
             let in_block = lower.f.alu(AluOp::And, place, Operand::Imm(ENTRIES as i32 - 1));
@@ -364,6 +373,16 @@ impl Lower<'_, '_> {
 enum Wanted {
     Number { value: Place, ty: Type },
     Text { place: Place, cap: u32, len: Operand },
+}
+
+impl Wanted {
+    /// A text that is known is short, others are compared in a loop.
+    fn rounds(&self) -> Rounds {
+        match self {
+            Wanted::Text { len: Operand::Val(_), .. } => Rounds::Laborious,
+            Wanted::Number { .. } | Wanted::Text { .. } => Rounds::Easy,
+        }
+    }
 }
 
 impl Lower<'_, '_> {
