@@ -119,22 +119,30 @@ pub fn prog_load(program: &Program<'_>) -> Result<OwnedFd, Rejected> {
             // The log may be refused where the load itself was not; then the first error is the true one.
             Err(e) => {
                 let log = text(&log);
-                let error = if log.is_empty() { first } else { e };
+                let no_room = e.raw_os_error() == Some(libc::ENOSPC);
+                let error = if log.is_empty() || no_room { first } else { e };
                 return Err(Rejected { error, log });
             }
         }
     }
 }
 
-/// Loads a program and returns the verifier's log too (`-d verifier`).
+/// Loads a program and returns the verifier's log too (`-d verifier`). Of a log that is too long it is the end, before Linux 6.4 the
+/// beginning.
 ///
 /// # Errors
 /// As [`prog_load`].
 pub fn prog_load_logged(program: &Program<'_>) -> Result<(OwnedFd, String), Rejected> {
     let mut log = vec![0; LOG_MOST];
-    match try_load(program, 2, &mut log) {
-        Ok(fd) => Ok((fd, text(&log))),
-        Err(error) => Err(Rejected { error, log: text(&log) }),
+    let loaded = match try_load(program, 2, &mut log) {
+        // That the log does not fit is no fault of the program.
+        Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => try_load(program, 0, &mut []),
+        loaded => loaded,
+    };
+    let log = text(&log);
+    match loaded {
+        Ok(fd) => Ok((fd, log)),
+        Err(error) => Err(Rejected { error, log }),
     }
 }
 
@@ -335,6 +343,19 @@ mod tests {
         assert!(info.id > 0 && info.translated == 16, "{info:?}");
         let (_, log) = prog_load_logged(&program(&RETURN_7)).unwrap();
         assert!(log.contains("r0 = 7") || log.contains("R0"), "{log}");
+    }
+
+    #[test]
+    fn a_log_may_be_too_long() {
+        if !privileged("a_log_may_be_too_long") {
+            return;
+        }
+        // `r1 = 0; do { r1 += 1 } while (r1 < 200000); r0 = 7; exit`
+        let start = [0xb7, 1, 0, 0, 0, 0, 0, 0, 0x07, 1, 0, 0, 1, 0, 0, 0];
+        let [a, b, c, d] = 200_000u32.to_le_bytes();
+        let insns = [&start[..], &[0xa5, 1, 0xfe, 0xff, a, b, c, d], &RETURN_7].concat();
+        let (_, log) = prog_load_logged(&program(&insns)).unwrap();
+        assert!(log.len() > LOG_MOST - 4096, "{}", log.len());
     }
 
     #[test]
