@@ -314,3 +314,14 @@ pub(super) fn add_sections(file: &mut Vec<u8>, sections: &[Section<'_>]) {
     file[60..62].copy_from_slice(&count.to_le_bytes());
     file[62..64].copy_from_slice(&(count - 1).to_le_bytes());
 }
+
+/// Numbers below a given one that follow from a seed, which is not 0 (xorshift64).
+pub(crate) fn random_below(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below usize")
+    }
+}

@@ -1,7 +1,7 @@
 //! The reader against a hand-made Go binary, whole and damaged.
 
 use super::abi::Abi;
-use super::fixture::{FUNCTIONS, Options, build, entry};
+use super::fixture::{FUNCTIONS, Options, build, entry, random_below};
 use super::prologue::{NoSite, SiteKind};
 use super::returns::TailJump;
 use super::tls::TlsRule;
@@ -171,14 +171,7 @@ fn truncated_anywhere() {
 fn bytes_replaced_at_random() {
     const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
     println!("seed {SEED:#x}");
-    // xorshift64
-    let mut state = SEED;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).expect("below usize")
-    };
+    let mut random = random_below(SEED);
     for options in [WITH_SECTIONS, WITHOUT_SECTIONS] {
         let whole = build(options);
         // The bytes that matter: headers, code, tables; not the zeros between them.

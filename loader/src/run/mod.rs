@@ -274,7 +274,7 @@ impl Run<'_> {
             let pid = child.pid();
             self.symbols.forget(pid);
             let names = self.shows_user_code();
-            let (mut seen, mut read) = (false, Ok(false));
+            let mut read = Ok(false);
             let look = || {
                 // A program may end before its mappings could be read while it runs.
                 if names {
@@ -284,7 +284,6 @@ impl Run<'_> {
                     read = unwinder.refresh(maps, pid);
                 }
                 probed.iter().for_each(|probed| probed.bring_in(&Process::new(pid)));
-                seen = true;
             };
             let stops = names || probed.is_some();
             let released = match self.unwinding {
@@ -292,10 +291,6 @@ impl Run<'_> {
                 None if stops => child.release_at_start(look),
                 None => child.release(),
             };
-            // Where it cannot be stopped, soon is the best that there is.
-            if !seen {
-                probed.iter().for_each(|probed| probed.bring_in(&Process::new(pid)));
-            }
             released.map_err(|source| RunError::Child { program, source })?;
             read.map_err(during(UNWINDING))?;
             self.tell_tables_left_out();

@@ -94,38 +94,37 @@ impl Child {
         self.let_go(RUN).map(drop)
     }
 
-    /// The same; `at_start` is called when the program is in memory and has not run one instruction yet. It is not called where
-    /// tracing a child (`ptrace(2)`) is not allowed.
+    /// The same; `look` is called when the program is in memory and has not run one instruction yet. Where tracing a child (`ptrace(2)`)
+    /// is not allowed, it is called when the program runs, which is as soon as can be.
     ///
     /// # Errors
     /// As [`Child::release`].
-    pub fn release_at_start(&mut self, at_start: impl FnOnce()) -> io::Result<()> {
-        if self.let_go(STOP)? && self.wait_for_start()? {
-            at_start();
-            ptrace(libc::PTRACE_DETACH, self.pid, 0)?;
-        }
-        Ok(())
+    pub fn release_at_start(&mut self, look: impl FnOnce()) -> io::Result<()> {
+        let stopped = self.let_go(STOP)? && self.wait_for_start()?;
+        look();
+        if stopped { ptrace(libc::PTRACE_DETACH, self.pid, 0) } else { Ok(()) }
     }
 
-    /// The same; `look` is called there, and again when the program's dynamic linker is done and the program itself begins, where
-    /// the processor can be told to stop there.
+    /// The same; `look` is called once more when the program's dynamic linker is done and the program itself begins, where the
+    /// processor can be told to stop there.
     ///
     /// # Errors
     /// As [`Child::release`].
     pub fn release_at_entry(&mut self, mut look: impl FnMut()) -> io::Result<()> {
-        if self.let_go(STOP)? && self.wait_for_start()? {
-            look();
-            if entry::stop_at(self.pid, entry::address(self.pid).unwrap_or(0)) {
-                ptrace(libc::PTRACE_CONT, self.pid, 0)?;
-                if !self.wait_for_start()? {
-                    return Ok(());
-                }
-                entry::forget_stop(self.pid);
-                look();
-            }
-            ptrace(libc::PTRACE_DETACH, self.pid, 0)?;
+        let stopped = self.let_go(STOP)? && self.wait_for_start()?;
+        look();
+        if !stopped {
+            return Ok(());
         }
-        Ok(())
+        if entry::stop_at(self.pid, entry::address(self.pid).unwrap_or(0)) {
+            ptrace(libc::PTRACE_CONT, self.pid, 0)?;
+            if !self.wait_for_start()? {
+                return Ok(());
+            }
+            entry::forget_stop(self.pid);
+            look();
+        }
+        ptrace(libc::PTRACE_DETACH, self.pid, 0)
     }
 
     /// Opens the gate and waits until the program is executed. Gives whether the child stops at its start.
@@ -554,7 +553,7 @@ mod tests {
         let mut child = Child::start(&arguments(&["sleep", "100"])).unwrap();
         signal::send(child.as_fd(), libc::SIGKILL).unwrap();
         assert_eq!(finished(&mut child).signal(), Some(libc::SIGKILL));
-        child.release_at_start(|| panic!("it has no start")).unwrap();
+        child.release_at_start(|| ()).unwrap();
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use super::super::fixture::{self, Options, Section, entry};
+use super::super::fixture::{self, Options, Section, entry, random_below};
 use super::super::signature::Kind;
 use super::*;
 
@@ -356,14 +356,7 @@ fn truncated_anywhere() {
 fn bytes_replaced_at_random() {
     const SEED: u64 = 0x6a09_e667_f3bc_c908;
     println!("seed {SEED:#x}");
-    // xorshift64
-    let mut state = SEED;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).expect("below usize")
-    };
+    let mut random = random_below(SEED);
     let (abbrev, (info, loc)) = (abbreviations(), info());
     for round in 0..12_000 {
         let mut parts = [abbrev.clone(), info.clone(), loc.clone()];
