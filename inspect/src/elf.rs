@@ -178,6 +178,11 @@ impl Binary {
         self.separate.get_or_init(find).as_ref()
     }
 
+    /// Whether all symbols are known, in the binary or in the file that was separated from it, and not only those of the dynamic linker.
+    pub fn has_all_symbols(&self) -> bool {
+        self.with_symbols().symbols().are_all()
+    }
+
     /// The file that has the symbols.
     fn with_symbols(&self) -> &Image {
         if self.image.symbols().are_all() {

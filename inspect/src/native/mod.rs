@@ -123,8 +123,19 @@ impl<'a> Debug<'a> {
 
     /// The function whose code starts at `entry`.
     pub fn function(&self, entry: u64) -> Option<Function> {
-        let covers = |u: &&UnitAt<'_>| u.ranges.iter().any(|(begin, end)| (*begin..*end).contains(&entry));
-        self.units.iter().filter(covers).find_map(|unit| self.function_in(unit, entry))
+        self.covering(entry).find_map(|unit| self.function_in(unit, entry))
+    }
+
+    /// The name of the file that describes the code at an address instead of this one (`-gsplit-dwarf`), as the compiler wrote it.
+    pub fn split_file(&self, addr: u64) -> Option<String> {
+        self.covering(addr).find_map(|at| Some(self.text(at, at.unit.dwo_name().ok()??)))
+    }
+
+    /// The units that have code at an address.
+    fn covering(&self, addr: u64) -> impl Iterator<Item = &UnitAt<'a>> {
+        let covers =
+            move |u: &&UnitAt<'_>| u.ranges.iter().any(|(begin, end)| (*begin..*end).contains(&addr));
+        self.units.iter().filter(covers)
     }
 
     fn function_in(&self, at: &UnitAt<'a>, entry: u64) -> Option<Function> {

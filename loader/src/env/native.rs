@@ -50,6 +50,11 @@ pub(super) fn signature(
         return unknown(format!("{binary} has no debug information (`-g`), and no file with it is found"));
     };
     let Some(function) = debug.function(entry) else {
+        if let Some(file) = debug.split_file(entry) {
+            return unknown(format!(
+                "its debug information is in {file}, which gotrace does not read: build without -gsplit-dwarf"
+            ));
+        }
         return unknown(format!("the debug information of {binary} does not describe it"));
     };
     match Types::new(binary, debug, structures).signature(&function, at_return) {

@@ -35,6 +35,8 @@ const COPIES: [&str; 5] = [".isra.", ".constprop.", ".part.", ".cold", "[clone"]
 
 /// Names spelled out in a warning about many functions.
 const NAMED_IN_WARNING: usize = 3;
+/// The section with a compressed file of the symbols that the dynamic linker does not need ("MiniDebugInfo").
+const MINI_DEBUG_INFO: &str = ".gnu_debugdata";
 
 /// Everything that a uprobe attach point stands for in a binary.
 pub(super) fn resolve(
@@ -463,6 +465,12 @@ impl<'a> Sites<'a> {
             help: Some(format!("`gotrace list 'uprobe:{}:*'` lists its functions", self.name)),
             ..EnvError::default()
         };
+        if self.file.image().section(MINI_DEBUG_INFO).is_some() && !self.file.has_all_symbols() {
+            error.notes.push(format!(
+                "the file has more symbols in {MINI_DEBUG_INFO}, which gotrace does not read: install its debug symbols, or name their \
+                 folder with --debuginfo"
+            ));
+        }
         if known.is_empty() {
             error.notes.push("the file has no symbols and no Go function table".into());
             error.help = None;

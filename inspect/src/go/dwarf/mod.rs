@@ -41,7 +41,7 @@ pub(crate) enum DwarfError {
     Format(#[from] gimli::Error),
     #[error("a section is cut short")]
     CutShort,
-    #[error("a section is compressed by another method than zlib")]
+    #[error("a section is compressed by another method than zlib and zstd")]
     Compression,
     #[error("a compressed section does not expand to the size it claims")]
     Stream,

@@ -3,13 +3,13 @@
 //!
 //! Go's linker compresses by default: up to Go 1.16 in the old GNU form (`.zdebug_info`: `ZLIB`, the size as a
 //! big-endian word, a zlib stream), later in the form of the ELF specification (`SHF_COMPRESSED`, `Elf64_Chdr`,
-//! a stream). Both hold zlib streams, which `flate2` reads; the `compression` feature of `object` would bring
-//! a second decoder for zstd, which Go never writes.
+//! a stream). Go writes zlib streams, which `flate2` reads; distributions also zstd, which `ruzstd` reads.
 
 use std::io::Read;
 use std::sync::OnceLock;
 
 use flate2::read::ZlibDecoder;
+use ruzstd::decoding::StreamingDecoder;
 
 use super::DwarfError;
 use crate::bytes;
@@ -66,6 +66,8 @@ const SMALL: u64 = 1 << 20;
 
 /// `ELFCOMPRESS_ZLIB`
 const ELFCOMPRESS_ZLIB: u32 = 1;
+/// `ELFCOMPRESS_ZSTD`
+const ELFCOMPRESS_ZSTD: u32 = 2;
 /// Size of `Elf64_Chdr`: type, padding, size, alignment.
 const CHDR_SIZE: usize = 24;
 /// Start of an old compressed section, and the size of its header.
@@ -88,19 +90,27 @@ impl Sections {
     pub(crate) fn bytes<'a>(&'a self, image: &'a Image, section: Section) -> Result<&'a [u8], DwarfError> {
         match find(image, section)? {
             Form::Plain(data) => Ok(data),
-            Form::Compressed { stream, size } => {
+            Form::Compressed { method, stream, size } => {
                 let Some(slot) = self.expanded.get(section as usize) else { return Ok(&[]) };
-                let kept = slot.get_or_init(|| expand(stream, size));
+                let kept = slot.get_or_init(|| expand(method, stream, size));
                 kept.as_deref().map_err(DwarfError::clone)
             }
         }
     }
 }
 
+/// How a section is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Zlib,
+    Zstd,
+}
+
 /// A section as it stands in the file.
 enum Form<'a> {
     Plain(&'a [u8]),
     Compressed {
+        method: Method,
         stream: &'a [u8],
         /// Bytes of the expanded section, as the file claims.
         size: u64,
@@ -119,8 +129,14 @@ fn find(image: &Image, section: Section) -> Result<Form<'_>, DwarfError> {
             return Ok(Form::Plain(data));
         }
         return match (bytes::u32(data, 0), bytes::u64(data, 8), data.get(CHDR_SIZE..)) {
-            (Some(ELFCOMPRESS_ZLIB), Some(size), Some(stream)) => Ok(Form::Compressed { stream, size }),
-            (Some(_), Some(_), Some(_)) => Err(DwarfError::Compression),
+            (Some(method), Some(size), Some(stream)) => {
+                let method = match method {
+                    ELFCOMPRESS_ZLIB => Method::Zlib,
+                    ELFCOMPRESS_ZSTD => Method::Zstd,
+                    _ => return Err(DwarfError::Compression),
+                };
+                Ok(Form::Compressed { method, stream, size })
+            }
             _ => Err(DwarfError::CutShort),
         };
     }
@@ -128,7 +144,7 @@ fn find(image: &Image, section: Section) -> Result<Form<'_>, DwarfError> {
         let data = contents(found.file.clone())?;
         let size = bytes::array(data, GNU_MAGIC.len()).map(u64::from_be_bytes);
         return match (data.starts_with(GNU_MAGIC), size, data.get(GNU_HEADER_SIZE..)) {
-            (true, Some(size), Some(stream)) => Ok(Form::Compressed { stream, size }),
+            (true, Some(size), Some(stream)) => Ok(Form::Compressed { method: Method::Zlib, stream, size }),
             // The linker leaves a section as it is where compression does not help.
             (false, ..) => Ok(Form::Plain(data)),
             _ => Err(DwarfError::CutShort),
@@ -137,11 +153,18 @@ fn find(image: &Image, section: Section) -> Result<Form<'_>, DwarfError> {
     Ok(Form::Plain(&[]))
 }
 
-fn expand(stream: &[u8], size: u64) -> Result<Vec<u8>, DwarfError> {
+fn expand(method: Method, mut stream: &[u8], size: u64) -> Result<Vec<u8>, DwarfError> {
     let believed = SMALL.max((stream.len() as u64).saturating_mul(MAX_RATIO));
     let capacity = bytes::index(size).filter(|_| size <= believed).ok_or(DwarfError::Expansion { size })?;
     let mut out = Vec::with_capacity(capacity);
-    ZlibDecoder::new(stream).take(size).read_to_end(&mut out).map_err(|_| DwarfError::Stream)?;
+    let read = match method {
+        Method::Zlib => ZlibDecoder::new(stream).take(size).read_to_end(&mut out).ok(),
+        Method::Zstd => {
+            let decoder = StreamingDecoder::new(&mut stream).ok();
+            decoder.and_then(|decoder| decoder.take(size).read_to_end(&mut out).ok())
+        }
+    };
+    read.ok_or(DwarfError::Stream)?;
     if out.len() == capacity { Ok(out) } else { Err(DwarfError::Stream) }
 }
 
@@ -151,6 +174,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::ZlibEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     use super::*;
 
@@ -162,20 +186,41 @@ mod tests {
 
     #[test]
     fn a_stream_has_exactly_the_size_it_claims() {
-        let data = b"debug debug debug debug";
-        let stream = compressed(data);
+        let data = b"debug debug debug debug".repeat(100);
         let size = data.len() as u64;
-        assert_eq!(expand(&stream, size).as_deref(), Ok(data.as_slice()));
-        assert_eq!(expand(&stream, size + 1), Err(DwarfError::Stream));
-        assert_eq!(expand(&stream[..stream.len() / 2], size), Err(DwarfError::Stream));
-        assert_eq!(expand(b"no stream", 9), Err(DwarfError::Stream));
+        for (method, stream) in [
+            (Method::Zlib, compressed(&data)),
+            (Method::Zstd, compress_to_vec(&*data, CompressionLevel::Fastest)),
+        ] {
+            assert!(stream.len() < data.len());
+            assert_eq!(expand(method, &stream, size).as_deref(), Ok(data.as_slice()));
+            assert_eq!(expand(method, &stream, size + 1), Err(DwarfError::Stream));
+            assert_eq!(expand(method, &stream[..stream.len() / 2], size), Err(DwarfError::Stream));
+            assert_eq!(expand(method, b"no stream", 9), Err(DwarfError::Stream));
+        }
     }
 
     #[test]
     fn an_unbelievable_size_is_refused_before_it_is_allocated() {
         let stream = compressed(&[0; 4 << 20]);
+        let expand = |stream: &[u8], size| expand(Method::Zlib, stream, size);
         assert_eq!(expand(&stream, u64::MAX), Err(DwarfError::Expansion { size: u64::MAX }));
         assert_eq!(expand(&stream, 4 << 20), Err(DwarfError::Expansion { size: 4 << 20 }));
         assert_eq!(expand(&compressed(&[0; 1 << 20]), 1 << 20).map(|data| data.len()), Ok(1 << 20));
+    }
+
+    /// Each byte of a stream is damaged in several ways: whatever it becomes, the bytes are no more than it claims.
+    #[test]
+    fn damaged_streams_end() {
+        let data: Vec<u8> = (0..300u32).flat_map(|n| (n * n / 7).to_le_bytes()).collect();
+        let stream = compress_to_vec(&*data, CompressionLevel::Fastest);
+        for at in 0..stream.len() {
+            for change in [1, 0x10, 0x80, 0xff] {
+                let mut damaged = stream.clone();
+                damaged[at] ^= change;
+                let found = expand(Method::Zstd, &damaged, data.len() as u64);
+                assert!(found.is_err() || found.is_ok_and(|found| found.len() == data.len()));
+            }
+        }
     }
 }
