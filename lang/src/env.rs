@@ -130,6 +130,12 @@ pub trait Env {
         Vec::new()
     }
 
+    /// The types of a Go program that interfaces hold and that have this name: as `%T` prints it, or with the whole import path.
+    fn go_dynamic_types(&self, binary: &str, name: &str) -> Vec<DynamicType> {
+        let _ = (binary, name);
+        Vec::new()
+    }
+
     /// The error types of a Go program that [`crate::goerror`] knows. Their [`ErrorType::address`] is 0: it is beside them.
     fn go_errors(&self, binary: &str) -> Vec<(SymbolAddress, ErrorType)> {
         let _ = binary;
@@ -201,6 +207,18 @@ pub struct FileIdentity {
     pub device: u32,
     /// `i_ino`.
     pub inode: u64,
+}
+
+/// A type of the values that interfaces of a Go program hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DynamicType {
+    /// Where the program describes it: what an interface says the type of its value is.
+    pub address: SymbolAddress,
+    /// Its name with the whole import path.
+    pub name: String,
+    /// The type of what the second word of the interface is the address of: of a pointer what it points to, else the type itself. `None`
+    /// where that word is the value.
+    pub pointee: Option<Type>,
 }
 
 /// Where a symbol of a traced binary is.

@@ -3,7 +3,7 @@
 use super::{Builtin, Form, IN_PROGRAMS};
 use crate::ast::Expr as Ast;
 use crate::check::dynamic::Interface;
-use crate::check::{Call, Checked, Checker, Outcome};
+use crate::check::{Call, Checked, Checker, Outcome, with_article};
 use crate::diag::Problem;
 use crate::hir::{Expr, ExprKind, GoError};
 use crate::types::Type;
@@ -33,6 +33,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         probes: IN_PROGRAMS,
         elsewhere: None,
         check: goerr,
+    },
+    Builtin {
+        name: "goas",
+        form: Form::Function,
+        args: (2, 2),
+        signature: "goas(INTERFACE, \"TYPE\")",
+        doc: "What is in a Go interface, as a pointer to that type: to the value, or where TYPE is a pointer the pointer itself. nil if \
+              something else is in it. TYPE is the name that `gotype` prints, or the one with the whole import path.",
+        example: "uprobe:./web:main.handler { print(goas(args.w, \"*http.response\").status); }",
+        probes: IN_PROGRAMS,
+        elsewhere: None,
+        check: goas,
     },
 ];
 
@@ -66,6 +78,18 @@ fn goerr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     Ok(Outcome::Value(Expr::new(ExprKind::GoError(Box::new(error)), Type::GoError, call.span)))
 }
 
+fn goas(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let [arg, name] = call.args else { return checker.no_arguments(call) };
+    let text = checker.text_arg(name, "the name of a type")?;
+    match checker.interface(arg)? {
+        Some(interface) => Ok(Outcome::Value(checker.held_as(&interface, &text, name.span)?)),
+        None => {
+            let value = checker.expr(arg)?;
+            not_interface(checker, arg, &value)
+        }
+    }
+}
+
 /// The first word of an interface that the script reads itself, and whether the interface has methods: `error` has one, so the word alone
 /// is never a type. `gotype(WORD)` says that it is, as in an `interface{}`.
 fn first_word(checker: &mut Checker<'_>, arg: &Ast) -> Checked<(Expr, bool)> {
@@ -86,7 +110,8 @@ fn word(checker: &mut Checker<'_>, arg: &Ast) -> Checked<Expr> {
 }
 
 fn not_interface<T>(checker: &mut Checker<'_>, arg: &Ast, value: &Expr) -> Checked<T> {
-    let problem = Problem::error(arg.span, format!("this is a {}, not a Go interface", value.ty));
+    let problem =
+        Problem::error(arg.span, format!("this is {}, not a Go interface", with_article(&value.ty)));
     checker
         .fail(problem.help("name a parameter, result or member of an interface type: `args.err`, `retval.1`"))
 }

@@ -4,8 +4,9 @@ use super::{Builtin, EVERYWHERE, Form};
 use crate::ast::{Expr as Ast, ExprKind as AstKind};
 use crate::check::{Call, Checked, Checker, Outcome};
 use crate::diag::Problem;
+use crate::env::Abi;
 use crate::fold;
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Attach, Builtin as Builtins, Expr, ExprKind};
 use crate::types::{AddrSpace, Type};
 
 pub(super) const ENTRIES: &[Builtin] = &[
@@ -86,11 +87,34 @@ fn str(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
         let kind = ExprKind::GoStr { addr: addr.clone(), len: all.clone() };
         return Ok(Outcome::Value(Expr::new(kind, string_type(checker, None), call.span)));
     }
+    if rest.is_empty() {
+        warn_of_go_string(checker, &text);
+    }
     let (addr, space) = checker.address(text)?;
     let len = len?;
     let ty = string_type(checker, len.as_ref().and_then(|(_, known)| *known));
     let len = len.map(|(len, _)| Box::new(len));
     Ok(Outcome::Value(Expr::new(ExprKind::ReadStr { addr: Box::new(addr), len, space }, ty, call.span)))
+}
+
+/// Warns of the word of a Go function read as C reads text: what follows the string in memory would be taken for a part of it.
+fn warn_of_go_string(checker: &mut Checker<'_>, text: &Expr) {
+    let (ExprKind::Builtin(Builtins::Arg(n) | Builtins::Sarg(n)), Attach::Uprobe { class, .. }) =
+        (&text.kind, &checker.target().attach)
+    else {
+        return;
+    };
+    if class.abi == Abi::C {
+        return;
+    }
+    let problem =
+        Problem::warning(text.span, "a Go string has no zero byte at its end: `str` reads on behind it")
+            .help(format!(
+                "`gostr(sarg{n}, sarg{})` reads a Go string by its two words, `args.NAME` by its name",
+                n + 1
+            ))
+            .note("of text with a zero byte say how many bytes are read at most: `str(ADDRESS, LENGTH)`");
+    checker.warn(problem);
 }
 
 fn gostr(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {

@@ -2,6 +2,7 @@
 
 use crate::ast::{BinOp, Expr};
 use crate::check::place::Place;
+use crate::check::types::pointer_to;
 use crate::check::{Checked, Checker, build, whole};
 use crate::diag::Problem;
 use crate::env::SymbolAddress;
@@ -98,15 +99,37 @@ impl Checker<'_> {
                 found
             }
         };
-        let equal = addresses.into_iter().fold(build::bool(false, span), |so_far, known| {
-            let known = match known {
-                SymbolAddress::Fixed(known) => build::int(known, Type::U64, span),
-                SymbolAddress::FromCodeBase(distance) => build::offset(code_base(span), distance, span),
-            };
-            let one = build::binary(hir::BinOp::Eq, (**address).clone(), known, Type::Bool, span);
-            build::logical(LogicOp::Or, so_far, one, span)
-        });
+        let equal = is_one_of(address, addresses, span);
         Ok(if op == BinOp::Ne { build::unary(hir::UnOp::Not, equal, Type::Bool, span) } else { equal })
+    }
+
+    /// What is in an interface, as a pointer to a type of that name: nil if something else is in it.
+    pub(crate) fn held_as(&mut self, interface: &Interface, name: &str, span: Span) -> Checked<hir::Expr> {
+        let binary = self.one_binary("the address of a type", span)?;
+        let found = self.env.go_dynamic_types(&binary, name);
+        let [first, others @ ..] = found.as_slice() else {
+            let problem = Problem::error(span, format!("no interface holds a `{name}` in {binary}"))
+                .note("the program has no type of that name that is ever put into an interface")
+                .help("names are those of `%T`, which `gotype(x)` prints: `*http.Request`, `main.T`");
+            return self.fail(problem);
+        };
+        if let Some(other) = others.iter().find(|other| other.name != first.name) {
+            let problem = Problem::error(span, format!("`{name}` is the name of several types"));
+            let both = format!("write the whole path: `{}` or `{}`", first.name, other.name);
+            return self.fail(problem.help(both));
+        }
+        let Some(to) = first.pointee.clone() else {
+            let problem = Problem::error(span, format!("a `{name}` may be in the interface itself"))
+                .note("a value that is one pointer has no address there")
+                .help("`print` of the interface shows it");
+            return self.fail(problem);
+        };
+        let ty = self.type_word(interface);
+        let is_it = is_one_of(&ty, found.iter().map(|found| found.address).collect(), span);
+        let nil = build::int(0, Type::U64, span);
+        let data = build::cast(interface.data.clone(), &Type::U64);
+        let kind = hir::ExprKind::Ternary(Box::new(is_it), Box::new(data), Box::new(nil));
+        Ok(build::cast(hir::Expr::new(kind, Type::U64, span), &pointer_to(to, AddrSpace::User)))
     }
 
     /// The traced binary, if it is one.
@@ -122,6 +145,18 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether the address of a type is one of those.
+fn is_one_of(address: &hir::Expr, known: Vec<SymbolAddress>, span: Span) -> hir::Expr {
+    known.into_iter().fold(build::bool(false, span), |so_far, known| {
+        let known = match known {
+            SymbolAddress::Fixed(known) => build::int(known, Type::U64, span),
+            SymbolAddress::FromCodeBase(distance) => build::offset(code_base(span), distance, span),
+        };
+        let one = build::binary(hir::BinOp::Eq, address.clone(), known, Type::Bool, span);
+        build::logical(LogicOp::Or, so_far, one, span)
+    })
 }
 
 fn code_base(span: Span) -> hir::Expr {

@@ -3,9 +3,9 @@
 use crate::arch::Arch;
 use crate::config::Config;
 use crate::env::{
-    Abi, Env, EnvError, FileIdentity, GoProgram, Goroutine, KernelFunction, KernelParam, KernelPlace, Match,
-    NamedSite, Param, ParamPlace, PerCpu, Piece, ProgramOf, Signature, SignatureOf, Stop, SymbolAddress,
-    Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
+    Abi, DynamicType, Env, EnvError, FileIdentity, GoProgram, Goroutine, KernelFunction, KernelParam,
+    KernelPlace, Match, NamedSite, Param, ParamPlace, PerCpu, Piece, ProgramOf, Signature, SignatureOf, Stop,
+    SymbolAddress, Tracepoint, TypesFrom, UprobeClass, UprobeMatch,
 };
 use crate::gomap::{GoMap, GoMapColumn, GoMapForm, GoMapLayout};
 use crate::probe::{AttachKind, AttachPoint, KprobeSpec, UprobeSpec};
@@ -229,9 +229,31 @@ impl Env for TestEnv {
                 field("waitreason", 176, Type::Enum(Arc::new(wait_reason()))),
             ],
             "main.Point" => vec![field("X", 0, Type::I32), field("Y", 4, Type::I32)],
+            "net/http.response" => vec![field("status", 120, Type::I64)],
             _ => return None,
         };
         Some(Struct { size: 264, align: 8, fields, ..Struct::named(StructKind::Struct, name) })
+    }
+
+    fn go_dynamic_types(&self, _binary: &str, name: &str) -> Vec<DynamicType> {
+        let dynamic = |name: &str, address, pointee| DynamicType {
+            address: SymbolAddress::Fixed(address),
+            name: name.into(),
+            pointee,
+        };
+        match name {
+            "*http.response" => {
+                vec![dynamic("*net/http.response", 0x1000, Some(named("net/http.response", 264)))]
+            }
+            "main.Twin" => {
+                vec![
+                    dynamic("a/main.Twin", 0x2000, Some(Type::I64)),
+                    dynamic("b/main.Twin", 0x3000, Some(Type::I64)),
+                ]
+            }
+            "map[string]int" => vec![dynamic(name, 0x4000, None)],
+            _ => Vec::new(),
+        }
     }
 
     fn kernel_symbol(&self, name: &str) -> Result<u64, EnvError> {
@@ -821,11 +843,22 @@ fn stacks() {
 }
 
 #[test]
+fn what_interfaces_hold() {
+    assert_text!(outcomes(&[
+        "u:./web:main.handler { print(goas(args.w, \"*http.response\").status); @[goas(args.w, \"*http.response\") == nil] = count(); }",
+        "u:./web:main.handler { print(goas(args.w, \"main.Twin\")); }",
+        "u:./web:main.handler { print(goas(args.w, \"map[string]int\")); }",
+        "u:./web:main.handler { print(goas(args.w, \"main.None\")); print(goas(args.n, \"main.None\")); print(goas(args.w, comm)); }",
+    ]));
+}
+
+#[test]
 fn memory() {
     assert_text!(outcomes(&[
         "u:libc:malloc { print(str(arg0)); print(str(arg0, 10)); print(str(arg0, arg1)); print(str((char *)arg0)); }",
         "u:./web:main.handler { print(gostr(sarg0, sarg1)); print(gostr(sarg0, 5)); print(gostr(sarg0)); }",
         "u:libc:malloc { printf(\"%r %rx %rh\", buf(arg0, 8), buf(arg0, arg1), buf(arg0)); @b = buf(arg0, 4); @b = buf(arg0, 8); }",
+        "u:./web:main.handler { print(str(sarg2)); print(str(arg2)); print(str(sarg2, 9)); print(str(reg(\"ax\"))); }",
         "p:hz:1 { print(str(5)); }",
         "u:libc:malloc { print(str(comm)); print(str(comm, 3)); print(str((1, 2))); print(str(arg0, -1)); print(str(arg0, comm)); }",
         "u:libc:malloc { print(str()); print(gostr()); print(gostr(comm, 1)); print(buf(comm)); }",
@@ -1041,6 +1074,9 @@ fn every_example_of_the_manual_is_accepted() {
         }
         fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
             self.0.go_struct(binary, name)
+        }
+        fn go_dynamic_types(&self, binary: &str, name: &str) -> Vec<DynamicType> {
+            self.0.go_dynamic_types(binary, name)
         }
         fn kernel_struct(&self, name: &str) -> Option<Struct> {
             self.0.kernel_struct(name)

@@ -238,7 +238,13 @@ impl Checker<'_> {
         match self.place(e)? {
             Some(Place { base, ty, .. }) if self.is_followed(&ty) => self.whole(&base, &ty, e.span),
             Some(place) => self.load(place, e.span),
-            None => self.expr(e),
+            None => match self.expr(e)? {
+                value if self.is_followed(&value.ty) => {
+                    let ty = value.ty.clone();
+                    self.whole(&Base::Value(value, 0), &ty, e.span)
+                }
+                value => Ok(value),
+            },
         }
     }
 
@@ -366,6 +372,11 @@ impl Checker<'_> {
             Base::Memory(address, AddrSpace::User) => {
                 parts.push(CopyPart { at, size, from: CopySource::Memory(address.clone()) });
             }
+            // A pointer that was computed.
+            Base::Value(value, 0) if matches!(value.ty, Type::Ptr { space: AddrSpace::User, .. }) => {
+                let from = CopySource::Value(build::cast(value.clone(), &Type::U64));
+                parts.push(CopyPart { at, size, from });
+            }
             Base::Memory(..) | Base::Context(_) | Base::DataLoc(_) | Base::Value(..) => {
                 return self.fail(Problem::error(span, "Go values are found in traced programs"));
             }
@@ -414,6 +425,9 @@ pub(super) fn is_byte(ty: &Type) -> bool {
     matches!(ty, Type::Int { bits: 8, signed: false })
 }
 
+/// The builtin that gives what is in an interface.
+const HELD_AS: &str = "goas";
+
 /// Whether an expression names a parameter or result, or something in it.
 pub(super) fn comes_from_go(e: &Expr) -> bool {
     match &e.kind {
@@ -422,6 +436,7 @@ pub(super) fn comes_from_go(e: &Expr) -> bool {
             comes_from_go(base)
         }
         ExprKind::Unary(UnOp::Deref, base) => comes_from_go(base),
+        ExprKind::Call { name, .. } => name.text == HELD_AS,
         _ => false,
     }
 }

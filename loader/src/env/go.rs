@@ -6,7 +6,9 @@ use inspect::go::signature::{Kind, Parameter, Signature as RawSignature, TypeSou
 use inspect::go::types::{TypeInfo, TypeRef};
 use inspect::go::version::Release;
 use inspect::go::{GoBinary, GoFunc, abi};
-use lang::env::{Param, ParamPlace, Piece, Signature, SignatureOf, TypesFrom, WordPlace};
+use lang::env::{
+    DynamicType, Param, ParamPlace, Piece, Signature, SignatureOf, SymbolAddress, TypesFrom, WordPlace,
+};
 use lang::gomap::{GoMap, GoMapColumn, GoMapForm, GoMapLayout};
 use lang::types::{AddrSpace, Enum, Field, GoReference, GoType, Struct, StructKind, Type};
 use std::cell::RefCell;
@@ -226,6 +228,33 @@ impl Types<'_> {
             })
         };
         Type::Go(known().map_or(GoType::Reference(GoReference::Map), |map| GoType::Map(Arc::new(map))))
+    }
+
+    /// The type of values in interfaces whose descriptor is at `vaddr`.
+    pub fn dynamic(&self, address: SymbolAddress, vaddr: u64) -> Option<DynamicType> {
+        let ty = self.go.runtime_type_at(vaddr)?;
+        let info = self.go.type_info(ty).ok()??;
+        let pointee = match info.kind {
+            Kind::Pointer => Some(self.ty(info.element?, 0)?),
+            _ if self.may_be_direct(&info, 0) => None,
+            _ => Some(self.described(ty, &info, 0)),
+        };
+        Some(DynamicType { address, name: self.go.runtime_type_path(vaddr)?, pointee })
+    }
+
+    /// Whether a value may be in the interface itself (`abi.KindDirectIface`): which values of one word with a pointer in it are,
+    /// releases differ in.
+    fn may_be_direct(&self, info: &TypeInfo, depth: u32) -> bool {
+        let parts = || info.members.iter().map(|m| m.ty).chain(info.element);
+        let part_is = |ty| match self.go.type_info(ty) {
+            Ok(Some(info)) => self.may_be_direct(&info, depth + 1),
+            _ => true,
+        };
+        match info.kind {
+            Kind::Pointer | Kind::UnsafePointer | Kind::Map | Kind::Chan | Kind::Func => true,
+            Kind::Struct | Kind::Array if info.size == 8 => depth > DEPTH || parts().any(part_is),
+            _ => false,
+        }
     }
 
     /// The type of `g.waitreason`, which prints as the program's own text.

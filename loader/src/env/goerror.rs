@@ -6,12 +6,20 @@ use inspect::go::types::{TypeInfo, TypeRef};
 use lang::env::SymbolAddress;
 use lang::goerror::{ErrorType, FORMS, Form};
 
-/// The types whose name is printed as `name` by `%T`.
-pub(super) fn named(file: &Binary, go: &GoBinary, name: &str) -> Vec<SymbolAddress> {
+/// The types whose name is printed as `name` by `%T`, or is that with the whole import path, and where their descriptors are in the file.
+pub(super) fn named(file: &Binary, go: &GoBinary, name: &str) -> Vec<(SymbolAddress, u64)> {
+    let (short, whole) = (short_name(name), name.contains('/'));
     let all = go.runtime_type_list().filter_map(TypeRef::descriptor);
-    all.filter(|vaddr| go.runtime_type_name(*vaddr) == Some(name))
-        .map(|vaddr| super::address(file, vaddr))
-        .collect()
+    all.filter(|vaddr| match whole {
+        // Full names have to be put together, the short ones are there.
+        true => {
+            go.runtime_type_name(*vaddr) == Some(&*short)
+                && go.runtime_type_path(*vaddr).as_deref() == Some(name)
+        }
+        false => go.runtime_type_name(*vaddr) == Some(name),
+    })
+    .map(|vaddr| (super::address(file, vaddr), vaddr))
+    .collect()
 }
 
 /// The error types that the program has.

@@ -25,7 +25,7 @@ use inspect::elf::Binary;
 use inspect::native::Wanted;
 use inspect::proc::Process;
 use lang::arch::Arch;
-use lang::env::{Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress, TypeName};
+use lang::env::{DynamicType, Env, EnvError, GoProgram, Match, PerCpu, ProgramOf, SymbolAddress, TypeName};
 use lang::goerror::ErrorType;
 use lang::probe::{AttachKind, AttachPoint, FentryOf, Mode};
 use lang::types::{Enum, Struct, Type};
@@ -417,7 +417,16 @@ impl Env for Host {
 
     fn go_type_addresses(&self, binary: &str, name: &str) -> Vec<SymbolAddress> {
         let Ok(file) = self.binary(binary) else { return Vec::new() };
-        file.go().ok().flatten().map(|go| goerror::named(&file, go, name)).unwrap_or_default()
+        let found = file.go().ok().flatten().map(|go| goerror::named(&file, go, name)).unwrap_or_default();
+        found.into_iter().map(|(address, _)| address).collect()
+    }
+
+    fn go_dynamic_types(&self, binary: &str, name: &str) -> Vec<DynamicType> {
+        let Ok(file) = self.binary(binary) else { return Vec::new() };
+        let Ok(Some(go)) = file.go() else { return Vec::new() };
+        let types = go::Types { binary, go, structures: &self.structures };
+        let found = goerror::named(&file, go, name);
+        found.into_iter().filter_map(|(address, vaddr)| types.dynamic(address, vaddr)).collect()
     }
 
     fn go_errors(&self, binary: &str) -> Vec<(SymbolAddress, ErrorType)> {
