@@ -3,12 +3,13 @@
 //! A structure that another one has or points to comes with its name only, if it has one: the kernel's structures reach each
 //! other in circles, and all of them together are tens of thousands.
 
+use super::traceable::{Traceable, TraceableList};
 use crate::sys::probe::Feature;
 use inspect::btf::{Btf, Member, Type as Raw, TypeId};
 use inspect::kallsyms::Kallsyms;
 use lang::types::{AddrSpace, BitRange, Enum, Field, FieldForm, Struct, StructKind, Type};
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Anonymous members and types behind pointers that are followed: far above what the kernel has, and an end for damaged data.
@@ -24,7 +25,7 @@ pub(super) struct Kernel {
     modules: OnceCell<Vec<(String, Btf)>>,
     symbols: OnceCell<Option<Kallsyms>>,
     /// ftrace's list of functions, if there is one that can be read.
-    traceable: OnceCell<Option<String>>,
+    traceable: OnceCell<Option<TraceableList>>,
     /// Structures that were asked for, by tag.
     structs: RefCell<HashMap<String, Option<Struct>>>,
     /// Names that were asked for as enumerators: a script is checked in several passes.
@@ -91,11 +92,9 @@ impl Kernel {
     }
 
     /// Those of the functions that ftrace can trace whose names are wanted; `None` where nothing lists them.
-    pub(super) fn traceable(&self, wanted: impl Fn(&str) -> bool) -> Option<HashSet<&str>> {
-        let text = self.traceable.get_or_init(super::function::traceable_functions).as_ref()?;
-        // A line is a name, and the module in brackets if it has one.
-        let names = text.lines().map(|line| line.split_once(' ').map_or(line, |(name, _)| name));
-        Some(names.filter(|name| wanted(name)).collect())
+    pub(super) fn traceable(&self, wanted: impl Fn(&str) -> bool) -> Option<Traceable<'_>> {
+        let list = self.traceable.get_or_init(TraceableList::read).as_ref()?;
+        Some(list.find(wanted))
     }
 
     /// The enumeration that has an enumerator of this name, and its value.

@@ -148,7 +148,7 @@ pub(super) fn fentries(kernel: &Kernel, module: Option<&str>, pattern: &str) -> 
     let mut seen = HashSet::new();
     for (of, btf) in kernel.all_types(module) {
         for (id, name) in btf.functions().filter(|(_, name)| glob.matches(name)) {
-            let known = traceable.as_ref().is_none_or(|t| t.contains(name));
+            let known = traceable.as_ref().is_none_or(|t| t.names.contains(name));
             if (known || glob.literal().is_some()) && seen.insert((of, name)) {
                 found.push(function(btf, id, name, of));
             }
@@ -162,7 +162,7 @@ pub(super) fn fentries(kernel: &Kernel, module: Option<&str>, pattern: &str) -> 
     }
     if let (Some(name), Some(traceable)) = (glob.literal(), &traceable)
         && !found.is_empty()
-        && !traceable.contains(name)
+        && !traceable.names.contains(name)
     {
         return Err(EnvError {
             notes: vec![why_not(name)],
@@ -211,7 +211,7 @@ pub(super) fn kprobes(
     let mut places: Vec<KernelPlace> = Vec::new();
     for symbol in symbols.functions(matches) {
         let of_module = module.is_none_or(|m| symbol.module.unwrap_or("vmlinux") == m);
-        if !of_module || traceable.as_ref().is_some_and(|t| !t.contains(symbol.name)) {
+        if !of_module || traceable.as_ref().is_some_and(|t| !t.has(symbol.name, symbol.addr)) {
             continue;
         }
         // Aliases name one function: it is counted once.
@@ -300,12 +300,6 @@ fn blacklisted(name: &str) -> bool {
     // Lines: 0xffffffff81000000-0xffffffff81000010	name
     let list = std::fs::read_to_string(BLACKLIST).unwrap_or_default();
     list.lines().any(|line| line.split_whitespace().nth(1) == Some(name))
-}
-
-/// ftrace's list of the functions that it can trace; `None` where there is none that can be read.
-pub(super) fn traceable_functions() -> Option<String> {
-    let path = crate::tracefs::find().ok()?.root().join("available_filter_functions");
-    std::fs::read_to_string(path).ok().filter(|text| !text.is_empty())
 }
 
 /// The names of modules that have type information of their own.

@@ -12,6 +12,7 @@ mod linker;
 mod native;
 mod program;
 mod root;
+mod traceable;
 mod tracepoint;
 mod uprobe;
 pub mod usdt;
