@@ -113,17 +113,16 @@ impl LoadError {
 
 /// What a program may not do that the verifier rejected for calling a helper, and why that can be.
 fn refused_helper(log: &str) -> Option<(&'static str, &'static str)> {
+    const READ: &str = "read the kernel's memory";
+    const SECRET: &str = "it is locked down in the mode `confidentiality` (/sys/kernel/security/lockdown)";
     /// Helpers that a kernel may have and refuse.
-    const REFUSED: [(&str, &str, &str); 5] = [
-        (
-            "bpf_probe_read_kernel",
-            "read the kernel's memory",
-            "it is locked down in the mode `confidentiality` (/sys/kernel/security/lockdown)",
-        ),
+    const REFUSED: [(&str, &str, &str); 6] = [
+        ("bpf_probe_read_kernel", READ, SECRET),
+        ("bpf_probe_read_kernel_str", READ, SECRET),
         (
             "bpf_probe_write_user",
             "write into the memory of a process",
-            "it is locked down (/sys/kernel/security/lockdown), or was built without that",
+            "it is locked down (/sys/kernel/security/lockdown), was built without that, or this process lacks CAP_SYS_ADMIN",
         ),
         ("bpf_override_return", "make a function return", "it was built without CONFIG_BPF_KPROBE_OVERRIDE"),
         (

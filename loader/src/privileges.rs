@@ -42,7 +42,7 @@ pub const CAPABILITIES: &[Capability] = &[
     Capability {
         name: "CAP_SYSLOG",
         bit: 34,
-        cost: "no names in stacks of the kernel and no kprobes by pattern, unless kernel.kptr_restrict is 0",
+        cost: "no addresses of the kernel: no names in its stacks, no kaddr(), and kprobes by pattern are attached one by one",
     },
     Capability {
         name: "CAP_SYS_RESOURCE",
@@ -102,6 +102,20 @@ pub fn lockdown() -> Option<String> {
     selected(&fs::read_to_string("/sys/kernel/security/lockdown").ok()?)
 }
 
+/// Whether lockdown takes single kprobes, tracefs and the kernel's memory from tracers, as the mode `confidentiality` does and `integrity` does not:
+/// in words, and what to do.
+#[must_use]
+pub fn why_locked() -> Option<(String, String)> {
+    let mode = lockdown().filter(|mode| mode == CONFIDENTIALITY)?;
+    Some((
+        format!("the kernel is locked down (/sys/kernel/security/lockdown: {mode}), which takes single kprobes, tracepoints and the kernel's memory away"),
+        "rawtracepoint, fentry, uprobe, interval and profile work; a boot with `lockdown=integrity`, or without Secure Boot, gives the rest back".into(),
+    ))
+}
+
+/// The mode of lockdown that keeps the kernel's memory secret.
+const CONFIDENTIALITY: &str = "confidentiality";
+
 /// The word in brackets.
 fn selected(modes: &str) -> Option<String> {
     modes.split_whitespace().find_map(|word| Some(word.strip_prefix('[')?.strip_suffix(']')?.to_owned()))
@@ -122,7 +136,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "kernel.perf_event_paranoid",
         cost: |value| {
             (value > 2).then_some(
-                "CAP_PERFMON may not be enough for uprobes: Debian's kernels then want CAP_SYS_ADMIN",
+                "CAP_PERFMON may not be enough: Debian's kernels then want CAP_SYS_ADMIN for timers, kprobes and events",
             )
         },
     },
@@ -139,7 +153,7 @@ pub const SETTINGS: &[Setting] = &[
             0 => None,
             1 => Some("addresses of the kernel only with CAP_SYSLOG"),
             _ => Some(
-                "no addresses of the kernel for anybody: no names in its stacks, and no kprobes by pattern",
+                "no addresses of the kernel for anybody: no names in its stacks, no kaddr(), and kprobes by pattern are attached one by one",
             ),
         },
     },
@@ -187,11 +201,8 @@ pub fn why_refused() -> (String, String) {
             "trace from the initial user namespace: run gotrace as root of the host".into(),
         );
     }
-    if let Some(mode) = lockdown().filter(|mode| mode != "none") {
-        return (
-            format!("the kernel is locked down (/sys/kernel/security/lockdown: {mode})"),
-            "lockdown ends with a boot without it: the parameter `lockdown=`, or Secure Boot".into(),
-        );
+    if let Some(locked) = why_locked() {
+        return locked;
     }
     let paranoid = SETTINGS[0].value().filter(|value| *value > 2);
     let admin = Capabilities::effective().bit(SYS_ADMIN);
@@ -205,6 +216,22 @@ pub fn why_refused() -> (String, String) {
         "this process has CAP_BPF and CAP_PERFMON; something else refuses".into(),
         "containers forbid it by a seccomp filter, others by a security module (SELinux, AppArmor): trace from the host".into(),
     )
+}
+
+/// Why `/proc/kallsyms` has no addresses for this process (`kallsyms_show_value` in kernel/ksyms_common.c), and what to do.
+#[must_use]
+pub fn why_hidden() -> (String, String) {
+    let restrict = SETTINGS.iter().find(|setting| setting.name == "kernel.kptr_restrict");
+    match restrict.and_then(Setting::value) {
+        Some(value @ 2..) => (
+            format!("kernel.kptr_restrict is {value}: nobody sees them"),
+            "`sysctl kernel.kptr_restrict=1` shows them to root, and to who has CAP_SYSLOG".into(),
+        ),
+        _ => (
+            "this process lacks CAP_SYSLOG".into(),
+            "run gotrace with sudo, or give it what it lacks: `setcap cap_syslog+ep gotrace` beside its other capabilities".into(),
+        ),
+    }
 }
 
 fn help_for(missing: &[&str]) -> String {

@@ -1,6 +1,7 @@
 //! Finds tracefs, where the kernel describes its tracepoints, and mounts it where nothing has done so yet (minimal systems,
 //! containers). [`inspect::tracefs`] reads it.
 
+use crate::privileges;
 use crate::sys::mount;
 use inspect::Error;
 use inspect::tracefs::Tracefs;
@@ -12,6 +13,12 @@ use std::io;
 /// [`Error::NoTracefs`] when there is none and none can be mounted, [`Error::Permission`] when the user may not enter it.
 pub fn find() -> Result<Tracefs, Error> {
     find_or_mount(Tracefs::find, mount::tracefs)
+}
+
+/// Why there is none, in words: lockdown keeps it from being mounted, and what is mounted from being read.
+#[must_use]
+pub fn why_not(error: &Error) -> String {
+    privileges::why_locked().map_or_else(|| error.to_string(), |(why, _)| why)
 }
 
 fn find_or_mount(

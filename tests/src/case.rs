@@ -124,6 +124,9 @@ pub struct Need {
     pub present: fn() -> bool,
 }
 
+/// The variable that says that the machine is there for the tests alone.
+pub const GUEST: &str = "GOTRACE_TESTS_GUEST";
+
 /// Everything that `NEEDS` may name.
 pub const NEEDS: &[Need] = &[
     Need { name: "bpftool", missing: "no bpftool", present: || crate::debian::on_path("bpftool") },
@@ -158,6 +161,11 @@ pub const NEEDS: &[Need] = &[
             std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists()
                 && (cfg!(target_arch = "x86_64") || kernel_release() >= (6, 4))
         },
+    },
+    Need {
+        name: "guest",
+        missing: "it changes settings of the kernel, which is done in virtual machines only",
+        present: || std::env::var_os(GUEST).is_some(),
     },
     Need {
         name: "integrity",

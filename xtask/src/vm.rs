@@ -39,7 +39,7 @@ const SLOWER: u32 = 5;
 /// Where programs are in the guest.
 const GUEST_GOTRACE: &str = "/usr/bin/gotrace";
 const GUEST_CACHE: &str = "/var/cache/gotrace";
-/// What runs a program as another user (util-linux): that of busybox does not.
+/// What runs a program as another user (util-linux): that of busybox, which its shell prefers unless the whole path is named, does not.
 const SETPRIV: &str = "/usr/bin/setpriv";
 
 /// What is asked for.
@@ -195,7 +195,7 @@ fn cases(
         }
     }
     if arch == Arch::HERE {
-        image.program(Path::new(SETPRIV), "/bin/setpriv").map_err(|e| format!("{SETPRIV}: {e}"))?;
+        image.program(Path::new(SETPRIV), SETPRIV).map_err(|e| format!("{SETPRIV}: {e}"))?;
     } else {
         image.foreign_libraries(arch)?;
     }
@@ -206,6 +206,7 @@ fn cases(
         ("GOTRACE_CACHE", GUEST_CACHE),
         ("GOTRACE_GO", "all"),
         (harness::judge::SLOWER, &SLOWER.to_string()),
+        (harness::case::GUEST, "1"),
     ];
     let set: Vec<String> =
         environment.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();

@@ -58,7 +58,7 @@ fn machine() -> Vec<(&'static str, String)> {
         ("machine", std::env::consts::ARCH.to_owned()),
         ("cpus", clock::possible_cpus().map_or_else(|_| "unknown".to_owned(), |n| n.to_string())),
         ("user", user.to_owned()),
-        ("tracefs", tracefs.map_or_else(|e| e.to_string(), |t| t.root().display().to_string())),
+        ("tracefs", tracefs.map_or_else(|e| crate::tracefs::why_not(&e), |t| t.root().display().to_string())),
         ("lockdown", lockdown().unwrap_or_else(|| "none".into())),
     ]
 }

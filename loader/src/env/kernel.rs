@@ -1,5 +1,6 @@
 //! What scripts ask about the kernel when they are checked: addresses of symbols, control groups.
 
+use crate::privileges;
 use crate::sys::probe::Feature;
 use inspect::btf::Btf;
 use inspect::kallsyms::Kallsyms;
@@ -10,9 +11,11 @@ use std::os::unix::fs::MetadataExt;
 pub(super) fn symbol(name: &str, table: Option<&Kallsyms>) -> Result<u64, EnvError> {
     let table = table.ok_or_else(super::function::no_symbols)?;
     if table.is_hidden() {
+        let (why, help) = privileges::why_hidden();
         return Err(EnvError {
             message: "the kernel hides the addresses of its symbols".into(),
-            help: Some("run gotrace as root, and see /proc/sys/kernel/kptr_restrict".into()),
+            notes: vec![why],
+            help: Some(help),
             ..EnvError::default()
         });
     }

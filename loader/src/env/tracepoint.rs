@@ -1,5 +1,6 @@
 //! Tracepoints of the running kernel as the checker wants them.
 
+use crate::privileges;
 use inspect::glob::Glob;
 use inspect::tracefs::{Field as RawField, Shape, Tracefs};
 use lang::env::{EnvError, Match, Tracepoint};
@@ -42,6 +43,14 @@ pub(super) fn resolve(category: &str, event: &str) -> Result<Vec<Match>, EnvErro
 }
 
 fn unreadable(error: &inspect::Error) -> EnvError {
+    if let Some((why, help)) = privileges::why_locked() {
+        return EnvError {
+            message: "tracefs, which describes the tracepoints, cannot be read".into(),
+            notes: vec![why],
+            help: Some(help),
+            ..EnvError::default()
+        };
+    }
     EnvError {
         message: error.to_string(),
         help: Some(

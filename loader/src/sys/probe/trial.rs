@@ -195,7 +195,7 @@ pub(super) fn perf_link() -> io::Result<()> {
 
 /// Opens a tracepoint that every kernel has. Where tracefs is not mounted it stays so.
 pub(super) fn tracepoint() -> io::Result<()> {
-    let other = |e: inspect::Error| io::Error::other(e.to_string());
+    let other = |e: inspect::Error| io::Error::other(crate::tracefs::why_not(&e));
     let format =
         inspect::tracefs::Tracefs::find().and_then(|t| t.format("sched", "sched_switch")).map_err(other)?;
     perf::tracepoint(u64::from(format.id)).map(drop)
