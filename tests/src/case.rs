@@ -178,6 +178,11 @@ pub const NEEDS: &[Need] = &[
         present: || is_locked_down("confidentiality"),
     },
     Need {
+        name: "module_veth",
+        missing: "the module veth with its types is not loaded",
+        present: || std::path::Path::new("/sys/kernel/btf/veth").exists(),
+    },
+    Need {
         name: "for_each_map",
         missing: "no bpf_for_each_map_elem (Linux 5.13)",
         present: || kernel_release() >= (5, 13),

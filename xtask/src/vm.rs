@@ -20,6 +20,7 @@ use harness::listing::{self, Test};
 use harness::run::checked;
 use harness::toolchain::RELEASES;
 use harness::vm::boot::boot;
+use harness::vm::fetch;
 use harness::vm::image::Image;
 use harness::vm::{KERNELS, Kernel};
 
@@ -121,12 +122,17 @@ fn parse(words: &[String]) -> Result<Request<'_>, Box<dyn Error>> {
     Ok(request)
 }
 
+/// The module that guests load: devices of its own, functions that can be traced, types that only it has.
+const MODULE: &str = "veth";
+
 /// Boots the kernel once with everything that is asked for. Returns the exit status of what ran there.
 fn run(request: &Request<'_>, limit: Duration, line: impl FnMut(&str)) -> Result<u8, Box<dyn Error>> {
     let work = Work::new()?;
     let mut image = Image::default();
     image.text("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n", 0o644);
     image.text("/etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644);
+    let module = fetch::module(request.kernel, MODULE)?;
+    image.copy(&module, Path::new("/lib/modules").join(module.file_name().unwrap_or_default()))?;
     for (file, place) in &request.with {
         image.program(
             Path::new(file),

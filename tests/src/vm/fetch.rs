@@ -39,6 +39,24 @@ pub enum FetchError {
 
 /// The image of the newest kernel that the release has for small machines in the cloud: everything that tracing needs, few drivers.
 pub fn kernel(kernel: &Kernel) -> Result<PathBuf, FetchError> {
+    let is_image = |name: &str| name.starts_with("vmlinuz");
+    let found = ["boot", "usr/lib/modules", "lib/modules"];
+    let dir = packages_of(kernel)?;
+    let found = found.iter().find_map(|place| file_below(&dir.join(place), &is_image));
+    found.ok_or_else(|| FetchError::Missing(format!("vmlinuz of Linux {kernel}")))
+}
+
+/// A module of that kernel: `NAME.ko`, or compressed as newer releases have it, `NAME.ko.xz`.
+pub fn module(kernel: &Kernel, name: &str) -> Result<PathBuf, FetchError> {
+    let dir = packages_of(kernel)?;
+    let is_module = |file: &str| file.strip_prefix(name).is_some_and(|end| matches!(end, ".ko" | ".ko.xz"));
+    let found = ["usr/lib/modules", "lib/modules"];
+    let found = found.iter().find_map(|place| file_below(&dir.join(place), &is_module));
+    found.ok_or_else(|| FetchError::Missing(format!("the module {name} of Linux {kernel}")))
+}
+
+/// The unpacked packages of a kernel.
+fn packages_of(kernel: &Kernel) -> Result<PathBuf, FetchError> {
     let arch = kernel.arch.debian();
     let fill = |dir: &Path| -> Result<(), DebianError> {
         println!("fetching Linux {kernel} from Debian: this happens once");
@@ -53,19 +71,18 @@ pub fn kernel(kernel: &Kernel) -> Result<PathBuf, FetchError> {
         archive.unpack(&packages, dir)?;
         archive.close()
     };
-    let dir = entry(&format!("vm/linux-{kernel}-{arch}"), &format!("Linux {kernel}"), fill)?;
-    let found = ["boot", "usr/lib/modules", "lib/modules"].iter().find_map(|place| vmlinuz(&dir.join(place)));
-    found.ok_or_else(|| FetchError::Missing(format!("vmlinuz of Linux {kernel}")))
+    entry(&format!("vm/linux-{kernel}-{arch}"), &format!("Linux {kernel}"), fill)
 }
 
-/// A file `vmlinuz…` in a folder or in the folders in it.
-fn vmlinuz(dir: &Path) -> Option<PathBuf> {
+/// A file of such a name in a folder or in the folders in it.
+fn file_below(dir: &Path, wanted: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
     let entries: Vec<PathBuf> =
         fs::read_dir(dir).ok()?.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    let named =
-        |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
+    let named = |path: &&PathBuf| path.file_name().is_some_and(|name| wanted(&name.to_string_lossy()));
     let here = entries.iter().find(|path| named(path) && path.is_file()).cloned();
-    here.or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|path| vmlinuz(path)))
+    // Links to folders lead out of the packages.
+    let folders = entries.iter().filter(|path| path.is_dir() && !path.is_symlink());
+    here.or_else(|| folders.into_iter().find_map(|path| file_below(path, wanted)))
 }
 
 /// A statically linked busybox: the guest's shell and tools.

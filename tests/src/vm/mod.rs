@@ -1,8 +1,9 @@
 //! Virtual machines with stock Debian kernels: what the machine at hand cannot show, and what old and new kernels do.
 //!
 //! `cargo xtask vm` is the user. A virtual machine is one boot of a kernel with everything in its initial file system: no disk, no
-//! network, no module. [`fetch`] gets kernels, emulator and shell from Debian's packages, [`image`] makes the initial file
-//! system, [`boot`] runs it. The processor is emulated, never virtualized, so that a run depends on no feature of the machine.
+//! network, and no module but the one that cases ask for. [`fetch`] gets kernels, emulator and shell from Debian's packages, [`image`]
+//! makes the initial file system, [`boot`] runs it. The processor is emulated, never virtualized, so that a run depends on no feature of
+//! the machine.
 
 pub mod boot;
 pub mod fetch;
