@@ -247,9 +247,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "stack_mode",
         old: None,
-        doc: "The form of stacks that do not say theirs: bpftrace, perf, raw or folded.",
+        doc: "The form of stacks that do not say theirs: bpftrace, perf, raw, folded or build_id.",
         set: |c, v| {
-            c.stack_mode = StackMode::named(v).ok_or("bpftrace, perf, raw or folded")?;
+            c.stack_mode = StackMode::named(v).ok_or("bpftrace, perf, raw, folded or build_id")?;
             Ok(())
         },
         get: |c| Value::Text(c.stack_mode.name().to_owned()),

@@ -38,11 +38,14 @@ pub enum StackMode {
     Raw,
     /// Names only, on one line from the outermost caller on, as flame graphs are made from.
     Folded,
+    /// The build id of the file that each frame is in and the offset in it, for tools that have the symbols elsewhere; user stacks only.
+    BuildId,
 }
 
 impl StackMode {
     /// All forms.
-    pub const ALL: [StackMode; 4] = [StackMode::Bpftrace, StackMode::Perf, StackMode::Raw, StackMode::Folded];
+    pub const ALL: [StackMode; 5] =
+        [StackMode::Bpftrace, StackMode::Perf, StackMode::Raw, StackMode::Folded, StackMode::BuildId];
 
     /// Its name in scripts.
     #[must_use]
@@ -52,6 +55,7 @@ impl StackMode {
             StackMode::Perf => "perf",
             StackMode::Raw => "raw",
             StackMode::Folded => "folded",
+            StackMode::BuildId => "build_id",
         }
     }
 

@@ -294,6 +294,7 @@ fn stack(bytes: &[u8], kind: StackKind, mode: StackMode, limit: u16) -> Stack {
             StackMode::Perf => Mode::Perf,
             StackMode::Raw => Mode::Raw,
             StackMode::Folded => Mode::Folded,
+            StackMode::BuildId => Mode::BuildId,
         },
     }
 }

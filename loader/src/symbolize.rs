@@ -45,6 +45,15 @@ pub struct GoTypeName {
     pub full: Arc<str>,
 }
 
+/// A place in a file that can be told without its path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InFile {
+    /// The file's build id, as the linker wrote it.
+    pub build_id: Vec<u8>,
+    /// Offset in bytes.
+    pub offset: u64,
+}
+
 /// The frames at one address; shared, because the same addresses come again and again.
 pub type Frames = Rc<[Frame]>;
 
@@ -60,6 +69,12 @@ pub trait Resolve {
     fn has_no_frame(&self, pid: u32, address: u64) -> bool {
         let _ = (pid, address);
         false
+    }
+
+    /// The file that a process has mapped at an address; `None` where it is none with a build id.
+    fn in_file(&self, pid: u32, address: u64) -> Option<InFile> {
+        let _ = (pid, address);
+        None
     }
 
     /// The name of a Go type; `None` where it is not known.
@@ -302,6 +317,20 @@ impl Symbolizer {
         module.go_type(module.binary.vaddr_of_offset(place.offset)?)
     }
 
+    /// The file that is mapped there; reads the mappings again when nothing is.
+    fn mapped_file(&self, pid: u32, address: u64) -> Option<InFile> {
+        self.note_process(pid);
+        let process = Process::new(pid);
+        let mut processes = self.processes.borrow_mut();
+        let known = processes.get_mut(&pid)?;
+        if known.space.mapping(address).is_none() {
+            self.refresh(known, &process);
+        }
+        let place = known.space.locate(address)?;
+        let module = self.module(&process, place.mapping)?;
+        Some(InFile { build_id: module.binary.build_id()?.to_vec(), offset: place.offset })
+    }
+
     /// Reads the mappings again, unless that has been done just now.
     fn refresh(&self, known: &mut Known, process: &Process) {
         if known.read.elapsed() >= FRESH
@@ -340,6 +369,10 @@ impl Resolve for Symbolizer {
             Side::User => self.user(pid, address, caller),
             Side::Kernel => self.kernel(address, caller),
         }
+    }
+
+    fn in_file(&self, pid: u32, address: u64) -> Option<InFile> {
+        self.mapped_file(pid, address)
     }
 
     fn go_function(&self, pid: u32, address: u64) -> Option<Arc<str>> {

@@ -195,4 +195,6 @@ pub enum Mode {
     Raw,
     /// Names on one line, the outermost caller first.
     Folded,
+    /// Build id of the mapped file and offset in it.
+    BuildId,
 }

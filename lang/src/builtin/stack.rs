@@ -14,7 +14,7 @@ pub(super) const ENTRIES: &[Builtin] = &[
         args: (0, 2),
         signature: "ustack([MODE,] [LIMIT])",
         doc: "The stack of the current program. Modes are `bpftrace` (one `symbol+offset` a line, the default), `perf`, \
-              `raw` and `folded`; the limit is the number of frames, 127 if it is left out.",
+              `raw`, `folded` and `build_id`; the limit is the number of frames, 127 if it is left out.",
         example: "uprobe:./web:runtime.mallocgc { @[ustack(5)] = count(); }",
         probes: EVERYWHERE,
         elsewhere: None,
@@ -64,20 +64,20 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, kind: StackKind, node: Node
             };
             match StackMode::named(name) {
                 Some(mode) => mode,
-                None if name == "build_id" => {
-                    let problem = Problem::error(arg.span, "gotrace has no stacks in the form `build_id`")
-                        .note("it resolves addresses itself, while the programs run, also those of stripped Go programs");
-                    return checker.fail(problem.help("write `raw` for the addresses alone"));
-                }
                 None => {
                     let problem = Problem::error(arg.span, "this is no form of a stack")
-                        .note("forms are bpftrace, perf, raw and folded")
+                        .note("forms are bpftrace, perf, raw, folded and build_id")
                         .did_you_mean(name, StackMode::ALL.iter().map(|mode| mode.name()));
                     return checker.fail(problem);
                 }
             }
         }
     };
+    if mode == StackMode::BuildId && kind == StackKind::Kernel {
+        let problem = Problem::error(call.span, "stacks of the kernel have no form `build_id`")
+            .note("its code is in no file that is mapped");
+        return checker.fail(problem.help("write another form: `kstack(raw)`"));
+    }
     let limit = match limit {
         None => MAX_FRAMES,
         Some(arg) => {

@@ -325,6 +325,7 @@ pub(crate) fn with_article(ty: &Type) -> String {
         Type::Record(_) => format!("a record {name}"),
         Type::Stack { mode: StackMode::Perf, .. } => format!("{article} {name} in the form perf"),
         Type::Stack { mode: StackMode::Folded, .. } => format!("{article} {name} in the form folded"),
+        Type::Stack { mode: StackMode::BuildId, .. } => format!("{article} {name} in the form build_id"),
         Type::Stack { mode: StackMode::Raw, .. } => format!("{article} {name} in the form raw"),
         _ => format!("{article} {name}"),
     }

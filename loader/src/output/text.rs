@@ -217,7 +217,15 @@ fn stack(out: &mut Vec<u8>, stack: &Stack, cx: &Context) {
     }
     push(out, "\n");
     for (depth, address) in frames(stack, cx).enumerate() {
-        if stack.mode == Mode::Raw {
+        let in_file = match stack.mode {
+            Mode::BuildId => cx.symbols.in_file(stack.pid, address),
+            _ => None,
+        };
+        if let Some(place) = in_file {
+            push(out, &format!("{} {:#x}\n", build_id(&place.build_id), place.offset));
+            continue;
+        }
+        if matches!(stack.mode, Mode::Raw | Mode::BuildId) {
             push(out, &format!("{address:x}\n"));
             continue;
         }
@@ -225,6 +233,12 @@ fn stack(out: &mut Vec<u8>, stack: &Stack, cx: &Context) {
             push(out, &frame_line(frame, address, stack.mode));
         }
     }
+}
+
+/// A build id as the kernel gives it: 20 bytes, shorter ones with zeros behind (`struct bpf_stack_build_id`).
+fn build_id(id: &[u8]) -> String {
+    const SIZE: usize = 20;
+    id.iter().chain(&[0; SIZE]).take(SIZE).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The addresses of a stack, with the direct caller where the walk has left it out.

@@ -42,9 +42,14 @@ pub fn error(number: i32) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Description of a signal, as strsignal(3).
+/// Description of a signal, as strsignal(3); `N/A` for numbers that no signal can have.
 #[must_use]
 pub fn signal(number: i32) -> String {
+    // `_NSIG`, the same on all machines that gotrace runs on.
+    const LAST: i32 = 64;
+    if !(0..=LAST).contains(&number) {
+        return "N/A".to_owned();
+    }
     // SAFETY: the function takes any number. Its result is null or a string that stays until the next call in this thread.
     let text = unsafe { libc::strsignal(number) };
     if text.is_null() {
@@ -66,5 +71,6 @@ mod tests {
         assert!(error(999_999).starts_with("Unknown error"), "{}", error(999_999));
         assert_eq!(signal(9), "Killed");
         assert!(signal(0).starts_with("Unknown signal"), "{}", signal(0));
+        assert_eq!([signal(-1), signal(65), signal(99)], ["N/A"; 3]);
     }
 }
