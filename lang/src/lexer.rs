@@ -5,6 +5,8 @@
 //! [`logos`] find the tokens. Items are parsed one by one; an error in one does not touch the next.
 
 mod preprocessor;
+
+pub(crate) use preprocessor::left_out_header;
 mod typenames;
 
 use crate::diag::{Problem, Problems};

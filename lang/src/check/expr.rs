@@ -202,11 +202,15 @@ impl Checker<'_> {
                     let problem = problem.meant(name, known);
                     // A word of a text, as in a shell.
                     if problem.help.is_empty() {
-                        problem.help(format!("a text stands in double quotes: `\"{name}\"`"))
+                        match self.header {
+                            Some(_) => problem.help(format!("give it its value: `#define {name} …`")),
+                            None => problem.help(format!("a text stands in double quotes: `\"{name}\"`")),
+                        }
                     } else {
                         problem
                     }
                 };
+                let problem = self.perhaps_in_header(problem);
                 self.fail(problem)
             }
         }

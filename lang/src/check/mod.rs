@@ -57,6 +57,7 @@ use crate::config::Config;
 use crate::diag::{Problem, Problems};
 use crate::env::{Env, GoProgram};
 use crate::hir::{self, Program};
+use crate::lexer::left_out_header;
 use crate::span::Span;
 use crate::types::AddrSpace;
 use maps::Maps;
@@ -103,6 +104,7 @@ pub fn check(script: &Script, env: &dyn Env, config: &Config) -> Result<(Program
         config,
         types: &types,
         functions: &functions,
+        header: left_out_header(&script.source),
         incomplete,
         go_program: None,
         maps: Maps::default(),
@@ -160,6 +162,8 @@ pub(crate) struct Checker<'a> {
     pub config: &'a Config,
     pub types: &'a Types<'a>,
     pub functions: &'a [hir::Function],
+    /// A C header that the script asks for and does not get.
+    header: Option<&'a str>,
     /// Whether attach points are missing, which has been reported: maps may be assigned in their blocks.
     pub incomplete: bool,
     /// See [`Program::go_program`]; looked up when a probe asks for it first.

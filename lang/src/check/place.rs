@@ -193,8 +193,24 @@ impl Checker<'_> {
                     true => problem.help(format!("declare it: `{ty} {{ … }};`")),
                     false => problem,
                 };
+                let problem = match space {
+                    AddrSpace::Kernel if self.env.kernel_struct(ANY_KERNEL_HAS).is_none() => problem
+                        .note("this kernel does not describe its types (no BTF); GOTRACE_BTF can name a file that does"),
+                    _ => problem,
+                };
+                let problem = self.perhaps_in_header(problem);
                 self.fail(problem)
             }
+        }
+    }
+
+    /// Says of a name that is not known that a header was left out, if the script asks for one.
+    pub(super) fn perhaps_in_header(&self, problem: Problem) -> Problem {
+        match self.header {
+            Some(header) => problem.note(format!(
+                "the script asks for <{header}>, which is left out: gotrace reads no C headers"
+            )),
+            None => problem,
         }
     }
 
@@ -654,6 +670,9 @@ pub(super) fn part(value: hir::Expr, offset: u32, ty: Type, span: Span) -> hir::
         _ => hir::Expr::new(hir::ExprKind::Part { of: Box::new(value), offset }, ty, span),
     }
 }
+
+/// A structure of every kernel.
+const ANY_KERNEL_HAS: &str = "task_struct";
 
 /// What programs of perf events get (include/uapi/linux/bpf_perf_event.h).
 const EVENT_CONTEXT: &str = "bpf_perf_event_data";

@@ -81,7 +81,7 @@ impl<'i> Lexer<'i> {
             return;
         }
         let mut tokens = Vec::new();
-        for token in Tok::lexer(value) {
+        for token in value.split(CONTINUED).flat_map(Tok::lexer) {
             match token {
                 // Definitions that it is made of came before it.
                 Ok(Tok::Ident(other)) if self.defines.contains_key(other) => {
@@ -127,9 +127,26 @@ impl<'i> Lexer<'i> {
 /// Most tokens that one name may stand for: definitions that are made of others could double with each line.
 const MAX_TOKENS: usize = 1000;
 
-/// The first line, with its end.
+/// The end of a line that goes on in the next one.
+const CONTINUED: &str = "\\\n";
+
+/// The first line, with its end and those that it goes on in.
 fn line(text: &str) -> &str {
-    text.split_inclusive('\n').next().unwrap_or_default()
+    let ends = text.split_inclusive('\n').scan(0, |end, line| {
+        *end += line.len();
+        Some((*end, line))
+    });
+    let mut ends = ends.skip_while(|(_, line)| line.ends_with(CONTINUED));
+    ends.next().and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+/// The first C header that a script asks for and that was left out.
+pub(crate) fn left_out_header(source: &str) -> Option<&str> {
+    source.lines().find_map(|line| {
+        let (word, rest) = directive(line.trim_start().strip_prefix('#')?);
+        let header = rest.strip_prefix('<')?.split_once('>')?.0;
+        (word == "include").then_some(header)
+    })
 }
 
 /// `#word rest`
