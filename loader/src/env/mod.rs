@@ -174,9 +174,6 @@ impl Host {
     /// A type of a binary that is not Go.
     fn native_type(&self, binary: &str, name: &str, wanted: Wanted) -> Option<Type> {
         let file = self.binary(binary).ok()?;
-        if file.go().ok()?.is_some() {
-            return None;
-        }
         native::named(binary, &file, &self.native_structures, name, wanted)
     }
 
@@ -409,7 +406,9 @@ impl Env for Host {
         let Some(found) = file.symbol(symbol) else {
             return Err(EnvError {
                 message: format!("no symbol \"{symbol}\" in {binary}"),
-                help: Some("stripped binaries have no symbols of variables".into()),
+                help: Some(
+                    "names are those of the linker, with the package: `main.counter`; stripped binaries have none of variables".into(),
+                ),
                 ..EnvError::default()
             });
         };
@@ -442,14 +441,17 @@ impl Env for Host {
 
     fn go_struct(&self, binary: &str, name: &str) -> Option<Struct> {
         let file = self.binary(binary).ok()?;
-        let Some(go) = file.go().ok()? else {
-            let found = native::named(binary, &file, &self.native_structures, name, Wanted::Composite)?;
-            return match found {
+        let in_go = file
+            .go()
+            .ok()?
+            .and_then(|go| go::Types { binary, go, structures: &self.structures }.structure(name));
+        // C code is in Go programs too, under cgo.
+        in_go.or_else(|| {
+            match native::named(binary, &file, &self.native_structures, name, Wanted::Composite)? {
                 Type::Struct(s) => Some(Arc::unwrap_or_clone(s)),
                 _ => None,
-            };
-        };
-        go::Types { binary, go, structures: &self.structures }.structure(name)
+            }
+        })
     }
 
     fn binary_type(&self, binary: &str, name: TypeName<'_>) -> Option<Type> {
