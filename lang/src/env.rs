@@ -43,6 +43,12 @@ pub trait Env {
         None
     }
 
+    /// The whole names of the structures of a program that all are called so, where [`Env::go_struct`] has found more than one.
+    fn same_names(&self, binary: &str, name: &str) -> Vec<String> {
+        let _ = (binary, name);
+        Vec::new()
+    }
+
     /// A type of a program by its name, as [`Env::go_struct`]. Structures in it that have a name come without their members.
     fn binary_type(&self, binary: &str, name: TypeName<'_>) -> Option<Type> {
         let _ = (binary, name);

@@ -18,6 +18,8 @@ pub use types::{Member, Type, TypeId, Variant};
 use crate::elf::Binary;
 use crate::go::dwarf::sections::{Section, Sections};
 use crate::image::Image;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -51,6 +53,8 @@ struct UnitAt<'a> {
     language: Language,
     /// First and end addresses.
     ranges: Vec<(u64, u64)>,
+    /// Names of its structures that are in namespaces, by their offset; made when one is asked for.
+    scoped: OnceCell<HashMap<usize, String>>,
 }
 
 /// What a unit was written in, as far as calling conventions differ.
@@ -323,6 +327,6 @@ impl<'a> UnitAt<'a> {
             }
         }
         drop(root);
-        Some(UnitAt { start, unit, language, ranges })
+        Some(UnitAt { start, unit, language, ranges, scoped: OnceCell::new() })
     }
 }

@@ -185,6 +185,15 @@ impl Checker<'_> {
         self.env.go_struct(self.traced_binary()?, &s.name).map(Arc::new)
     }
 
+    /// The problem of a name that several structures of the traced program have; to be asked for when none was found.
+    pub(super) fn same_names(&self, name: &str, span: Span) -> Option<Problem> {
+        let names = self.env.same_names(self.traced_binary()?, name);
+        let first = names.first()?;
+        let problem = Problem::error(span, format!("the traced program has several structures `{name}`"))
+            .note(format!("they are {}", names.join(", ")));
+        Some(problem.help(format!("write which one is meant: `struct {first}`")))
+    }
+
     /// The binary whose types are meant: that of the probe, else the program that goroutines are told of.
     fn traced_binary(&self) -> Option<&str> {
         let of_threads = || self.go_program.as_ref().map(|program| &program.binary);

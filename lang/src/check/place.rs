@@ -171,7 +171,12 @@ impl Checker<'_> {
     fn complete_struct(&self, s: &Arc<Struct>, space: AddrSpace) -> Option<Arc<Struct>> {
         let kernel = || self.env.kernel_struct(&s.name).map(Arc::new);
         let outside = || match space {
-            AddrSpace::User => self.go_struct(s).or_else(kernel),
+            AddrSpace::User => {
+                self.go_struct(s).or_else(|| match self.same_names(&s.name, Span::default()) {
+                    Some(_) => None,
+                    None => kernel(),
+                })
+            }
             AddrSpace::Kernel => kernel().or_else(|| self.go_struct(s)),
         };
         self.types.complete(s).or_else(outside)
@@ -187,6 +192,9 @@ impl Checker<'_> {
         match self.complete_struct(s, space) {
             Some(s) => Ok(Type::Struct(s)),
             None => {
+                if let Some(problem) = self.same_names(&s.name, span) {
+                    return self.fail(problem);
+                }
                 let problem = Problem::error(span, format!("unknown type `{ty}`"))
                     .did_you_mean(&s.name, self.types.record_names());
                 let problem = match problem.help.is_empty() {

@@ -578,7 +578,15 @@ impl Checker<'_> {
         };
         match resolved {
             Ok(ty) => Ok(ty),
-            Err(problem) => self.fail(*problem),
+            Err(problem) => {
+                let name = match &ty.kind {
+                    TypeKind::Record(_, name) => Some(&name.text),
+                    TypeKind::Named(name) => Some(name),
+                    _ => None,
+                };
+                let several = name.and_then(|name| self.same_names(name, ty.span));
+                self.fail(several.unwrap_or(*problem))
+            }
         }
     }
 

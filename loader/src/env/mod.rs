@@ -454,6 +454,10 @@ impl Env for Host {
         })
     }
 
+    fn same_names(&self, binary: &str, name: &str) -> Vec<String> {
+        self.native_structures.ambiguous(binary, name)
+    }
+
     fn binary_type(&self, binary: &str, name: TypeName<'_>) -> Option<Type> {
         let (name, wanted) = match name {
             TypeName::Record(name) => return Some(Type::Struct(Arc::new(self.go_struct(binary, name)?))),

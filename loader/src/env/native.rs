@@ -26,6 +26,15 @@ pub(super) struct Structures {
     met: RefCell<HashMap<(String, String), TypeId>>,
     /// Answers, which take a walk through all the debug information.
     answers: RefCell<HashMap<(String, Wanted, String), Option<Type>>>,
+    /// Names, by binary and name, that several structures have, with the namespaces of each.
+    ambiguous: RefCell<HashMap<(String, String), Vec<String>>>,
+}
+
+impl Structures {
+    /// The whole names of the structures of a binary for which a name is not enough.
+    pub fn ambiguous(&self, binary: &str, name: &str) -> Vec<String> {
+        self.ambiguous.borrow().get(&(binary.to_owned(), name.to_owned())).cloned().unwrap_or_default()
+    }
 }
 
 /// Reads types of one binary.
@@ -81,7 +90,17 @@ pub(super) fn named(
         let met = || structures.met.borrow().get(&(binary.to_owned(), name.to_owned())).copied();
         match wanted {
             Wanted::Composite => {
-                let id = met().or_else(|| debug.named(name, wanted))?;
+                let called_so = || {
+                    let mut all = debug.composites(name);
+                    if all.len() > 1 {
+                        let names = all.into_iter().map(|(name, _)| name).collect();
+                        let key = (binary.to_owned(), name.to_owned());
+                        structures.ambiguous.borrow_mut().insert(key, names);
+                        return None;
+                    }
+                    all.pop().map(|(_, id)| id)
+                };
+                let id = met().or_else(called_so)?;
                 // By the name that was asked for, it is found again.
                 let composite = types.composite(id, 0)?;
                 Some(Type::Struct(Arc::new(Struct { name: name.to_owned(), ..composite })))
@@ -194,13 +213,14 @@ impl<'a, 'd> Types<'a, 'd> {
                 None => Type::Void,
             },
             Some(Raw::Composite { name, size, union, .. }) => {
-                if let Some(id) = self.debug.resolved(id) {
-                    self.structures.met.borrow_mut().insert((self.binary.to_owned(), name.clone()), id);
-                }
+                let id = self.debug.resolved(id).unwrap_or(id);
+                let name = self.debug.scoped_name(id).unwrap_or(name);
+                self.structures.met.borrow_mut().insert((self.binary.to_owned(), name.clone()), id);
                 let named = Struct::named(kind(union), name.as_str());
                 Type::Struct(Arc::new(Struct { size, align: alignment(size), ..named }))
             }
             Some(Raw::Declared { name }) => {
+                let name = self.debug.resolved(id).and_then(|id| self.debug.scoped_name(id)).unwrap_or(name);
                 Type::Struct(Arc::new(Struct::named(StructKind::Struct, name.as_str())))
             }
             Some(Raw::Enum { name, size: size @ (1 | 2 | 4 | 8), signed }) => {
@@ -227,6 +247,7 @@ impl<'a, 'd> Types<'a, 'd> {
         let (name, size, union) = match self.debug.ty(id)? {
             Raw::Composite { name, size, union, .. } => (name, size, union),
             Raw::Declared { name } => {
+                let name = self.debug.scoped_name(id).unwrap_or(name);
                 return self.composite(self.debug.named(&name, Wanted::Composite)?, depth + 1);
             }
             _ => return None,
