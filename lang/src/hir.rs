@@ -15,7 +15,7 @@
 //! - Maps and variables have one type; values assigned to them have exactly that type (for strings: at most that size).
 //! - Positional parameters, constants, `cpid` and enum values are literals already.
 
-use crate::env::{KernelFunction, KernelPlace, Site, Tracepoint, UprobeClass};
+use crate::env::{KernelFunction, KernelPlace, Site, Stop, Tracepoint, UprobeClass};
 use crate::format::Format;
 use crate::gomap::GoMapLayout;
 use crate::probe::{PerfEvent, Watchpoint};
@@ -89,6 +89,35 @@ pub struct Function {
     pub binary: String,
     /// Full symbol name.
     pub name: String,
+}
+
+impl Function {
+    /// Its name with its binary or module before it. Functions of the kernel itself have none.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self.binary.as_str() {
+            "" => self.name.clone(),
+            binary => format!("{binary}:{}", self.name),
+        }
+    }
+}
+
+impl Attach {
+    /// What stands before [`Function::path`] in the text of `probe`, for attach points that may stand for many functions. `None`
+    /// for others, and for those that name an instruction: their text is as it is written.
+    #[must_use]
+    pub fn named_by_function(&self) -> Option<&'static str> {
+        match self {
+            Attach::Uprobe { class, .. } if class.usdt.is_some() => Some("usdt"),
+            Attach::Uprobe { class, .. } if class.stop == Stop::Inside => None,
+            Attach::Uprobe { ret: false, .. } => Some("uprobe"),
+            Attach::Uprobe { ret: true, .. } => Some("uretprobe"),
+            Attach::Kprobe { places, .. } if places.iter().any(|(_, place)| place.offset > 0) => None,
+            Attach::Kprobe { ret: false, .. } => Some("kprobe"),
+            Attach::Kprobe { ret: true, .. } => Some("kretprobe"),
+            _ => None,
+        }
+    }
 }
 
 /// Index into [`Program::maps`].

@@ -5,7 +5,7 @@
 
 use crate::number::{Float, Int};
 use crate::value::{GoTypeAddress, Mode, Side, Stack, Text, Value};
-use lang::hir::{Attach, NO_FUNCTION, Probe, Program};
+use lang::hir::{NO_FUNCTION, Probe, Program};
 use lang::types::{BitRange, FieldForm, StackKind, StackMode, Struct, Type};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,21 +48,13 @@ struct FunctionNames {
 #[derive(Clone, Debug)]
 struct ProbeNames {
     written: Arc<str>,
-    /// `uprobe` or `uretprobe`, for attach points that stand for many functions.
+    /// See [`Attach::named_by_function`].
     family: Option<&'static str>,
 }
 
 impl ProbeNames {
     fn of(probe: &Probe) -> ProbeNames {
-        let family = match &probe.attach {
-            Attach::Uprobe { class, .. } if class.usdt.is_some() => Some("usdt"),
-            Attach::Uprobe { ret: false, .. } => Some("uprobe"),
-            Attach::Uprobe { ret: true, .. } => Some("uretprobe"),
-            Attach::Kprobe { ret: false, .. } => Some("kprobe"),
-            Attach::Kprobe { ret: true, .. } => Some("kretprobe"),
-            _ => None,
-        };
-        ProbeNames { written: probe.name.as_str().into(), family }
+        ProbeNames { written: probe.name.as_str().into(), family: probe.attach.named_by_function() }
     }
 }
 
@@ -70,15 +62,10 @@ impl Decoder {
     /// A decoder for the values that `program` sends and keeps.
     #[must_use]
     pub fn new(program: &Program) -> Decoder {
-        let functions = program.functions.iter().map(|f| FunctionNames {
-            name: f.name.as_str().into(),
-            // Functions of the kernel itself have no binary.
-            with_binary: if f.binary.is_empty() {
-                f.name.clone()
-            } else {
-                format!("{}:{}", f.binary, f.name)
-            },
-        });
+        let functions = program
+            .functions
+            .iter()
+            .map(|f| FunctionNames { name: f.name.as_str().into(), with_binary: f.path() });
         Decoder {
             functions: functions.collect(),
             probes: program.probes.iter().map(ProbeNames::of).collect(),
@@ -222,7 +209,7 @@ impl Decoder {
         }
     }
 
-    /// Name of an attach point: as it is written, or with the function in place of the pattern.
+    /// Name of an attach point: as it is written, or with the function in place of a pattern.
     fn probe(&self, raw: u64) -> Arc<str> {
         let (probe, function) = ((raw >> 32) as usize, raw as u32 as usize);
         match (self.probes.get(probe), self.functions.get(function)) {
@@ -303,7 +290,7 @@ fn stack(bytes: &[u8], kind: StackKind, mode: StackMode, limit: u16) -> Stack {
 mod tests {
     use super::*;
     use lang::env::{Abi, Stop, UprobeClass};
-    use lang::hir::Function;
+    use lang::hir::{Attach, Function};
     use lang::types::{AddrSpace, Enum, Field, StructKind};
 
     fn decoder() -> Decoder {

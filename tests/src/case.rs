@@ -149,6 +149,13 @@ pub const NEEDS: &[Need] = &[
         },
     },
     Need {
+        name: "cgroup2",
+        missing: "no unified hierarchy of control groups",
+        present: || {
+            std::fs::read_to_string("/proc/self/mounts").is_ok_and(|mounts| mounts.contains(" cgroup2 "))
+        },
+    },
+    Need {
         name: "kprobes",
         missing: "no kprobes",
         present: || std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists(),

@@ -306,8 +306,10 @@ impl Checker<'_> {
                 ids.push(high | u64::from(u32::MAX));
             }
             for f in functions {
-                let function = &self.functions[f as usize];
-                let name = format!("{}:{}:{}", target.kind().name(), function.binary, function.name);
+                let name = match target.attach.named_by_function() {
+                    Some(family) => format!("{family}:{}", self.functions[f as usize].path()),
+                    None => target.name.clone(),
+                };
                 if name.as_bytes() == text {
                     ids.push(high | u64::from(f));
                 }

@@ -6,7 +6,7 @@ use crate::config::{Config, MissingProbes};
 use crate::diag::{Problem, Problems, Severity};
 use crate::env::{Env, EnvError, KernelPlace, Match, Site, Stop as SiteStop, UprobeMatch};
 use crate::hir::{self, Attach, Function, UprobeTarget};
-use crate::probe::{self, AttachKind, AttachPoint, Mode, Wants};
+use crate::probe::{self, AttachKind, AttachPoint, Mode, UprobeSpec, Wants};
 use crate::span::Span;
 use crate::types::AddrSpace;
 use std::collections::{HashMap, HashSet};
@@ -528,7 +528,9 @@ impl<'a> Resolver<'a, '_> {
             semaphore: s.semaphore,
         };
         let sites: Vec<Site> = m.sites.iter().map(|s| site(s, &mut self.functions)).collect();
-        let existing = self.targets.iter_mut().skip(first).find(
+        // `probe` tells an instruction as it is written, so each has a program of its own.
+        let shared = m.class.stop != SiteStop::Inside || m.class.usdt.is_some();
+        let existing = self.targets.iter_mut().skip(first).filter(|_| shared).find(
             |t| matches!(&t.attach, Attach::Uprobe { class, ret, .. } if *class == m.class && *ret == is_return),
         );
         let target = match existing {
@@ -537,7 +539,7 @@ impl<'a> Resolver<'a, '_> {
                 self.targets.push(Target {
                     code: Code::Probe(clause),
                     attach: Attach::Uprobe { class: m.class, ret: is_return, targets: Vec::new() },
-                    name: point.text.clone(),
+                    name: named(point, &m.binary),
                     span: point.span,
                     binaries: Vec::new(),
                 });
@@ -557,6 +559,22 @@ impl<'a> Resolver<'a, '_> {
             }
             None => targets.push(UprobeTarget { path: m.path, sites }),
         }
+    }
+}
+
+/// The text of an attach point; of one that names a place in a binary with that binary, which may be left out or a pattern.
+fn named(point: &AttachPoint, binary: &str) -> String {
+    match &point.kind {
+        AttachKind::Uprobe { target: UprobeSpec::Offset(function, offset), .. } => {
+            format!("uprobe:{binary}:{function}+{offset}")
+        }
+        AttachKind::Uprobe { target: UprobeSpec::Address(address), .. } => {
+            format!("uprobe:{binary}:{address:#x}")
+        }
+        AttachKind::Uprobe { target: UprobeSpec::Line { file, line }, .. } => {
+            format!("uprobe:{binary}@{file}:{line}")
+        }
+        _ => point.text.clone(),
     }
 }
 

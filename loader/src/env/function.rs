@@ -319,3 +319,25 @@ pub(super) fn modules_with_types() -> BTreeMap<String, std::path::PathBuf> {
 pub(super) fn kallsyms() -> Option<Kallsyms> {
     Kallsyms::load().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_several_modules() {
+        let told = |modules: &[Option<&str>]| {
+            let error = ambiguous("kprobe", "init_once", modules.iter().copied());
+            [vec![error.message], error.notes, error.help.into_iter().collect()].concat()
+        };
+        let message = "several kernel functions are called \"init_once\"";
+        assert_eq!(
+            told(&[None, Some("btrfs"), Some("xfs")]),
+            [message, "it is in vmlinux, btrfs, xfs", "name the module: `kprobe:btrfs:init_once`"]
+        );
+        assert_eq!(
+            told(&[Some("ext4"), Some("fuse")]),
+            [message, "it is in ext4, fuse", "name the module: `kprobe:ext4:init_once`"]
+        );
+    }
+}

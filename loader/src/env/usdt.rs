@@ -72,15 +72,24 @@ fn full_name(probe: &Probe<'_>) -> String {
 
 fn site(file: &Binary, probe: &Probe<'_>) -> Result<NamedSite, &'static str> {
     let offset = file.file_offset(probe.vaddr).ok_or("it has no code in the file")?;
-    let semaphore = match probe.semaphore {
-        None => 0,
-        // The kernel takes 32 bits.
-        Some(vaddr) => file
-            .file_offset(vaddr)
-            .and_then(|offset| u32::try_from(offset).ok())
-            .ok_or("its semaphore is not in the file")?,
-    };
+    let semaphore = probe.semaphore.map_or(Ok(0), |vaddr| semaphore(file, vaddr))?;
     Ok(NamedSite { function: full_name(probe), offset, semaphore })
+}
+
+/// The file offset of a semaphore, if the kernel can set it: `valid_ref_ctr_vma` and `uprobe_register` in kernel/events/uprobes.c. One
+/// that it cannot set would stay 0 without an error, and the program would skip the place.
+fn semaphore(file: &Binary, vaddr: u64) -> Result<u32, &'static str> {
+    let offset = file.file_offset(vaddr).and_then(|offset| u32::try_from(offset).ok());
+    let offset = offset.ok_or("its semaphore is not in the file")?;
+    let mut segments = file.image().segments().iter();
+    let segment = segments.find(|s| vaddr.checked_sub(s.vaddr).is_some_and(|delta| delta < s.file_size));
+    match segment {
+        _ if !offset.is_multiple_of(2) => {
+            Err("its semaphore is at an odd offset, where the kernel sets none")
+        }
+        Some(segment) if segment.writable => Ok(offset),
+        _ => Err("its semaphore is in memory that the program may not write, where the kernel sets none"),
+    }
 }
 
 fn class(file: &Binary, probe: &Probe<'_>) -> Result<UprobeClass, EnvError> {
