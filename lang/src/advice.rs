@@ -158,6 +158,10 @@ impl<'i> Around<'_, 'i> {
                 Some(Tok::Map(name)) => Some(format!("a map without a key is written `{name}`")),
                 _ => None,
             },
+            // The quotes may have been the shell's.
+            (Some(Tok::LParen), Tok::Percent) => help(
+                "a format stands in double quotes, and a program behind -e in single ones: `printf(\"%d\\n\", 1)`",
+            ),
             (Some(Tok::If | Tok::While), Tok::LBrace) => help("a condition stands before the block"),
             (Some(Tok::Unroll), Tok::LBrace) => {
                 help("the number of rounds stands before the block: `unroll (5) { }`")
