@@ -103,7 +103,7 @@ pub(crate) struct RunArgs {
     /// Looks for debug information of stripped programs here too (folders, with colons between)
     ///
     /// Example: gotrace --debuginfo ./symbols -e 'uprobe:./shop:sell { print(args); }'
-    #[arg(long, value_name = "DIR[:DIR]")]
+    #[arg(long, global = true, value_name = "DIR[:DIR]")]
     debuginfo: Option<String>,
     /// Tells about memory that could not be read and stacks that could not be taken
     ///
@@ -364,6 +364,10 @@ fn finish(result: Result<u8, CliError>, color: Color) -> ExitCode {
 
 fn run_command(cli: Cli) -> Result<u8, CliError> {
     let color = cli.run.color;
+    if let Some(folders) = &cli.run.debuginfo {
+        let folders = folders.split(':').filter(|folder| !folder.is_empty());
+        inspect::separate::look_in(folders.map(PathBuf::from).collect());
+    }
     match cli.command {
         None if cli.run.info => info::info(cli.run.format),
         None if cli.run.list => list::of_run(&cli.run),

@@ -24,7 +24,6 @@ use regex_lite::Regex;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -61,11 +60,6 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
         Traced::Child(child) => Some(child.program().to_owned()),
         _ => args.pid.map(|pid| inspect::proc::Process::new(pid).exe()),
     };
-    if let Some(folders) = &args.debuginfo {
-        inspect::separate::look_in(
-            folders.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from).collect(),
-        );
-    }
     if let Some(unused) = params::unused(&source.text, &params)
         && !args.no_warnings
     {
