@@ -53,6 +53,7 @@ impl Arch {
         let find = |n: &str| names.iter().position(|r| *r == n).map(|i| i as u8);
         let alias = match (self, name) {
             (Arch::X86_64, "pc" | "rip") => "ip",
+            (Arch::X86_64, "fp") => "bp",
             (Arch::X86_64, "eflags" | "rflags") => "flags",
             (Arch::Aarch64, "ip") => "pc",
             (Arch::Aarch64, "lr") => "x30",

@@ -386,6 +386,7 @@ fn builtin(b: &Builtin, ty: &Type) -> String {
     match b {
         Builtin::Arg(n) => format!("arg{n}"),
         Builtin::Sarg(n) => format!("sarg{n}"),
+        Builtin::ResultWord(n) => format!("retval{n}"),
         Builtin::Reg(n) => format!("reg{n}"),
         Builtin::Pid(PidSpace::Own) => "pid".into(),
         Builtin::Tid(PidSpace::Own) => "tid".into(),

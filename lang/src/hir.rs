@@ -888,6 +888,8 @@ pub enum Builtin {
     Sarg(u8),
     /// Result: the first result word, `uint64`.
     Retval,
+    /// Result word of Go's ABIInternal, `uint64`.
+    ResultWord(u8),
     /// A register by its index in [`crate::arch::REGISTERS_X86_64`] or the table of the target.
     Reg(u8),
     /// The address that the traced call returns to; at entries and return instructions (`uint64`).

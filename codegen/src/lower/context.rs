@@ -100,6 +100,15 @@ impl Lower<'_, '_> {
             Builtin::Arg(n) => self.argument(*n, false, e),
             Builtin::Sarg(n) => self.argument(*n, true, e),
             Builtin::Retval => self.retval(e),
+            Builtin::ResultWord(n) => match self.machine().go_arguments.get(usize::from(*n)) {
+                Some(name) => self.register(name).into(),
+                None => {
+                    let count = self.machine().go_arguments.len();
+                    let error =
+                        Error::new(e.span, format!("only the first {count} result words are in registers"));
+                    self.fail(error)
+                }
+            },
             Builtin::Reg(index) => self.register_at(*index).into(),
             Builtin::Caller => self.return_address().into(),
             Builtin::Goid => self.goroutine(Wanted::Id, e),

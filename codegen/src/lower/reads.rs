@@ -77,6 +77,7 @@ fn is_constant(builtin: &Builtin) -> bool {
             | Builtin::Gid
             | Builtin::Cpu
             | Builtin::Arg(_)
+            | Builtin::ResultWord(_)
             | Builtin::Retval
             | Builtin::Reg(_)
             | Builtin::Goid

@@ -158,6 +158,9 @@ const AT_ENTRY: &[ProbeKind] = &[ProbeKind::Uprobe];
 /// Probes at the return of a function.
 const AT_RETURN: &[ProbeKind] = &[ProbeKind::Uretprobe, ProbeKind::Kretprobe, ProbeKind::Fexit];
 
+/// Probes at the return of a function of a program.
+const AT_GO_RETURN: &[ProbeKind] = &[ProbeKind::Uretprobe];
+
 /// The builtins by subject.
 pub const GROUPS: &[(&str, &[Builtin])] = &[
     ("Process and thread", process::ENTRIES),

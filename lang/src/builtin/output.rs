@@ -208,7 +208,9 @@ fn mark_registers(checker: &Checker<'_>, format: &mut Format, values: &[Expr]) {
         let is_register = value.ty == Type::U64
             && matches!(
                 value.kind,
-                ExprKind::Builtin(Node::Retval | Node::Arg(_) | Node::Sarg(_) | Node::Reg(_))
+                ExprKind::Builtin(
+                    Node::Retval | Node::ResultWord(_) | Node::Arg(_) | Node::Sarg(_) | Node::Reg(_)
+                )
             );
         spec.register = is_register && spec.conv == Conv::Signed && !spec.long;
     }

@@ -1,8 +1,8 @@
 //! The traced function: its name, arguments, results and registers.
 
 use super::{
-    AT_CALLS, AT_ENTRY, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES, WITH_ARGUMENTS,
-    WITH_CONTEXT, WITH_REGISTERS, numbered,
+    AT_CALLS, AT_ENTRY, AT_GO_RETURN, AT_RETURN, Builtin, EVERYWHERE, Form, IN_FUNCTIONS, IN_PROBES,
+    WITH_ARGUMENTS, WITH_CONTEXT, WITH_REGISTERS, numbered,
 };
 use crate::arch::Arch;
 use crate::check::{Call, Checked, Checker, Outcome, ProbeKind};
@@ -88,6 +88,18 @@ pub(super) const ENTRIES: &[Builtin] = &[
         check: |_, call| value(call, Node::Retval, Type::U64),
     },
     Builtin {
+        name: "retvalN",
+        form: Form::Variable,
+        args: (0, 0),
+        signature: "retval0, retval1, …",
+        doc: "A result word of a Go function in source order, as `uint64`, without debug information; an error is two words. Floating-point \
+              numbers are not counted. Programs of Go before 1.17 have their results on the stack, and not these.",
+        example: "uretprobe:./web:net.(*conn).Read /retval1 != 0/ { printf(\"%s\\n\", goerr(retval1, retval2)); }",
+        probes: AT_GO_RETURN,
+        elsewhere: Some("use a `uretprobe`"),
+        check: result_word,
+    },
+    Builtin {
         name: "caller",
         form: Form::Variable,
         args: (0, 0),
@@ -170,6 +182,31 @@ fn argument(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
     let n = n as u8;
     let stack = call.name.text.starts_with('s');
     value(call, if stack { Node::Sarg(n) } else { Node::Arg(n) }, Type::U64)
+}
+
+fn result_word(checker: &mut Checker<'_>, call: &Call<'_>) -> Checked<Outcome> {
+    let Some(n) = numbered(call).filter(|n| *n <= MAX_ARGUMENT) else {
+        let message = format!("`{}` is no result: they go up to {MAX_ARGUMENT}", call.name.text);
+        return checker.fail(Problem::error(call.span, message));
+    };
+    let abi = match &checker.target().attach {
+        Attach::Uprobe { class, .. } => class.abi,
+        _ => Abi::C,
+    };
+    match abi {
+        Abi::GoRegisters => value(call, Node::ResultWord(n as u8), Type::U64),
+        Abi::GoStack => {
+            let problem = Problem::error(call.span, "the results of this function are on the stack")
+                .note("Go puts them into registers since 1.17, on arm64 since 1.18; functions written in assembler have them on the stack");
+            checker.fail(
+                problem.help("read a result with `*(reg(\"sp\") + N)`: N is 8 and the size of all before it"),
+            )
+        }
+        Abi::C => {
+            let problem = Problem::error(call.span, format!("`{}` is for Go functions", call.name.text));
+            checker.fail(problem.help("functions of C have one result: `retval`"))
+        }
+    }
 }
 
 fn usdt_argument(

@@ -833,6 +833,17 @@ fn go_releases() {
 }
 
 #[test]
+fn result_words() {
+    assert_text!(outcomes(&[
+        "ur:./web:main.handler { print((retval1, retval12)); }",
+        "ur:./web115:main.handler { print(retval1); }",
+        "ur:libc:malloc { print(retval1); }",
+        "u:./web:main.handler { print(retval1); }",
+        "ur:./web:main.handler { print(retval64); }",
+    ]));
+}
+
+#[test]
 fn stacks() {
     assert_text!(outcomes(&[
         "p:hz:99 { @[kstack, ustack(perf), ustack(3), kstack(raw, 10)] = count(); print(len(ustack)); }",
