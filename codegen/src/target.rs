@@ -137,6 +137,8 @@ pub struct ReadOnlyCast {
 pub struct Unwind {
     /// Rows of all tables together, of 8 bytes each.
     pub rows: u32,
+    /// Bits of the addresses of programs: processors that sign return addresses (arm64) put signatures above them.
+    pub address_bits: u32,
 }
 
 /// How the loops of a script are made.

@@ -4,6 +4,8 @@
 //! table (a range of [`ROWS`], in order of address). Ranges are replaced by writing another one and then the word that leads to it, so
 //! that a program sees the old or the new one.
 
+use lang::arch::Arch;
+
 /// Name of the map of rows: an array of words, see [`row`].
 pub const ROWS: &str = "unwind_rows";
 /// Name of the map of mappings: an array of [`Code::SIZE`] bytes each.
@@ -87,18 +89,18 @@ impl Code {
     }
 }
 
-/// How the caller's registers are found from an instruction on: the lowest four bits of a row's rule. The return address is below the
-/// end of the frame (CFA) in all but the last four.
+/// How the caller's registers are found from an instruction on: the lowest four bits of a row's rule. On x86-64 the return address is below
+/// the end of the frame (CFA) in [`Step::Sp`] to [`Step::AtBp`]. On arm64 it is above the caller's `x29` where that is saved, else in `x30`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Step {
     /// Not by the table: by the frame pointer.
     FramePointer = 0,
-    /// The CFA is `rsp` and the offset.
+    /// The CFA is `rsp` (`sp`) and the offset.
     Sp = 1,
-    /// The CFA is `rbp` and the offset.
+    /// The CFA is `rbp` (`x29`) and the offset.
     Bp = 2,
-    /// An entry of the procedure linkage table; the offset is the byte of it from which on its instructions have pushed a word.
+    /// Of x86-64, as the next two. An entry of the procedure linkage table; the offset is the byte of it from which on its instructions have pushed a word.
     Plt = 3,
     /// The CFA is 8 more than the word at `rsp` and the offset.
     AtSp = 4,
@@ -112,10 +114,14 @@ pub enum Step {
     Unknown = 8,
     /// By the frame pointer, which the code may have or not: there is no table where there should be one.
     Missing = 9,
+    /// Of arm64: as [`Step::Sp`], but what is saved is the return address alone.
+    SpLink = 10,
+    /// Of arm64: as [`Step::Bp`], but what is saved is the return address alone.
+    BpLink = 11,
 }
 
 /// Bits of a row: the address within the table, the [`Step`], the offset (signed, in words), and in how many words below the CFA
-/// `rbp` is saved.
+/// `rbp` (`x29`) is saved.
 const STEP_SHIFT: u32 = 32;
 pub(crate) const STEP_BITS: u32 = 4;
 const OFFSET_SHIFT: u32 = STEP_SHIFT + STEP_BITS;
@@ -123,8 +129,8 @@ pub(crate) const OFFSET_BITS: u32 = 16;
 /// Bits above the offset.
 pub(crate) const SAVED_BITS: u32 = 64 - OFFSET_SHIFT - OFFSET_BITS;
 
-/// A row of a table: from `start`, counted from the table's base, on, `rsp` and `rbp` are found by `step`. `offset` and `saved` are
-/// words of 8 bytes; `saved` is 0 when `rbp` has not been saved, and at most 4095.
+/// A row of a table: from `start`, counted from the table's base, on, the caller's registers are found by `step`. `offset` and `saved` are
+/// words of 8 bytes; `saved` is 0 when nothing has been saved, and at most 4095.
 #[must_use]
 pub fn row(start: u32, step: Step, offset: i16, saved: u16) -> u64 {
     let saved = u64::from(saved) << (64 - SAVED_BITS);
@@ -132,11 +138,32 @@ pub fn row(start: u32, step: Step, offset: i16, saved: u16) -> u64 {
     u64::from(start) | u64::from(step as u8) << STEP_SHIFT | offset | saved
 }
 
-/// Offsets of the interrupted registers from the stack pointer in the frame that the kernel makes for a signal handler
-/// (`struct rt_sigframe` without the return address, `arch/x86/include/uapi/asm/ucontext.h`).
-pub(crate) const SIGNAL_BP: u32 = 120;
-pub(crate) const SIGNAL_SP: u32 = 160;
-pub(crate) const SIGNAL_IP: u32 = 168;
+/// Where the frame that the kernel makes for a signal handler has the interrupted registers, in bytes from the stack pointer at the
+/// handler's end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignalFrame {
+    /// The frame pointer, where what is read of it starts.
+    pub frame: u32,
+    /// The register of the return address, if there is one.
+    pub link: Option<u32>,
+    /// The stack pointer.
+    pub sp: u32,
+    /// The instruction pointer, where what is read of it ends.
+    pub ip: u32,
+}
+
+impl SignalFrame {
+    /// The one of an architecture.
+    pub fn of(arch: Arch) -> SignalFrame {
+        match arch {
+            // `struct rt_sigframe` without the return address (`arch/x86/include/uapi/asm/ucontext.h`).
+            Arch::X86_64 => SignalFrame { frame: 120, link: None, sp: 160, ip: 168 },
+            // 128 bytes of `siginfo`, 176 to `uc_mcontext`, there an address and `regs` (`arch/arm64/kernel/signal.c`,
+            // `arch/arm64/include/uapi/asm/sigcontext.h`).
+            Arch::Aarch64 => SignalFrame { frame: 544, link: Some(552), sp: 560, ip: 568 },
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

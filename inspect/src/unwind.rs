@@ -1,18 +1,23 @@
-//! Unwinding tables of x86-64 code: how the caller's registers are found at each instruction, from `.eh_frame` (`.debug_frame` where
+//! Unwinding tables: how the caller's registers are found at each instruction, from `.eh_frame` (`.debug_frame` where
 //! there is none), in a form that a BPF program can search. The loader puts the rows into a map; the program walks stacks by them.
 //!
-//! Only what a walk needs is kept: where the frame ends (the CFA, the stack pointer of the caller once it has been returned to) and
-//! where the caller's `rbp` is; the return address is always the word below the CFA. Of DWARF expressions those are understood that
-//! compilers, linkers and the hand-written code of well-known libraries use; the others end a walk ([`Rule::Unknown`]).
+//! Only what a walk needs is kept: where the frame ends (the CFA, the stack pointer of the caller once it has been returned to), and
+//! where the return address and the caller's frame pointer are. Which registers that concerns is said by architecture, in `x86_64.rs` and
+//! `aarch64.rs`. Of DWARF expressions those are understood that compilers, linkers and the hand-written code of well-known libraries use;
+//! the others end a walk ([`Rule::Unknown`]).
 //!
-//! Go's linker writes no `.eh_frame` for Go code, which keeps frame pointers; its `.debug_frame` says nothing of `rbp` and is not used.
+//! Go's linker writes no `.eh_frame` for Go code, which keeps frame pointers; its `.debug_frame` says nothing of these and is not used.
+
+mod aarch64;
+mod x86_64;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use gimli::{
-    BaseAddresses, CfaRule, CieOrFde, CommonInformationEntry, DebugFrame, EhFrame, EhFrameHdr, EndianSlice,
-    LittleEndian, Operation, Pointer, Register, RegisterRule, UnwindContext, UnwindExpression, UnwindSection,
-    UnwindTableRow, X86_64,
+    BaseAddresses, CieOrFde, CommonInformationEntry, DebugFrame, EhFrame, EhFrameHdr, EndianSlice,
+    LittleEndian, Operation, Pointer, Register, UnwindContext, UnwindExpression, UnwindSection,
+    UnwindTableRow, Vendor,
 };
 
 use crate::elf::{Arch, Binary};
@@ -39,20 +44,34 @@ pub enum Rule {
     Outermost,
     /// The table says it in a way that is not understood.
     Unknown,
-    /// The CFA, and in how many words below it the caller's `rbp` is saved; 0 when `rbp` still is the caller's.
+    /// Of x86-64: the CFA, and in how many words below it the caller's `rbp` is saved; 0 when `rbp` still is the caller's. The return
+    /// address is the word below the CFA.
     Frame(Cfa, u16),
-    /// The frame of a signal handler: the interrupted code's registers are in the `ucontext` that `rsp` points to.
+    /// Of arm64: the CFA, and where the return address is.
+    Linked(Cfa, Link),
+    /// The frame of a signal handler: the interrupted code's registers are in the `ucontext` that the stack pointer leads to.
     Signal,
+}
+
+/// Where a function of arm64 has the return address and the caller's `x29`. Distances are in words below the CFA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Link {
+    /// In `x30`, `x29` is the caller's.
+    Register,
+    /// Saved at this distance; `x29` is the caller's.
+    Alone(u16),
+    /// Saved above the caller's `x29`, which is saved at this distance.
+    Pair(u16),
 }
 
 /// How the end of a frame is found. Offsets are in words of 8 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cfa {
-    /// `rsp` and an offset.
+    /// `rsp` (`sp`) and an offset.
     Sp(i16),
-    /// `rbp` and an offset.
+    /// `rbp` (`x29`) and an offset.
     Bp(i16),
-    /// In an entry of the procedure linkage table, 16 bytes long, whose instructions from this byte on come behind a push:
+    /// Of x86-64, as all that follow. In an entry of the procedure linkage table, 16 bytes long, whose instructions from this byte on come behind a push:
     /// `rsp + 8`, and 8 more there.
     Plt(u8),
     /// The word at `rsp` and an offset, and 8 more: code that has aligned its stack and saved the old pointer there.
@@ -79,16 +98,9 @@ struct Extent<T> {
 const COMMON_ENTRY: usize = 1024;
 /// Bytes of a word.
 const WORD: i64 = 8;
-/// Where the kernel's signal frame has the interrupted registers, counted from the stack pointer at the end of the handler: `uc_mcontext`
-/// is at 40 of `struct ucontext` (`arch/x86/include/uapi/asm/sigcontext.h`).
-const SIGNAL_BP: u32 = 120;
-/// See [`SIGNAL_BP`].
-const SIGNAL_SP: u32 = 160;
-/// See [`SIGNAL_BP`].
-const SIGNAL_IP: u32 = 168;
 
 impl UnwindTable {
-    /// The table of a binary; `None` if it has no unwinding information that can be read, or is not for x86-64.
+    /// The table of a binary; `None` if it has no unwinding information that can be read.
     pub fn of(binary: &Binary) -> Option<UnwindTable> {
         let go = matches!(binary.go(), Ok(Some(_)));
         UnwindTable::of_image(binary.image(), !go)
@@ -96,15 +108,18 @@ impl UnwindTable {
 
     /// The table of a memory image, which is what the kernel's `vdso` is. `debug`: use `.debug_frame` where there is no `.eh_frame`.
     pub fn of_image(image: &Image, debug: bool) -> Option<UnwindTable> {
-        if image.arch() != Arch::X86_64 {
-            return None;
-        }
         let code = code(image)?;
+        // What return addresses are signed with is said in an instruction of its own.
+        let vendor = match image.arch() {
+            Arch::Aarch64 => Vendor::AArch64,
+            Arch::X86_64 => Vendor::Default,
+        };
         if let Some((bytes, address)) = eh_frame(image) {
-            let section = EhFrame::from(Slice::new(bytes, LittleEndian));
+            let mut section = EhFrame::from(Slice::new(bytes, LittleEndian));
+            section.set_vendor(vendor);
             let text = image.section(".text").map_or(0, |s| s.vaddr);
             let bases = BaseAddresses::default().set_eh_frame(address).set_text(text);
-            return read(&section, &bases, code);
+            return read(&section, &bases, image, code);
         }
         if !debug {
             return None;
@@ -113,7 +128,8 @@ impl UnwindTable {
         let bytes = sections.bytes(image, Section::Frame).ok().filter(|bytes| !bytes.is_empty())?;
         let mut section = DebugFrame::from(Slice::new(bytes, LittleEndian));
         section.set_address_size(8);
-        read(&section, &BaseAddresses::default(), code)
+        section.set_vendor(vendor);
+        read(&section, &BaseAddresses::default(), image, code)
     }
 
     /// The address (vaddr) that rows count from.
@@ -156,8 +172,8 @@ fn eh_frame(image: &Image) -> Option<(&[u8], u64)> {
     Some((image.tail(start)?, start))
 }
 
-/// The rows of a section for the code between two addresses.
-fn read<'a, S>(section: &S, bases: &BaseAddresses, code: (u64, u64)) -> Option<UnwindTable>
+/// The rows of a section for the code between two addresses of a file.
+fn read<'a, S>(section: &S, bases: &BaseAddresses, image: &Image, code: (u64, u64)) -> Option<UnwindTable>
 where
     S: UnwindSection<Slice<'a>>,
     S::Offset: std::hash::Hash,
@@ -190,6 +206,7 @@ where
         }
         if start > behind {
             rows.push(behind - base, Rule::Nothing);
+            rows.push_known(image, behind..start, base);
         }
         behind = end;
         rows.push(start - base, Rule::Unknown);
@@ -198,7 +215,7 @@ where
         loop {
             match table.next_row() {
                 Ok(Some(row)) if (start..end).contains(&row.start_address()) => {
-                    rows.push(row.start_address() - base, rule(row, section, signal));
+                    rows.push(row.start_address() - base, rule(row, section, image.arch(), signal));
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => break,
@@ -211,6 +228,7 @@ where
         return None;
     }
     rows.push(behind - base, Rule::Nothing);
+    rows.push_known(image, behind..end, base);
     Some(UnwindTable { base, rows: rows.0 })
 }
 
@@ -233,6 +251,15 @@ impl Rows {
         }
     }
 
+    /// Code that the section says nothing of and that is known all the same.
+    fn push_known(&mut self, image: &Image, code: Range<u64>, base: u64) {
+        if image.arch() == Arch::Aarch64 {
+            for (address, rule) in aarch64::known(image, code) {
+                self.push(address - base, rule);
+            }
+        }
+    }
+
     fn forget_last(&mut self) {
         if let Some(last) = self.0.last_mut() {
             last.rule = Rule::Unknown;
@@ -240,95 +267,30 @@ impl Rows {
     }
 }
 
-fn rule<'a, S: UnwindSection<Slice<'a>>>(row: &UnwindTableRow<usize>, section: &S, signal: bool) -> Rule {
-    if signal {
-        return signal_frame(row, section).unwrap_or(Rule::Unknown);
+/// What a row says.
+fn rule<'a, S: UnwindSection<Slice<'a>>>(
+    row: &UnwindTableRow<usize>,
+    section: &S,
+    arch: Arch,
+    signal: bool,
+) -> Rule {
+    match arch {
+        Arch::X86_64 => x86_64::rule(row, section, signal),
+        Arch::Aarch64 => aarch64::rule(row, signal),
     }
-    match row.register(X86_64::RA) {
-        Some(RegisterRule::Offset(offset)) if offset == -WORD => {}
-        Some(RegisterRule::Undefined) => return Rule::Outermost,
-        _ => return Rule::Unknown,
-    }
-    frame(row, section).unwrap_or(Rule::Unknown)
 }
 
-/// The rule of a row whose return address is where calls put it.
-fn frame<'a, S: UnwindSection<Slice<'a>>>(row: &UnwindTableRow<usize>, section: &S) -> Option<Rule> {
-    let cfa = match row.cfa() {
-        CfaRule::RegisterAndOffset { register: X86_64::RSP, offset } => Cfa::Sp(words(*offset)?),
-        CfaRule::RegisterAndOffset { register: X86_64::RBP, offset } => Cfa::Bp(words(*offset)?),
-        CfaRule::RegisterAndOffset { .. } => return None,
-        CfaRule::Expression(expression) => cfa_expression(expression, section)?,
-    };
-    let saved = match row.register(X86_64::RBP) {
-        // The convention of C: what a function does not mention it has not changed.
-        None | Some(RegisterRule::Undefined | RegisterRule::SameValue) => 0,
-        Some(RegisterRule::Offset(offset)) => {
-            u16::try_from(words(offset)?.checked_neg()?).ok().filter(|n| (1..=MOST_SAVED).contains(n))?
-        }
-        Some(RegisterRule::Expression(at))
-            if matches!(cfa, Cfa::AtBp(_)) && register_offset(&at, section) == Some((X86_64::RBP, 0)) =>
-        {
-            0
-        }
-        _ => return None,
-    };
-    // Such code keeps the caller's `rbp` where its own points to, and nowhere else.
-    if matches!(cfa, Cfa::AtBp(_)) && !matches!(row.register(X86_64::RBP), Some(RegisterRule::Expression(_)))
-    {
-        return None;
-    }
-    Some(Rule::Frame(cfa, saved))
-}
-
-/// Words below the CFA in which `rbp` may be saved.
+/// The greatest distance below the CFA, in words, of something saved.
 const MOST_SAVED: u16 = 0xfff;
+
+/// How many words below the CFA something is that is saved at this offset from it.
+fn distance(offset: i64) -> Option<u16> {
+    u16::try_from(words(offset)?.checked_neg()?).ok().filter(|n| (1..=MOST_SAVED).contains(n))
+}
 
 /// Bytes as words; `None` for parts of words and what is far away.
 fn words(bytes: i64) -> Option<i16> {
     (bytes % WORD == 0).then(|| i16::try_from(bytes / WORD).ok())?
-}
-
-fn cfa_expression<'a, S>(expression: &UnwindExpression<usize>, section: &S) -> Option<Cfa>
-where
-    S: UnwindSection<Slice<'a>>,
-{
-    let ops = operations(expression, section)?;
-    match ops.as_slice() {
-        [Operation::RegisterOffset { register: X86_64::RBP, offset, .. }, Operation::Deref { .. }] => {
-            Some(Cfa::AtBp(words(*offset)?))
-        }
-        [
-            Operation::RegisterOffset { register: X86_64::RSP, offset, .. },
-            Operation::Deref { .. },
-            Operation::PlusConstant { value: 8 },
-        ] => Some(Cfa::AtSp(words(*offset)?)),
-        [
-            Operation::RegisterOffset { register: X86_64::RSP, offset: 8, .. },
-            Operation::RegisterOffset { register: X86_64::RA, offset: 0, .. },
-            Operation::UnsignedConstant { value: 15 },
-            Operation::And,
-            Operation::UnsignedConstant { value: from },
-            Operation::Ge,
-            Operation::UnsignedConstant { value: 3 },
-            Operation::Shl,
-            Operation::Plus,
-        ] => Some(Cfa::Plt(u8::try_from(*from).ok().filter(|from| *from < 16)?)),
-        _ => None,
-    }
-}
-
-/// The rule of a signal frame, if it is the kernel's.
-fn signal_frame<'a, S: UnwindSection<Slice<'a>>>(row: &UnwindTableRow<usize>, section: &S) -> Option<Rule> {
-    let at = |register| match row.register(register) {
-        Some(RegisterRule::Expression(expression)) => register_offset(&expression, section),
-        _ => None,
-    };
-    let sp = |offset: u32| Some((X86_64::RSP, i64::from(offset)));
-    let known = at(X86_64::RBP) == sp(SIGNAL_BP)
-        && at(X86_64::RSP) == sp(SIGNAL_SP)
-        && at(X86_64::RA) == sp(SIGNAL_IP);
-    known.then_some(Rule::Signal)
 }
 
 /// The register and the offset that make up an expression.
@@ -364,6 +326,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
     use std::time::{Duration, Instant};
 
     /// A common entry that cannot be read, however long, is looked at once and not for each function that refers to it.
@@ -384,9 +347,15 @@ mod tests {
         for _ in 0..20_000 {
             entry(Some(8), &[0; 16]);
         }
+        // An ELF header of x86-64 without anything behind it.
+        let mut header = vec![0; 64];
+        header[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        header[16..24].copy_from_slice(&[2, 0, 62, 0, 1, 0, 0, 0]);
+        (header[52], header[54]) = (64, 56);
+        let image = Image::parse(header, Path::new("empty")).unwrap();
         let start = Instant::now();
         let section = EhFrame::from(Slice::new(&bytes, LittleEndian));
-        assert_eq!(read(&section, &BaseAddresses::default(), (0x1000, 0x2000)), None);
+        assert_eq!(read(&section, &BaseAddresses::default(), &image, (0x1000, 0x2000)), None);
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }

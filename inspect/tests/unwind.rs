@@ -1,22 +1,25 @@
 //! Unwinding tables of this machine's C library and of others that are there, against what `readelf` (binutils) makes of them.
 
 use inspect::elf::Binary;
-use inspect::unwind::{Cfa, Rule, UnwindTable};
+use inspect::unwind::{Cfa, Link, Rule, UnwindTable};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-const LIBRARIES: [&str; 4] = [
+const LIBRARIES: [&str; 6] = [
     "/lib/x86_64-linux-gnu/libc.so.6",
     "/lib/x86_64-linux-gnu/libcrypto.so.3",
     "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
     "/lib64/ld-linux-x86-64.so.2",
+    // Of the cross compiler for arm64.
+    "/usr/aarch64-linux-gnu/lib/libc.so.6",
+    "/usr/aarch64-linux-gnu/lib/libstdc++.so.6",
 ];
 
 /// Digits of an address; offsets in the section have fewer.
 const ADDRESS: usize = 16;
 
-/// What `readelf --debug-dump=frames-interp` shows at each address: the columns CFA, rbp and ra.
+/// What `readelf --debug-dump=frames-interp` shows at each address: the columns CFA, rbp or x29, and ra.
 fn shown(path: &str) -> Option<BTreeMap<u64, [String; 3]>> {
     let output = Command::new("readelf").args(["--debug-dump=frames-interp", path]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -34,9 +37,10 @@ fn shown(path: &str) -> Option<BTreeMap<u64, [String; 3]>> {
             let Some(location) = address else { continue };
             let value = |name: &str| {
                 let at = columns.iter().position(|c| c == name).and_then(|n| n.checked_sub(1));
-                at.and_then(|n| values.get(n)).map_or("u".to_owned(), |v| (*v).to_owned())
+                at.and_then(|n| values.get(n)).map(|v| (*v).to_owned())
             };
-            rows.insert(location, [value("CFA"), value("rbp"), value("ra")]);
+            let frame = value("rbp").or_else(|| value("x29"));
+            rows.insert(location, [value("CFA"), frame, value("ra")].map(|v| v.unwrap_or("u".to_owned())));
         }
     }
     (!rows.is_empty()).then_some(rows)
@@ -53,6 +57,27 @@ fn agree(rule: Rule, [cfa, bp, ra]: &[String; 3]) -> bool {
         Rule::Nothing => false,
         Rule::Outermost => ra == "u",
         Rule::Signal => cfa == "exp" && bp == "exp",
+        Rule::Linked(found, link) => {
+            let end = match found {
+                Cfa::Sp(offset) => words(cfa, "sp") == Some(offset.into()),
+                Cfa::Bp(offset) => words(cfa, "x29") == Some(offset.into()),
+                Cfa::Plt(_) | Cfa::AtSp(_) | Cfa::AtBp(_) => false,
+            };
+            let (pointer, address) = match link {
+                Link::Register => (0, 0),
+                Link::Alone(address) => (0, address),
+                Link::Pair(pointer) => (pointer, pointer - 1),
+            };
+            let saved = |text: &str, at: u16| match at {
+                0 => matches!(text, "u" | "s"),
+                at => words(text, "c") == Some(-i64::from(at)),
+            };
+            end && saved(bp, pointer) && saved(ra, address)
+        }
+        // Of arm64: saved far away, or without the return address above it.
+        Rule::Unknown if words(cfa, "sp").or(words(cfa, "x29")).is_some() => {
+            words(bp, "c").is_some_and(|at| at < -0xfff || Some(at) != words(ra, "c").map(|ra| ra - 1))
+        }
         Rule::Unknown => {
             let register = words(cfa, "rsp").or(words(cfa, "rbp")).is_some();
             !register || ra != "c-8" || !matches!(bp.as_str(), "u" | "s") && words(bp, "c").is_none()
@@ -117,4 +142,18 @@ fn the_c_library_has_a_signal_frame_and_a_linkage_table() {
     assert!(has(|rule| matches!(rule, Rule::Frame(Cfa::Plt(11), 0))));
     assert!(has(|rule| *rule == Rule::Outermost));
     assert!(has(|rule| matches!(rule, Rule::Frame(Cfa::Bp(2), 2))));
+}
+
+/// Of arm64: functions that call others, those that do not, and the linkage table, which no entry describes.
+#[test]
+fn links_of_arm64() {
+    let path = LIBRARIES[4];
+    let Some(table) = Binary::open(path).ok().and_then(|binary| UnwindTable::of(&binary)) else {
+        return eprintln!("links_of_arm64: skipped, there is no {path}");
+    };
+    let has = |wanted: Rule| table.rows().iter().any(|row| row.rule == wanted);
+    assert!(has(Rule::Outermost));
+    assert!(has(Rule::Linked(Cfa::Sp(0), Link::Register)));
+    assert!(has(Rule::Linked(Cfa::Sp(2), Link::Pair(2))));
+    assert!(has(Rule::Linked(Cfa::Sp(2), Link::Alone(1))));
 }

@@ -10,7 +10,7 @@ use codegen::unwind::{self, Code, Step, Table};
 use inspect::elf::Binary;
 use inspect::image::Image;
 use inspect::proc::{Mapping, Process};
-use inspect::unwind::{Cfa, Rule, UnwindTable};
+use inspect::unwind::{Cfa, Link, Rule, UnwindTable};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -352,8 +352,28 @@ fn encoded(start: u32, rule: Rule, without: Step) -> u64 {
         Rule::Frame(Cfa::Plt(from), saved) => (Step::Plt, from.into(), saved),
         Rule::Frame(Cfa::AtSp(offset), saved) => (Step::AtSp, offset, saved),
         Rule::Frame(Cfa::AtBp(offset), saved) => (Step::AtBp, offset, saved),
+        Rule::Linked(cfa, link) => {
+            let (alone, saved) = match link {
+                Link::Register => (false, 0),
+                Link::Alone(address) => (true, address),
+                Link::Pair(pointer) => (false, pointer),
+            };
+            match cfa {
+                Cfa::Sp(offset) => (if alone { Step::SpLink } else { Step::Sp }, offset, saved),
+                Cfa::Bp(offset) => (if alone { Step::BpLink } else { Step::Bp }, offset, saved),
+                Cfa::Plt(_) | Cfa::AtSp(_) | Cfa::AtBp(_) => (Step::Unknown, 0, 0),
+            }
+        }
     };
     unwind::row(start, step, offset, saved)
+}
+
+/// Bits of the addresses of programs: the stack, at least, is at their end.
+#[must_use]
+pub fn address_bits() -> u32 {
+    let maps = Process::new(std::process::id()).maps().unwrap_or_default();
+    let stack = maps.iter().filter(|m| m.path.as_deref() == Some("[stack]")).map(|m| m.end).max();
+    stack.map_or(u64::BITS, |end| u64::BITS - end.leading_zeros())
 }
 
 /// The `vdso` as this process has it.

@@ -36,6 +36,7 @@ mod subprogram;
 mod task;
 mod text;
 mod unwind;
+mod unwind_linked;
 mod unwind_row;
 mod walk;
 

@@ -9,17 +9,17 @@ use crate::error::Error;
 use crate::helper::{Callee, Helper};
 use crate::insn::{AluOp, Cond, Width};
 use crate::ir::{Arg, Base, Func, Label, Op, Operand, Place, Role, Storage, Val};
+use crate::machine::ReturnAddress;
 use crate::object::CounterKind;
 use crate::target::Loops;
-use crate::unwind::{self, Step};
-use lang::arch::Arch;
+use crate::unwind::{self, SignalFrame, Step};
 use lang::env::Stop;
 use lang::hir::{Attach, Expr};
 use lang::types::{AddrSpace, Type};
 
 /// In what the function returns, above the number of frames: code without a table was met; a rule was not understood.
-const NO_TABLE: i32 = 1 << 16;
-const UNKNOWN_RULE: i32 = 1 << 17;
+pub(super) const NO_TABLE: i32 = 1 << 16;
+pub(super) const UNKNOWN_RULE: i32 = 1 << 17;
 const FRAMES: i32 = 0xff;
 /// Frames of the longest stack, a power of two less one.
 const MOST_FRAMES: i32 = 127;
@@ -32,18 +32,35 @@ const MOST_FOLLOWED: u16 = 12;
 pub(super) struct Walk {
     /// Most frames.
     limit: u16,
-    /// At the probe the return address is on top of the stack.
+    /// At the probe the return address is where calls leave it: on top of the stack, or in its register.
     on_top: bool,
 }
 
 /// What changes from frame to frame.
 #[derive(Clone, Copy)]
-struct Registers {
-    ip: Val,
-    sp: Val,
-    bp: Val,
+pub(super) struct Registers {
+    pub ip: Val,
+    /// On arm64 0 where it is not known: behind a frame that was left by its frame pointer.
+    pub sp: Val,
+    /// The frame pointer.
+    pub bp: Val,
+    /// The register of the return address, where there is one; 0 where what it had is lost, in functions that have called others.
+    pub link: Option<Val>,
     /// The address that is looked up: of a caller an address in its call, which may be the last instruction of its function.
-    looked_up: Val,
+    pub looked_up: Val,
+}
+
+/// A row, taken apart.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    /// A [`Step`].
+    pub step: Val,
+    /// Of the CFA.
+    pub offset: Val,
+    /// The same in bytes.
+    pub bytes: Val,
+    /// Words below the CFA.
+    pub saved: Val,
 }
 
 /// What a walk knows.
@@ -62,31 +79,30 @@ struct Way {
 }
 
 impl Way {
-    /// Values that no frame changes, and bytes of all.
+    /// Values that no frame changes.
     const CONSTANT: usize = 4;
-    const SIZE: u32 = 8 * (Way::CONSTANT as u32 + 6);
 
     fn constant(self) -> [Val; Way::CONSTANT] {
         [self.to, self.start, self.first, self.count]
     }
 
-    fn changing(self) -> [Val; 6] {
-        let Registers { ip, sp, bp, looked_up } = self.at;
-        [ip, sp, bp, looked_up, self.frames, self.flags]
+    fn changing(self) -> impl Iterator<Item = Val> {
+        let Registers { ip, sp, bp, link, looked_up } = self.at;
+        [ip, sp, bp, looked_up, self.frames, self.flags].into_iter().chain(link)
     }
 
     /// The places of both in memory.
     fn places(at: Place) -> impl Iterator<Item = Place> {
-        (0..Way::SIZE).step_by(8).map(move |offset| at.at(offset))
+        (0..).step_by(8).map(move |offset| at.at(offset))
     }
 }
 
 /// Where a frame leads.
 #[derive(Clone, Copy)]
-struct Ways {
-    next: Label,
-    end: Label,
-    by_frame_pointer: Label,
+pub(super) struct Ways {
+    pub next: Label,
+    pub end: Label,
+    pub by_frame_pointer: Label,
 }
 
 impl Lower<'_, '_> {
@@ -105,7 +121,7 @@ impl Lower<'_, '_> {
         let size = Type::stack_size(limit);
         let room = if on_stack { self.scratch(size) } else { to };
         self.clear(room, size);
-        let (ip, sp, bp) = self.user_registers();
+        let registers = self.user_registers();
         let on_top = match &self.probe.attach {
             Attach::Uprobe { class, .. } => {
                 matches!(class.stop, Stop::Entry | Stop::EntryAtStackCheck | Stop::ReturnInsn)
@@ -113,7 +129,7 @@ impl Lower<'_, '_> {
             _ => false,
         };
         let function = self.walker(Walk { limit, on_top });
-        let args = vec![Arg::Addr(room), Arg::Val(ip), Arg::Val(sp), Arg::Val(bp)];
+        let args = std::iter::once(Arg::Addr(room)).chain(registers.into_iter().map(Arg::Val)).collect();
         let mut told = self.f.temp();
         self.f.push(Op::Call { callee: Callee::Function(function), args, ret: Some(told) });
         // What the verifier knew of the result would keep it from finding rounds of the walk alike.
@@ -142,10 +158,6 @@ impl Lower<'_, '_> {
 
     fn can_unwind(&self, e: &Expr) -> Result<(), Error> {
         let target = self.unit.target;
-        if target.arch != Arch::X86_64 {
-            let error = Error::new(e.span, "`dw_ustack` is for x86-64");
-            return Err(error.help("`ustack` follows frame pointers, which programs for arm64 have"));
-        }
         if target.unwind.is_none() {
             let error = Error::new(e.span, "`dw_ustack` needs a process, whose unwinding tables it walks by");
             return Err(error.help("give one with -p PID, -c CMD or --dwarf-pid PID; `ustack` needs none"));
@@ -170,10 +182,14 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
-    /// Instruction, stack and frame pointer of the program: where the probe is in it, else where it entered the kernel.
-    fn user_registers(&mut self) -> (Val, Val, Val) {
+    /// Instruction, stack and frame pointer of the program, and the register of the return address if there is one: where the probe is
+    /// in it, else where it entered the kernel.
+    fn user_registers(&mut self) -> Vec<Val> {
+        let machine = self.machine();
+        let mut names = vec![machine.ip, "sp", machine.frame];
+        names.extend(self.link_register());
         if matches!(self.probe.attach, Attach::Uprobe { .. }) {
-            return (self.register("ip"), self.register("sp"), self.register("bp"));
+            return names.into_iter().map(|name| self.register(name)).collect();
         }
         let arch = self.unit.target.arch;
         let task = self.f.call(Helper::CurrentTaskBtf, &[]);
@@ -184,7 +200,15 @@ impl Lower<'_, '_> {
             self.word_or_zero(AddrSpace::Kernel, registers, 8 * index, value);
             self.copy_of(value)
         };
-        (register("ip"), register("sp"), register("bp"))
+        names.into_iter().map(&mut register).collect()
+    }
+
+    /// The register of the return address, if there is one.
+    fn link_register(&self) -> Option<&'static str> {
+        match self.machine().return_address {
+            ReturnAddress::Stack => None,
+            ReturnAddress::Register(name) => Some(name),
+        }
     }
 
     /// The function that walks, made when the program needs it first.
@@ -204,17 +228,17 @@ impl Lower<'_, '_> {
         index
     }
 
-    /// The function: its arguments are the stack value, `ip`, `sp` and `bp`; it returns the number of frames and flags.
+    /// The function: its arguments are the stack value and [`Lower::user_registers`]; it returns the number of frames and flags.
     fn walk_by_tables(&mut self, walk: Walk) {
         let to = self.f.param();
         let start = [self.f.param(), self.f.param(), self.f.param()];
+        let start_link = self.link_register().map(|_| self.f.param());
         // What the loop changes must be unknown to the verifier before it, see `loops`.
         let zero = self.unknown();
         let way = self.way(to, start[0]);
         let Way { at, frames, flags, .. } = way;
-        for (var, value) in
-            [(at.ip, start[0]), (at.sp, start[1]), (at.bp, start[2]), (at.looked_up, start[0])]
-        {
+        let known = [(at.ip, start[0]), (at.sp, start[1]), (at.bp, start[2]), (at.looked_up, start[0])];
+        for (var, value) in known.into_iter().chain(at.link.zip(start_link)) {
             self.f.push(Op::Copy { dst: var, src: value });
         }
         for var in [frames, flags] {
@@ -239,12 +263,14 @@ impl Lower<'_, '_> {
 
     fn way(&mut self, to: Val, start: Val) -> Way {
         let [ip, sp, bp, looked_up, frames, flags, first, count] = [(); 8].map(|()| self.f.var());
-        Way { to, start, at: Registers { ip, sp, bp, looked_up }, frames, flags, first, count }
+        let link = self.link_register().map(|_| self.f.var());
+        Way { to, start, at: Registers { ip, sp, bp, link, looked_up }, frames, flags, first, count }
     }
 
     /// Calls a function back for each frame: kernels before 6.9 follow a loop round by round, all ways through each.
     fn frames_called_back(&mut self, walk: Walk, way: Way) {
-        let state: Place = self.f.slot(Way::SIZE).into();
+        let words = Way::CONSTANT + way.changing().count();
+        let state: Place = self.f.slot(8 * words as u32).into();
         for (val, place) in way.constant().into_iter().chain(way.changing()).zip(Way::places(state)) {
             self.f.store(Width::D, place, Operand::Val(val));
         }
@@ -262,9 +288,7 @@ impl Lower<'_, '_> {
         self.frame_of(walk, inside, ways);
         for (label, again) in [(ways.next, 0), (ways.end, 1)] {
             self.f.push(Op::Label(label));
-            for (val, place) in
-                inside.changing().into_iter().zip(Way::places(given.into()).skip(Way::CONSTANT))
-            {
+            for (val, place) in inside.changing().zip(Way::places(given.into()).skip(Way::CONSTANT)) {
                 self.f.store(Width::D, place, Operand::Val(val));
             }
             self.f.push(Op::Exit(again));
@@ -274,7 +298,7 @@ impl Lower<'_, '_> {
         let rounds = Arg::Imm(i64::from(walk.limit));
         let args = [rounds, Arg::Func(self.f.subs.len() - 1), Arg::Addr(state), Arg::Imm(0)];
         self.f.call(Helper::Loop, &args);
-        for (val, place) in way.changing().into_iter().zip(Way::places(state).skip(Way::CONSTANT)) {
+        for (val, place) in way.changing().zip(Way::places(state).skip(Way::CONSTANT)) {
             self.f.push(Op::Load { width: Width::D, dst: val, from: place });
         }
     }
@@ -299,11 +323,14 @@ impl Lower<'_, '_> {
         let args = vec![Arg::Val(first), Arg::Val(count), Arg::Val(at.looked_up)];
         let row = self.f.temp();
         self.f.push(Op::Call { callee: Callee::Function(finder), args, ret: Some(row) });
-        self.step(at, row, flags, ways);
+        match at.link {
+            None => self.step(at, row, flags, ways),
+            Some(link) => self.step_linked(at, link, row, flags, ways),
+        }
 
         self.f.push(Op::Label(ways.by_frame_pointer));
         if walk.on_top {
-            self.first_by_top(at, start, ways);
+            self.first_by_call(at, start, ways);
         }
         self.step_by_frame_pointer(at, ways);
     }
@@ -331,18 +358,52 @@ impl Lower<'_, '_> {
         self.f.push(Op::Label(on));
     }
 
-    fn set_flag(&mut self, flags: Val, flag: i32) {
+    pub(super) fn set_flag(&mut self, flags: Val, flag: i32) {
         self.f.push(Op::Alu { op: AluOp::Or, dst: flags, a: flags, b: Operand::Imm(flag) });
     }
 
-    /// Goes to the caller as a row says.
-    fn step(&mut self, at: Registers, row: Val, flags: Val, ways: Ways) {
+    /// What a row says.
+    pub(super) fn parts_of_row(&mut self, row: Val) -> Parts {
         let rule = self.f.alu(AluOp::Rsh, row, Operand::Imm(32));
         let step = self.f.alu(AluOp::And, rule, Operand::Imm((1 << unwind::STEP_BITS) - 1));
         let saved = self.f.alu(AluOp::Rsh, row, Operand::Imm(64 - unwind::SAVED_BITS as i32));
         let offset = self.f.alu(AluOp::Lsh, row, Operand::Imm(unwind::SAVED_BITS as i32));
         let offset = self.f.alu(AluOp::Arsh, offset, Operand::Imm(64 - unwind::OFFSET_BITS as i32));
         let bytes = self.f.alu(AluOp::Lsh, offset, Operand::Imm(3));
+        Parts { step, offset, bytes, saved }
+    }
+
+    /// Goes on where a row gives no rule that is understood.
+    pub(super) fn without_rule(&mut self, step: Val, flags: Val, ways: Ways) {
+        let missing = self.f.label();
+        self.f.branch(Cond::Eq, step, Operand::Imm(i32::from(Step::Missing as u8)), missing);
+        self.set_flag(flags, UNKNOWN_RULE);
+        self.f.push(Op::Jump(ways.end));
+        self.f.push(Op::Label(missing));
+        self.set_flag(flags, NO_TABLE);
+        self.f.push(Op::Jump(ways.by_frame_pointer));
+    }
+
+    /// Goes on with the code that a signal has interrupted.
+    pub(super) fn leave_handler(&mut self, at: Registers, ways: Ways) {
+        let SignalFrame { frame, link, sp, ip } = SignalFrame::of(self.unit.target.arch);
+        let size = ip + 8 - frame;
+        let registers: Place = self.f.slot(size).into();
+        let from = self.f.alu(AluOp::Add, at.sp, Operand::Imm(frame as i32));
+        self.read_or(registers, size, from, ways.end);
+        let known = [(at.bp, frame), (at.sp, sp), (at.ip, ip)];
+        for (register, offset) in known.into_iter().chain(at.link.zip(link)) {
+            let from = registers.at(offset - frame);
+            self.f.push(Op::Load { width: Width::D, dst: register, from });
+        }
+        // The code was interrupted, it has called nothing.
+        self.f.push(Op::Copy { dst: at.looked_up, src: at.ip });
+        self.f.push(Op::Jump(ways.next));
+    }
+
+    /// Goes to the caller as a row of x86-64 says.
+    fn step(&mut self, at: Registers, row: Val, flags: Val, ways: Ways) {
+        let Parts { step, offset, bytes, saved } = self.parts_of_row(row);
         let [by_bp, plt, at_sp, at_bp, signal, found] = [(); 6].map(|()| self.f.label());
         let cfa = self.f.var();
         let word: Place = self.f.slot(16).into();
@@ -359,26 +420,10 @@ impl Lower<'_, '_> {
         is(self, Step::AtBp, at_bp);
         is(self, Step::Signal, signal);
         is(self, Step::End, ways.end);
-        let missing = self.f.label();
-        is(self, Step::Missing, missing);
-        self.set_flag(flags, UNKNOWN_RULE);
-        self.f.push(Op::Jump(ways.end));
-        self.f.push(Op::Label(missing));
-        self.set_flag(flags, NO_TABLE);
-        self.f.push(Op::Jump(ways.by_frame_pointer));
+        self.without_rule(step, flags, ways);
 
         self.f.push(Op::Label(signal));
-        // One read from `bp` to `ip`.
-        let registers: Place = self.f.slot(unwind::SIGNAL_IP + 8 - unwind::SIGNAL_BP).into();
-        let from = self.f.alu(AluOp::Add, at.sp, Operand::Imm(unwind::SIGNAL_BP as i32));
-        self.read_or(registers, unwind::SIGNAL_IP + 8 - unwind::SIGNAL_BP, from, ways.end);
-        let register = |offset: u32| registers.at(offset - unwind::SIGNAL_BP);
-        self.f.push(Op::Load { width: Width::D, dst: at.bp, from: register(unwind::SIGNAL_BP) });
-        self.f.push(Op::Load { width: Width::D, dst: at.sp, from: register(unwind::SIGNAL_SP) });
-        self.f.push(Op::Load { width: Width::D, dst: at.ip, from: register(unwind::SIGNAL_IP) });
-        // The code was interrupted, it has called nothing.
-        self.f.push(Op::Copy { dst: at.looked_up, src: at.ip });
-        self.f.push(Op::Jump(ways.next));
+        self.leave_handler(at, ways);
 
         self.f.push(Op::Label(plt));
         self.f.push(Op::Alu { op: AluOp::Add, dst: cfa, a: at.sp, b: Operand::Imm(8) });
@@ -424,15 +469,19 @@ impl Lower<'_, '_> {
         self.return_to_caller(at, word, ways);
     }
 
-    /// Where a function is entered or left that the tables do not know, its return address is on top of the stack.
-    fn first_by_top(&mut self, at: Registers, start: Val, ways: Ways) {
+    /// Where a function is entered or left that the tables do not know, its return address is where calls leave it.
+    fn first_by_call(&mut self, at: Registers, start: Val, ways: Ways) {
         let other = self.f.label();
         // To compare the number of frames would make it known, and the verifier count on from there.
         self.f.branch(Cond::Ne, at.ip, Operand::Val(start), other);
-        let word: Place = self.f.slot(8).into();
-        self.read_or(word, 8, at.sp, ways.end);
-        self.f.push(Op::Alu { op: AluOp::Add, dst: at.sp, a: at.sp, b: Operand::Imm(8) });
-        self.return_to_caller(at, word, ways);
+        if let Some(link) = at.link {
+            self.return_by_link(at, link, ways);
+        } else {
+            let word: Place = self.f.slot(8).into();
+            self.read_or(word, 8, at.sp, ways.end);
+            self.f.push(Op::Alu { op: AluOp::Add, dst: at.sp, a: at.sp, b: Operand::Imm(8) });
+            self.return_to_caller(at, word, ways);
+        }
         self.f.push(Op::Label(other));
     }
 
@@ -441,9 +490,19 @@ impl Lower<'_, '_> {
         let words: Place = self.f.slot(16).into();
         self.f.branch(Cond::Eq, at.bp, Operand::Imm(0), ways.end);
         self.read_or(words, 16, at.bp, ways.end);
-        self.f.push(Op::Alu { op: AluOp::Add, dst: at.sp, a: at.bp, b: Operand::Imm(16) });
+        match at.link {
+            None => self.f.push(Op::Alu { op: AluOp::Add, dst: at.sp, a: at.bp, b: Operand::Imm(16) }),
+            // The two words are anywhere in the frame.
+            Some(_) => self.f.push(Op::Const { dst: at.sp, value: 0 }),
+        }
         self.f.push(Op::Load { width: Width::D, dst: at.bp, from: words });
-        self.return_to_caller(at, words.at(8), ways);
+        match at.link {
+            None => self.return_to_caller(at, words.at(8), ways),
+            Some(link) => {
+                self.f.push(Op::Load { width: Width::D, dst: link, from: words.at(8) });
+                self.return_by_link(at, link, ways);
+            }
+        }
     }
 
     /// Goes on with the return address that was read to a place.
@@ -455,7 +514,7 @@ impl Lower<'_, '_> {
     }
 
     /// Reads memory of the program; jumps away when it cannot be read.
-    fn read_or(&mut self, to: Place, size: u32, from: Val, otherwise: Label) {
+    pub(super) fn read_or(&mut self, to: Place, size: u32, from: Val, otherwise: Label) {
         let args = [Arg::Addr(to), Arg::Imm(size.into()), Arg::Val(from)];
         let failed = self.f.call(Helper::ReadUser, &args);
         self.f.branch(Cond::Ne, failed, Operand::Imm(0), otherwise);

@@ -78,7 +78,9 @@ fn run_source(args: &RunArgs, source: &Source, words: &[String]) -> Result<u8, C
     refuse_kernel_threads(source, &program, args.pid)?;
     may_load(source, args.dump)?;
     let unwinder = unwinder(args, &program, &traced)?;
-    let unwind = unwinder.as_ref().map(|u| codegen::target::Unwind { rows: u.room() });
+    let unwind = unwinder
+        .as_ref()
+        .map(|u| codegen::target::Unwind { rows: u.room(), address_bits: unwind::address_bits() });
     let mut target = Target { unwind, ..target::for_run(&program, pid, args.runtime_errors) };
     partition::by_place(&mut program, &target);
     let compiled = |e: codegen::Error| source.error(error::compile_problem(&e));

@@ -294,13 +294,42 @@ mod entry {
         result == 0
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
-    pub fn stop_at(_pid: u32, _address: u64) -> bool {
-        false
+    /// Makes the processor stop the child at an address, by a debug register, which leaves the program's memory as it is. Gives
+    /// whether that will happen.
+    #[cfg(target_arch = "aarch64")]
+    pub fn stop_at(pid: u32, address: u64) -> bool {
+        /// Four bytes (0xf << 5), of user code (2 << 1), watched (1): `DBGBCR_EL1` of the Arm Architecture Reference Manual.
+        const EXECUTE_IN_USER_CODE: u32 = 0x1e5;
+        address != 0 && set(pid, address, EXECUTE_IN_USER_CODE)
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
-    pub fn forget_stop(_pid: u32) {}
+    /// Takes back [`stop_at`].
+    #[cfg(target_arch = "aarch64")]
+    pub fn forget_stop(pid: u32) {
+        set(pid, 0, 0);
+    }
+
+    /// Sets the first breakpoint register.
+    #[cfg(target_arch = "aarch64")]
+    fn set(pid: u32, address: u64, control: u32) -> bool {
+        /// The start of `struct user_hwdebug_state` (arch/arm64/include/uapi/asm/ptrace.h).
+        #[repr(C)]
+        struct First {
+            info: u32,
+            pad: u32,
+            address: u64,
+            control: u32,
+            pad_behind: u32,
+        }
+        /// `NT_ARM_HW_BREAK` (include/uapi/linux/elf.h).
+        const BREAKPOINTS: libc::c_int = 0x402;
+        let mut state = First { info: 0, pad: 0, address, control, pad_behind: 0 };
+        let mut vector = libc::iovec { iov_base: (&raw mut state).cast(), iov_len: size_of::<First>() };
+        // SAFETY: the vector describes `state`, which the kernel only reads, for the time of the call.
+        let result =
+            unsafe { libc::ptrace(libc::PTRACE_SETREGSET, pid.cast_signed(), BREAKPOINTS, &raw mut vector) };
+        result == 0
+    }
 }
 
 /// `waitpid(2)`; `None` when the child has not ended (with `WNOHANG`).
