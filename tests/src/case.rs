@@ -225,6 +225,16 @@ pub const NEEDS: &[Need] = &[
         present: || kernel_release() >= (6, 1),
     },
     Need {
+        name: "processor_events",
+        missing: "the processor counts no events (no PMU)",
+        present: || {
+            std::fs::read_dir("/sys/bus/event_source/devices").is_ok_and(|devices| {
+                let names = devices.flatten().map(|device| device.file_name());
+                names.into_iter().any(|name| name == "cpu" || name.to_string_lossy().starts_with("armv8_pmu"))
+            })
+        },
+    },
+    Need {
         name: "uprobe_multi",
         missing: "no uprobe_multi links (Linux 6.6)",
         present: || kernel_release() >= (6, 6),
