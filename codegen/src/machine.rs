@@ -13,8 +13,8 @@ pub struct Machine {
     pub return_address: ReturnAddress,
     /// Integer arguments of C, in order.
     pub c_arguments: &'static [&'static str],
-    /// Integer arguments of Go's ABIInternal, and results, in order (`src/cmd/compile/abi-internal.md` of the Go source; amd64 since Go 1.17, arm64
-    /// since 1.18).
+    /// Integer arguments of Go's ABIInternal, and results, in order (`src/cmd/compile/abi-internal.md` of the Go source; amd64 since Go
+    /// 1.17, arm64 since 1.18).
     pub go_arguments: &'static [&'static str],
     /// The first integer result, of both.
     pub result: &'static str,

@@ -100,7 +100,8 @@ pub enum Step {
     Sp = 1,
     /// The CFA is `rbp` (`x29`) and the offset.
     Bp = 2,
-    /// Of x86-64, as the next two. An entry of the procedure linkage table; the offset is the byte of it from which on its instructions have pushed a word.
+    /// Of x86-64, as the next two. An entry of the procedure linkage table; the offset is the byte of it from which on its instructions
+    /// have pushed a word.
     Plt = 3,
     /// The CFA is 8 more than the word at `rsp` and the offset.
     AtSp = 4,

@@ -1,7 +1,8 @@
 //! The names that people know functions of C++ and Rust by, from the symbols that compilers make of them. Used for stacks and for
 //! patterns over function names; what is no such symbol stays as it is.
 //!
-//! The encodings are those of the Itanium C++ ABI (section 5.1) and of Rust (legacy and v0); the crates `cpp_demangle` and `rustc-demangle` read them.
+//! The encodings are those of the Itanium C++ ABI (section 5.1) and of Rust (legacy and v0); the crates `cpp_demangle` and `rustc-demangle`
+//! read them.
 
 use cpp_demangle::{DemangleOptions, Symbol};
 use std::fmt;
@@ -28,8 +29,8 @@ pub fn demangle(symbol: &str) -> Option<String> {
     rust(symbol).or_else(|| cpp(symbol, Extent::Whole))
 }
 
-/// All names by which a mangled symbol may be asked for: the whole one, then without the type of the result, then without those of the parameters.
-/// Empty for other symbols.
+/// All names by which a mangled symbol may be asked for: the whole one, then without the type of the result, then without those of the
+/// parameters. Empty for other symbols.
 pub fn names(symbol: &str) -> Vec<String> {
     if let Some(name) = rust(symbol) {
         return vec![name];

@@ -1,5 +1,5 @@
-//! Names of code that a program made while it ran: `/tmp/perf-PID.map`, which virtual machines with a compiler (Node.js, Java, .NET, …) write for
-//! tracers. A line is `START SIZE NAME`, the numbers in hexadecimal (`tools/perf/Documentation/jit-interface.txt` of Linux).
+//! Names of code that a program made while it ran: `/tmp/perf-PID.map`, which virtual machines with a compiler (Node.js, Java, .NET, …)
+//! write for tracers. A line is `START SIZE NAME`, the numbers in hexadecimal (`tools/perf/Documentation/jit-interface.txt` of Linux).
 
 use std::fs::File;
 use std::io::Read;

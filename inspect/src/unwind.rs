@@ -71,8 +71,8 @@ pub enum Cfa {
     Sp(i16),
     /// `rbp` (`x29`) and an offset.
     Bp(i16),
-    /// Of x86-64, as all that follow. In an entry of the procedure linkage table, 16 bytes long, whose instructions from this byte on come behind a push:
-    /// `rsp + 8`, and 8 more there.
+    /// Of x86-64, as all that follow. In an entry of the procedure linkage table, 16 bytes long, whose instructions from this byte on come
+    /// behind a push: `rsp + 8`, and 8 more there.
     Plt(u8),
     /// The word at `rsp` and an offset, and 8 more: code that has aligned its stack and saved the old pointer there.
     AtSp(i16),

@@ -102,8 +102,8 @@ pub fn lockdown() -> Option<String> {
     selected(&fs::read_to_string("/sys/kernel/security/lockdown").ok()?)
 }
 
-/// Whether lockdown takes single kprobes, tracefs and the kernel's memory from tracers, as the mode `confidentiality` does and `integrity` does not:
-/// in words, and what to do.
+/// Whether lockdown takes single kprobes, tracefs and the kernel's memory from tracers, as the mode `confidentiality` does and `integrity`
+/// does not: in words, and what to do.
 #[must_use]
 pub fn why_locked() -> Option<(String, String)> {
     let mode = lockdown().filter(|mode| mode == CONFIDENTIALITY)?;

@@ -1,9 +1,9 @@
 //! Builds the target programs of `tests/programs`, once per content, Go release and build mode.
 //!
 //! A folder with a `main.go` is a Go program (standard library only, `go 1.15` unless it says otherwise), a `.c` file is
-//! a C program (`.h` files beside it are for all of them; a Go program has a link to one in its folder), a `.cc` file a C++ program, an `.rs` file a
-//! Rust program, and the sources of some are made by [`crate::generated`]. A built program lies in the cache under its
-//! own name, so that `comm` is the name that cases expect.
+//! a C program (`.h` files beside it are for all of them; a Go program has a link to one in its folder), a `.cc` file a C++ program, an
+//! `.rs` file a Rust program, and the sources of some are made by [`crate::generated`]. A built program lies in the cache under its own
+//! name, so that `comm` is the name that cases expect.
 
 use std::fs;
 use std::io;

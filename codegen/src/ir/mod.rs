@@ -2,10 +2,11 @@
 //!
 //! # Meaning
 //!
-//! A [`Func`] is one BPF program, a function of the script that it calls, or one that a helper calls back ([`Role`]): a flat list of [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`],
-//! [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise and ends at [`Op::Exit`]. Jumps go forward, except to
-//! labels that were made with [`Func::loop_label`]: those are the heads of loops, which are entered from above only. What is defined
-//! before a loop holds in all of its rounds; what is defined inside holds from there to the end of the round.
+//! A [`Func`] is one BPF program, a function of the script that it calls, or one that a helper calls back ([`Role`]): a flat list of
+//! [`Op`]s over 64-bit **values** ([`Val`]). Control flow is by [`Op::Label`], [`Op::Jump`] and [`Op::Branch`]; it falls through otherwise
+//! and ends at [`Op::Exit`]. Jumps go forward, except to labels that were made with [`Func::loop_label`]: those are the heads of loops,
+//! which are entered from above only. What is defined before a loop holds in all of its rounds; what is defined inside holds from there to
+//! the end of the round.
 //!
 //! There are two kinds of value. A **temporary** is defined by exactly one op, which dominates every use. A **variable** may be
 //! assigned many times ([`Op::Copy`], [`Op::Const`] and every other defining op may do it). Only temporaries take part in common

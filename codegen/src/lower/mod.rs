@@ -2,12 +2,13 @@
 //!
 //! Evaluation is **destination-driven**: a value that does not fit a register is written where it is needed (ring-buffer
 //! record, map key, variable) instead of into a temporary that is copied there. [`Lower::scalar`] gives a value that fits a register,
-//! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr` (scalars and
-//! conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
-//! `go` (values of Go programs as a whole), `goerror`, `gomap` (maps of Go programs), `snapshot` (reads of memory that are done once), `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg`
-//! (aggregations), `stmt`, `loops`, `callback` (blocks of loops that helpers call back), `subprogram` (functions of the script), `record` (messages to user
-//! space), `fun` (functions of values), `task` (threads), `unwind` and `unwind_row` (stacks by unwinding tables), `walk` (iterators), `followed` (members of kernel structures that the verifier lets programs load), `returning` (programs that do
-//! the return they are attached to).
+//! [`Lower::store`] writes any value to a place, [`Lower::branch`] turns a condition into control flow. One file per concern: `expr`
+//! (scalars and conditions), `memory` (places, copies, scratch), `string`, `compare`, `context` (builtins that read the probe's context),
+//! `go` (values of Go programs as a whole), `goerror`, `gomap` (maps of Go programs), `snapshot` (reads of memory that are done once),
+//! `go_program` (the goroutine of a thread at probes outside of Go code), `map`, `agg` (aggregations), `stmt`, `loops`, `callback` (blocks
+//! of loops that helpers call back), `subprogram` (functions of the script), `record` (messages to user space), `fun` (functions of
+//! values), `task` (threads), `unwind` and `unwind_row` (stacks by unwinding tables), `walk` (iterators), `followed` (members of kernel
+//! structures that the verifier lets programs load), `returning` (programs that do the return they are attached to).
 
 mod agg;
 mod callback;

@@ -1,8 +1,8 @@
 //! Stacks: what the kernel walks, and the direct caller that it leaves out. It follows frame pointers, and where a function has not
 //! set its own up yet, or has taken it down, the first one is the caller's: the caller itself is missing. At a call's entry and at a
-//! return instruction its return address is on top of the stack (on arm64 in a register), and is put in. Where code is interrupted anywhere, only the function
-//! table tells whether its function has a frame there; what may be a return address is noted beside the
-//! frames, and the reader decides.
+//! return instruction its return address is on top of the stack (on arm64 in a register), and is put in. Where code is interrupted
+//! anywhere, only the function table tells whether its function has a frame there; what may be a return address is noted beside the frames,
+//! and the reader decides.
 
 use super::{Lower, Value};
 use crate::helper::Helper;

@@ -1,6 +1,6 @@
 //! Parameters and results of a function, from the program's DWARF or, for methods of a program without it, from the method tables of
-//! its type descriptors; and, where they lie on the stack (ABI0), at which place. [`GoBinary::signature`] is for the attach points that need a result on the stack and for
-//! whoever wants to print arguments by name. Registers of parameters are not assigned here.
+//! its type descriptors; and, where they lie on the stack (ABI0), at which place. [`GoBinary::signature`] is for the attach points that
+//! need a result on the stack and for whoever wants to print arguments by name. Registers of parameters are not assigned here.
 //!
 //! The list in DWARF is not the whole truth. Up to Go 1.21 it lacks parameters called `_`, and up to 1.16
 //! those of wrappers that nothing uses; results of a function with `defer` stand in it twice from 1.19 to

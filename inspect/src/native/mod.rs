@@ -1,8 +1,8 @@
 //! Debug information of C, C++ and Rust: the parameters and the result of a function with their types (`types.rs`), types by
 //! name (`named.rs`), and the instructions of source lines (`lines.rs`). Go programs have tables of their own ([`crate::go`]).
 //!
-//! A [`struct@Debug`] is made for the questions of one attach point. It reads the roots of all units once; of one unit more is read when a function
-//! of it is asked for. The sections are untrusted: `gimli` checks every read, and all walks end with the data.
+//! A [`struct@Debug`] is made for the questions of one attach point. It reads the roots of all units once; of one unit more is read when a
+//! function of it is asked for. The sections are untrusted: `gimli` checks every read, and all walks end with the data.
 
 mod lines;
 mod named;

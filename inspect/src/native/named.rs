@@ -1,7 +1,8 @@
 //! Types by their names: structures, enumerations, typedefs and enumerators, wherever in the debug information they are.
 //!
 //! A name may have namespaces before it (`shop::Node`), as many of the innermost as are needed; of several enumerations, typedefs and
-//! values that fit, the first that is described counts, of structures all are told. Each question goes through all units, so callers keep the answers.
+//! values that fit, the first that is described counts, of structures all are told. Each question goes through all units, so callers keep
+//! the answers.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
-//! Finds the files of a program or library name in an attach point: `./web`, `/usr/bin/bash`, `bash`, `libc`, `/usr/lib/*/libz.so.1`; with a traced
-//! process (`-p`) as that one sees them, which may run in a container, and libraries as that process or the program of `-c` finds them.
+//! Finds the files of a program or library name in an attach point: `./web`, `/usr/bin/bash`, `bash`, `libc`, `/usr/lib/*/libz.so.1`; with
+//! a traced process (`-p`) as that one sees them, which may run in a container, and libraries as that process or the program of `-c` finds
+//! them.
 
 use super::linker::{self, DEFAULT_FOLDERS, Folders, Linked};
 use super::root::{Root, identity, root_of};

@@ -72,7 +72,8 @@ impl Linked {
         &self.program
     }
 
-    /// The libraries that are loaded when it starts and the dynamic linker itself, as this program opens them. Those that are not found, are left out.
+    /// The libraries that are loaded when it starts and the dynamic linker itself, as this program opens them. Those that are not found,
+    /// are left out.
     pub fn libraries(&self) -> Vec<PathBuf> {
         let Ok(program) = Binary::open(self.root.path(&self.program)) else { return Vec::new() };
         let arch = program.arch();

@@ -287,7 +287,8 @@ fn kind(union: bool) -> StructKind {
     if union { StructKind::Union } else { StructKind::Struct }
 }
 
-/// Debug information mostly does not tell alignments. They matter where a structure is kept as a whole, and any that divides the size serves there.
+/// Debug information mostly does not tell alignments. They matter where a structure is kept as a whole, and any that divides the size
+/// serves there.
 fn alignment(size: u32) -> u32 {
     [8, 4, 2].into_iter().find(|align| size.is_multiple_of(*align)).unwrap_or(1)
 }

@@ -38,8 +38,8 @@ impl Root {
     }
 }
 
-/// A path in the file system of a process, symbolic links followed there: opened through `/proc/PID/root`, those to absolute paths would lead into
-/// our own file system.
+/// A path in the file system of a process, symbolic links followed there: opened through `/proc/PID/root`, those to absolute paths would
+/// lead into our own file system.
 fn within(process: &Process, path: &Path) -> PathBuf {
     let mut links = 0;
     let mut done = PathBuf::from("/");

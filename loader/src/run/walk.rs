@@ -1,7 +1,7 @@
 //! The walks of iterators: their files are read to the end, and the records that each read brings are acted on before the next one.
 //!
-//! A program writes a byte for each object that it may send records about (`codegen::lower::walk`), so the length of a read says how many objects
-//! it visits at most.
+//! A program writes a byte for each object that it may send records about (`codegen::lower::walk`), so the length of a read says how many
+//! objects it visits at most.
 
 use super::error::during;
 use super::{Run, RunError};

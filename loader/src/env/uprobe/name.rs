@@ -1,5 +1,5 @@
-//! Patterns over the names of functions that are not Go's: symbols as they stand in the file, and the names that people know functions of C++ and
-//! Rust by, whole (`ns::f(int)`) or without types (`ns::f`).
+//! Patterns over the names of functions that are not Go's: symbols as they stand in the file, and the names that people know functions of
+//! C++ and Rust by, whole (`ns::f(int)`) or without types (`ns::f`).
 
 use inspect::demangle;
 use inspect::glob::Glob;
@@ -20,8 +20,8 @@ impl Names {
         Names { pattern: pattern.to_owned(), glob: Glob::new(pattern), demangled_only }
     }
 
-    /// The symbols that match: the name to show and the address. A name that is written out means the symbol of that name, and others only if there
-    /// is none; of demangled names those that are the same to the letter go before those that a star in it matches (`f(char*)`).
+    /// The symbols that match: the name to show and the address. A name that is written out means the symbol of that name, and others only
+    /// if there is none; of demangled names those that are the same to the letter go before those that a star in it matches (`f(char*)`).
     pub(super) fn select<'a>(
         &self,
         symbols: impl Iterator<Item = (&'a str, u64)> + Clone,
