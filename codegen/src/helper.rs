@@ -153,6 +153,13 @@ impl Helper {
         )
     }
 
+    /// Whether the result is an address, as the verifier sees it: it allows little arithmetic with one.
+    #[must_use]
+    pub fn gives_address(self) -> bool {
+        use Helper::*;
+        matches!(self, MapLookup | MapLookupPercpu | RingReserve | CurrentTaskBtf | TaskRegisters)
+    }
+
     /// Whether a call has no effect but its result.
     #[must_use]
     pub fn is_removable(self) -> bool {

@@ -30,7 +30,11 @@ pub fn run(f: &mut Func) {
             }
         });
         if let Op::Call { callee, ret: Some(ret), .. } = op
-            && !matches!(callee, Callee::Helper(helper) if helper.is_invariant())
+            && match callee {
+                Callee::Helper(helper) => helper.gives_address(),
+                Callee::Kfunc { .. } => true,
+                Callee::Function(_) => false,
+            }
         {
             address[ret.0 as usize] = true;
         }
