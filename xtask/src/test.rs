@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use harness::arch::Arch;
 use harness::debian;
 use harness::judge::suite_releases;
 use harness::vm::Kernel;
@@ -59,6 +60,7 @@ const STEPS: &[Step] = &[
     }),
     ("licences and sources of dependencies", deny),
     ("unit tests", unit_tests),
+    ("other architectures", other_architectures),
     ("harness, target programs, end to end", end_to_end),
     ("virtual machines with other kernels", virtual_machines),
     ("fuzzing", fuzzing),
@@ -113,6 +115,21 @@ fn deny() -> Result<Count, Box<dyn Error>> {
     let mut deny = Command::new(installed("cargo-deny", DENY_VERSION, &[])?);
     // Advisories are left out: their database is no package of a registry.
     once(deny.current_dir(root()).args(["--log-level", "error", "check", "licenses", "bans", "sources"]))
+}
+
+/// gotrace is cross-compiled for each, as virtual machines need it.
+fn other_architectures() -> Result<Count, Box<dyn Error>> {
+    let mut count = Count::default();
+    for arch in Arch::ALL.into_iter().filter(|arch| *arch != Arch::HERE) {
+        match vm::gotrace_for(arch)? {
+            Some(program) => {
+                println!("{}", program.display());
+                count.passed += 1;
+            }
+            None => count.ignored += 1,
+        }
+    }
+    Ok(count)
 }
 
 fn unit_tests() -> Result<Count, Box<dyn Error>> {

@@ -248,6 +248,17 @@ fn chosen(arch: Arch, tests: Vec<Test>) -> Result<Vec<Test>, Box<dyn Error>> {
     Ok(tests.into_iter().filter(|test| names.contains(&test.name)).collect())
 }
 
+/// gotrace as a guest of an architecture runs it, built from this tree; `None` where Rust for it is not to be had, which is told.
+pub fn gotrace_for(arch: Arch) -> Result<Option<PathBuf>, Box<dyn Error>> {
+    match Build::new(arch) {
+        Ok(build) => build.gotrace().map(Some),
+        Err(reason) => {
+            println!("not built for {arch}: {reason}");
+            Ok(None)
+        }
+    }
+}
+
 /// What builds programs for a guest.
 struct Build {
     arch: Arch,
