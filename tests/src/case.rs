@@ -195,6 +195,11 @@ pub const NEEDS: &[Need] = &[
         present: || kernel_release() >= (5, 13),
     },
     Need {
+        name: "attach_cookie",
+        missing: "no attach cookies (Linux 5.15): a program for each place",
+        present: || kernel_release() >= (5, 15),
+    },
+    Need {
         name: "bpf_loop",
         missing: "the verifier follows loops to their end (before Linux 5.17)",
         present: || kernel_release() >= (5, 17),
